@@ -1,0 +1,132 @@
+"""Retrieval: which views of which rolls look like the photo's crop.
+
+Two similarities are summed, each standardised over all hypotheses: the cosine of whole feature maps pooled to
+8 x 8 (robust; carries texture-less objects) and the mean cosine of whitened patches on the model (discriminative).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from .crops import DISTANCE
+from .geometry import roll_matrix, rotation_angle
+from .templates import Templates
+
+WHITENED = 64  # principal components
+POOLED = 8  # cells a side of the coarse map
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Principal components of a model's own patch features, scaled to unit variance: mean (C,), axes (C, D)."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+
+    @classmethod
+    def of(cls, patches: np.ndarray) -> Whitening:
+        """Fitted to patches (N, C)."""
+        mean = patches.mean(0)
+        values, vectors = np.linalg.eigh(np.cov((patches - mean).T))
+        order = np.argsort(-values)[:WHITENED]
+        return cls(mean, (vectors[:, order] / np.sqrt(values[order] + 1e-6)).astype(np.float32))
+
+    def __call__(self, features: np.ndarray, components: int = WHITENED) -> np.ndarray:
+        """(..., C) -> (..., components)."""
+        return (features - self.mean) @ self.axes[:, :components]
+
+
+@dataclass(frozen=True)
+class Index:
+    """A model's templates, prepared for comparison."""
+
+    templates: Templates
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """(V, G, G, C) float32."""
+        return self.templates.features.astype(np.float32)
+
+    @cached_property
+    def whitening(self) -> Whitening:
+        return Whitening.of(self.features[self.templates.covered])
+
+    @cached_property
+    def coarse(self) -> np.ndarray:
+        """(V, D) unit."""
+        return unit(pooled(self.features))
+
+    @cached_property
+    def fine(self) -> np.ndarray:
+        """(V, G * G * WHITENED): its product with the unit patches of a crop is their mean cosine on the model."""
+        covered = self.templates.covered
+        patches = unit(self.whitening(self.features)) * covered[..., None]
+        return patches.reshape(len(patches), -1) / np.maximum(covered.sum((1, 2)), 1)[:, None]
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scaled to length 1 along the last axis; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def pooled(features: np.ndarray) -> np.ndarray:
+    """(N, G, G, C) -> (N, POOLED * POOLED * C) mean-pooled maps, the descriptor of the paper."""
+    weights = _pooling_weights(features.shape[1])
+    means = np.einsum("ai,bj,nijc->nabc", weights, weights, features, optimize=True)
+    return means.reshape(len(features), -1)
+
+
+def _pooling_weights(grid: int) -> np.ndarray:
+    """(POOLED, grid): each cell averages the patches that it touches."""
+    edges = np.arange(POOLED + 1) * grid / POOLED
+    steps = np.arange(grid)
+    touched = (steps >= np.floor(edges[:-1, None])) & (steps < np.ceil(edges[1:, None]))
+    return (touched / touched.sum(1, keepdims=True)).astype(np.float32)
+
+
+class Hypotheses(NamedTuple):
+    """H combinations of a template with a roll of the photo, each seen in the crop that frames it alike.
+
+    template, roll, crop (H,) indices; score (H,) in standard deviations.
+    """
+
+    template: np.ndarray
+    roll: np.ndarray
+    crop: np.ndarray
+    score: np.ndarray
+
+
+def apparent_sizes(templates: Templates, rolls: np.ndarray) -> np.ndarray:
+    """(V, R, 2): width and height, in crop cameras' rays, of each view's box in a photo taken with each roll."""
+    sizes = np.empty((len(templates.directions), len(rolls), 2))
+    seen = templates.outline @ templates.rotations.transpose(0, 2, 1)  # (V, P, 3)
+    plane = seen[..., :2] / (seen[..., 2:] + DISTANCE)
+    for index, roll in enumerate(rolls):
+        turned = plane @ roll_matrix(roll)[:2, :2].T
+        sizes[:, index] = turned.max(1) - turned.min(1)
+    return sizes
+
+
+def diverse(scores: np.ndarray, rotations: np.ndarray, count: int, apart: float) -> list[int]:
+    """Indices of up to count best scores (N,), whose rotations (N, 3, 3) differ by at least apart, best first."""
+    chosen: list[int] = []
+    for index in np.argsort(-scores):
+        if len(chosen) == count:
+            break
+        if not chosen or rotation_angle(rotations[chosen], rotations[index]).min() >= apart:
+            chosen.append(int(index))
+    return chosen
+
+
+def similarity(index: Index, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine of the pooled maps and mean cosine of the whitened patches: two (V, N) for crops (N, G, G, C)."""
+    patches = unit(index.whitening(features)).reshape(len(features), -1)
+    return index.coarse @ unit(pooled(features)).T, index.fine @ patches.T
+
+
+def standardised(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / max(float(values.std()), 1e-9)

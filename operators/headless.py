@@ -1,0 +1,290 @@
+"""The headless command: photos in, results.jsonl, overlays and matched.blend out (DESIGN.md's contract)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from PIL import Image
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera, Sphere, blender_axes
+from ..inference.image import Photo, alpha_box, checked_box, load_photo
+from ..inference.overlay import intersection_over_union, overlay
+from ..inference.steps import finish
+from . import matching, scene
+from .importing import import_models
+from .models import chosen_models, evaluated
+from .rendering import in_unit_sphere, quiet, studio
+from .steps import require_torch
+from .views import ViewOptions, cache_folder, subdivisions_for
+
+JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
+OVERLAY_SIDE = 1024  # px, longer side at most
+
+Job = dict[str, Any]  # JOB_KEYS; what is not given is None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
+    require_torch()
+    jobs = _jobs(options)
+    _open(options)
+    _make_folder(options.out)
+    began = time.perf_counter()
+    targets = finish(matching.prepare(_models(options), _view_options(options), options.cache or cache_folder()))
+    onboarding = time.perf_counter() - began
+
+    failed = 0
+    with (options.out / "results.jsonl").open("w", encoding="utf-8") as file:
+        for job, stem in zip(jobs, _stems(jobs), strict=True):
+            result = _result(job, stem, options, targets, onboarding)
+            onboarding = 0.0  # only the first photo waits for the training views
+            file.write(json.dumps(result) + "\n")
+            file.flush()
+            failed += result["status"] == "error"
+    with quiet():
+        bpy.ops.wm.save_as_mainfile(filepath=str((options.out / "matched.blend").resolve()), copy=True)
+    return 1 if failed else 0
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """One job a photo; lines of --jobs overrule the options."""
+    common = {key: getattr(options, key) for key in JOB_KEYS}
+    if options.photo:
+        return [{**common, "photo": photo} for photo in options.photo]
+    try:
+        lines = options.jobs.read_text(encoding="utf-8").splitlines()
+        given = [json.loads(line) for line in lines if line.strip()]
+    except OSError as error:
+        raise PoseError(f'Jobs file "{options.jobs}" cannot be read ({error.strerror}).') from error
+    except ValueError as error:
+        raise PoseError(f'Jobs file "{options.jobs.name}" is not JSON, one object a line.') from error
+    return [{**common, **_checked(job, options.jobs)} for job in given]
+
+
+def _checked(job: Any, path: Path) -> Job:
+    """A line of the jobs file, its paths made relative to that file."""
+    if not isinstance(job, dict) or not isinstance(job.get("photo"), str):
+        raise PoseError(f'Jobs file "{path.name}": every line needs a "photo".')
+    unknown = sorted(set(job) - set(JOB_KEYS))
+    if unknown:
+        raise PoseError(f'Jobs file "{path.name}": unknown key "{unknown[0]}".')
+    return {**job, **{key: path.parent / job[key] for key in ("photo", "mask") if job.get(key)}}
+
+
+def _open(options: argparse.Namespace) -> None:
+    """The module starts from --blend or an empty scene; Blender has already opened what it was told to."""
+    blend = getattr(options, "blend", None)
+    with quiet():
+        if blend and not blend.is_file():
+            raise PoseError(f'Scene "{blend}" does not exist.')
+        if blend:
+            bpy.ops.wm.open_mainfile(filepath=str(blend.resolve()))
+        elif hasattr(options, "blend"):
+            bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    if options.threads:
+        import torch
+
+        torch.set_num_threads(options.threads)
+        bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", options.threads
+
+
+def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
+    if options.model:
+        return [root for path in options.model for root in import_models(bpy.context.scene, path)]
+    return chosen_models(bpy.context.scene, options.object)
+
+
+def _view_options(options: argparse.Namespace) -> ViewOptions:
+    sphere = options.sphere.upper()
+    subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
+    return ViewOptions(sphere, subdivisions, network=options.network)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results.jsonl").touch()
+    except OSError as error:
+        raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
+
+
+def _stems(jobs: Iterable[Job]) -> list[str]:
+    """Names for the photos' pictures: the file's stem; a second photo of that name gets a number."""
+    stems: list[str] = []
+    for job in jobs:
+        stem = wanted = Path(job["photo"]).stem
+        number = 2
+        while stem in stems:
+            stem, number = f"{wanted}_{number}", number + 1
+        stems.append(stem)
+    return stems
+
+
+def _result(job: Job, stem: str, options: argparse.Namespace, targets: list, onboarding: float) -> dict[str, Any]:
+    """The photo's line of results.jsonl."""
+    began = time.perf_counter()
+    line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
+    empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
+    line.update(dict.fromkeys((*empty, "confidence")), candidates=[])
+    seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
+    try:
+        line.update(_matched(job, stem, options, targets, seconds))
+    except PoseError as error:
+        line.update(status="error", error=str(error))
+        print(f"photo_pose: {error}", file=sys.stderr)
+    line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
+    return line
+
+
+def _matched(job: Job, stem: str, options: argparse.Namespace, targets: list, seconds: dict) -> dict[str, Any]:
+    photo = load_photo(job["photo"])
+    mask = _mask(job["mask"], photo)
+    box = _box(job["box"], mask, photo)
+    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    steps = matching.match(
+        photo,
+        camera,
+        box,
+        _wanted(targets, job["object"]),
+        any_roll=options.any_roll,
+        method=options.method.upper(),
+        count=options.candidates,
+        refine=options.refine,
+        network=options.network,
+        device=options.device,
+    )
+    found = finish(steps)
+    seconds.update(found.seconds)
+    best = found.candidates[0]
+    root = bpy.data.objects[best.model]
+    rgba = _silhouette(root, best.camera)
+    _save_picture(overlay(photo, rgba), options.out / f"{stem}_overlay.png")
+    spheres = {target.name: target.sphere for target in targets}
+    camera_object = _add_camera(photo, best.camera, spheres[best.model])
+    if options.render:
+        _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
+    ranked = [_described(candidate, spheres[candidate.model]) for candidate in found.candidates]
+    return {
+        **ranked[0],
+        "size": list(photo.size),
+        "box": list(box),
+        "mask_iou": None if mask is None else _mask_iou(mask, rgba),
+        "camera": _blender_camera(best.camera),
+        "confidence": found.confidence,
+        "candidates": ranked,
+    }
+
+
+def _wanted(targets: list, names: Sequence[str] | str | None) -> list:
+    """The targets with these names, all without names."""
+    names = [names] if isinstance(names, str) else names
+    if not names:
+        return targets
+    missing = [name for name in names if name not in {target.name for target in targets}]
+    if missing:
+        raise PoseError(f'There is no model "{missing[0]}".')
+    return [target for target in targets if target.name in names]
+
+
+def _mask(path: Path | None, photo: Photo) -> np.ndarray | None:
+    """(H, W) bool in the pixels of photo.image: the mask file, else the photo's own transparency."""
+    if path is None:
+        return None if photo.alpha is None else np.array(photo.alpha) >= 128
+    mask = load_photo(path)
+    if mask.size != photo.size:
+        raise PoseError(f"Mask '{Path(path).name}' has another size than its photo.")
+    return np.array(mask.image.convert("L").resize(photo.image.size)) >= 128
+
+
+def _box(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo) -> Box:
+    """The given box, else the mask's, else the whole photo."""
+    if given is not None:
+        return checked_box(given, photo.size)
+    box = None if mask is None else alpha_box(mask, 0.5)
+    if box is None:
+        return Box(0, 0, *photo.size)
+    scale = photo.size[0] / photo.image.size[0]
+    return checked_box([edge * scale for edge in box], photo.size)
+
+
+def _silhouette(root: bpy.types.Object, camera: Camera) -> np.ndarray:
+    """The model as camera sees it, (H, W, 4) uint8 on nothing, at most OVERLAY_SIDE px."""
+    scale = min(1.0, OVERLAY_SIDE / max(camera.size))
+    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+    with evaluated(root) as model, studio(model) as render:
+        view = in_unit_sphere(camera, model.sphere).windowed(Box(0, 0, *camera.size), size)
+        return render(view).rgba
+
+
+def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
+    size = (rgba.shape[1], rgba.shape[0])
+    return intersection_over_union(np.array(Image.fromarray(mask).resize(size)), rgba[..., 3] >= 128)
+
+
+def _save_picture(picture: Image.Image, path: Path) -> None:
+    try:
+        picture.save(path)
+    except OSError as error:
+        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
+
+
+def _add_camera(photo: Photo, camera: Camera, sphere: Sphere) -> bpy.types.Object:
+    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo."""
+    current = bpy.context.scene
+    first = not any(scene.PHOTO in obj for obj in current.objects)
+    camera_object = scene.camera_for_photo(current, photo.path)
+    scene.write_camera(current, camera_object, camera, model=sphere, set_resolution=first)
+    scene.show_photo(camera_object, photo)
+    return camera_object
+
+
+def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -> None:
+    """A render of the scene with its own settings, as large as the photo."""
+    current = bpy.context.scene
+    kept = current.render.resolution_x, current.render.resolution_y, current.render.filepath
+    scene.write_camera(current, camera_object, camera, set_resolution=True)
+    current.render.filepath = str(path.resolve())
+    try:
+        with quiet():
+            bpy.ops.render.render(write_still=True)
+    except RuntimeError as error:
+        raise PoseError(f"The scene cannot be rendered ({str(error).strip()}).") from error
+    finally:
+        current.render.resolution_x, current.render.resolution_y, current.render.filepath = kept
+        scene.write_camera(current, camera_object, camera)
+
+
+def _described(candidate, sphere: Sphere) -> dict[str, Any]:
+    """A candidate as in results.jsonl."""
+    angles = matching.seen_from(candidate.camera, sphere)
+    return {
+        "model": candidate.model,
+        "opencv": _opencv(candidate.camera, bpy.data.objects[candidate.model]),
+        "azimuth": angles.azimuth,
+        "elevation": angles.elevation,
+        "roll": angles.roll,
+        "score": candidate.score,
+    }
+
+
+def _opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
+    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
+    matrix = camera.world_to_camera @ np.array(root.matrix_world)
+    left, scales, right = np.linalg.svd(matrix[:3, :3])
+    return {"K": camera.K.tolist(), "R": (left @ right).tolist(), "t": (matrix[:3, 3] / scales.mean()).tolist()}
+
+
+def _blender_camera(camera: Camera) -> dict[str, Any]:
+    """For renders of the photo's size."""
+    lens = scene.blender_lens(camera)._asdict()
+    matrix = blender_axes(camera.camera_to_world).tolist()
+    return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}

@@ -1,0 +1,66 @@
+"""Model files: each becomes one model of the scene (a .blend one for every root object with faces)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import PoseError
+from .models import scene_roots
+from .rendering import quiet
+
+_IMPORTERS: dict[str, Callable[[str], object]] = {
+    # one object a file, so that its local coordinates are the file's numbers
+    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False),
+    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
+    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
+    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
+    ".blend": lambda path: _link_objects(path),
+}
+
+
+def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
+    """The file's models, added to the scene. PoseError when it is missing, of another kind, damaged or empty."""
+    importer = _IMPORTERS.get(path.suffix.lower())
+    if not path.is_file():
+        raise PoseError(f'Model file "{path}" does not exist.')
+    if importer is None:
+        raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
+    before = set(scene.objects)
+    try:
+        with quiet():
+            importer(str(path))
+    except (RuntimeError, OSError) as error:  # operators report their errors as RuntimeError
+        raise PoseError(f'Model file "{path.name}" cannot be read.') from error
+    roots = [root for root in scene_roots(scene) if root not in before]
+    if not roots:
+        raise PoseError(f'Model file "{path.name}" has no faces.')
+    if path.suffix.lower() == ".blend":
+        return roots
+    return [_single_root(scene, [obj for obj in scene.objects if obj not in before], path.stem)]
+
+
+def _link_objects(path: str) -> None:
+    with bpy.data.libraries.load(path) as (source, target):
+        target.objects = source.objects
+    for obj in target.objects:
+        bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.update()
+
+
+def _single_root(scene: bpy.types.Scene, objects: list[bpy.types.Object], name: str) -> bpy.types.Object:
+    roots = [obj for obj in objects if not obj.parent]
+    if len(roots) == 1:
+        root = roots[0]
+    else:
+        root = bpy.data.objects.new(name, None)
+        scene.collection.objects.link(root)
+        for obj in roots:
+            obj.parent = root
+        bpy.context.view_layer.update()
+    root.name = name
+    return root

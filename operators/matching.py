@@ -1,0 +1,110 @@
+"""One photo in, the camera out: what the operator and the headless command share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+
+from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
+from ..inference.image import Photo, checked_focal, default_focal, focal_from_lens
+from ..inference.steps import Steps, within
+from .models import evaluated
+from .views import ViewOptions, model_templates
+
+
+class Match(NamedTuple):
+    """Candidates (inference.pose.Candidate), best first, and the seconds spent on features, match and refine."""
+
+    candidates: list
+    seconds: dict[str, float]
+
+    @property
+    def confidence(self) -> float:
+        """The best candidate's share, 0..1, among all; not calibrated."""
+        scores = np.array([candidate.score for candidate in self.candidates])
+        return float(1 / np.exp(scores - scores[0]).sum())
+
+
+class Angles(NamedTuple):
+    """How a model is seen: azimuth, elevation and roll in degrees, distance to its centre in scene units."""
+
+    azimuth: float
+    elevation: float
+    roll: float
+    distance: float
+
+
+def photo_camera(
+    photo: Photo,
+    focal: float | None = None,
+    lens: float | None = None,
+    sensor: float = 36.0,
+    principal_point: tuple[float, float] | None = None,
+) -> Camera:
+    """The photo's camera at the origin. focal in px, or lens and sensor in mm; else EXIF's, else 50 mm on 36 mm."""
+    if focal is not None:
+        focal = checked_focal(focal)
+    elif lens is not None:
+        focal = focal_from_lens(lens, sensor, photo.size)
+    else:
+        focal = photo.exif_focal or default_focal(photo.size)
+    return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
+
+
+def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list]:
+    """Targets for matching: the training views of every model, rendered where the cache has none."""
+    from ..inference.pose import Target
+    from ..inference.retrieval import Index
+
+    targets = []
+    for number, root in enumerate(roots):
+        with evaluated(root) as model:
+            steps = model_templates(model, options, cache)
+            templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
+        targets.append(Target(root.name, model.sphere, Index(templates)))
+    return targets
+
+
+def match(
+    photo: Photo,
+    camera: Camera,
+    box: Box,
+    targets: list,
+    *,
+    any_roll: bool = False,
+    method: str = "MATCH",
+    count: int = 6,
+    refine: bool = True,
+    network: str = "efficientnet_lite0",
+    device: str = "cpu",
+) -> Steps[Match]:
+    """Finds the cameras that see one of the targets in the photo's box as the photo does."""
+    from ..inference import pose
+    from ..inference.networks import extract_features, load_network
+
+    began = time.perf_counter()
+    rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
+    crops = pose.PhotoCrops(photo, camera, box, rolls, partial(extract_features, load_network(network, device)))
+    if method == "KNN":
+        candidates = pose.nearest_neighbours(crops, targets)
+        matched = time.perf_counter()
+    else:
+        starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.9)
+        matched = time.perf_counter()
+        candidates = yield from within(pose.find_candidates(crops, starts, refine), 0.9, 1.0)
+    spent = {"features": crops.seconds, "match": matched - began - crops.seconds}
+    return Match(candidates, {**spent, "refine": time.perf_counter() - matched})
+
+
+def seen_from(camera: Camera, sphere: Sphere) -> Angles:
+    """How camera, in the world, sees a model with this bounding sphere."""
+    offset = camera.position - sphere.center
+    azimuth, elevation = angles_from_direction(offset)
+    angles = np.degrees([azimuth, elevation, roll_of(camera.camera_to_world)])
+    return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))

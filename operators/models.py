@@ -1,0 +1,226 @@
+"""Models: a root object with its children or a collection instance, read through the dependency graph."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Sphere
+
+
+class Part(NamedTuple):
+    """One evaluated piece of a model: a copy of its mesh and its place in the world."""
+
+    mesh: bpy.types.Mesh
+    matrix: np.ndarray  # (4, 4), mesh -> world
+
+
+class Model(NamedTuple):
+    """A model's evaluated geometry. world_from_model is the root object's matrix_world."""
+
+    name: str
+    parts: list[Part]
+    sphere: Sphere
+    vertices: np.ndarray  # (N, 3) world
+    world_from_model: np.ndarray  # (4, 4)
+    digest: str  # of everything that changes its looks; not of where it stands
+
+
+def scene_roots(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """Every object without a parent that shows faces in a render, itself or through children and instances."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    shown = {_root(owner) for _object, owner, _matrix in _shown_meshes(depsgraph)}
+    return [obj for obj in scene.objects if obj in shown]
+
+
+def chosen_models(scene: bpy.types.Scene, names: Sequence[str] | None = None) -> list[bpy.types.Object]:
+    """The objects with these names; else those that the user added as models; else all models of the scene."""
+    if names:
+        missing = [name for name in names if name not in scene.objects]
+        if missing:
+            raise PoseError(f'There is no object "{missing[0]}" in the scene.')
+        return [scene.objects[name] for name in names]
+    settings = getattr(scene, "photo_pose", None)
+    added = [item.object for item in settings.models if item.object] if settings else []
+    models = [obj for obj in added if obj.name in scene.objects] or scene_roots(scene)
+    if not models:
+        raise PoseError("The scene has no model: no object with faces that show in a render.")
+    return models
+
+
+@contextmanager
+def evaluated(root: bpy.types.Object) -> Iterator[Model]:
+    """A model at the current frame; its mesh copies live as long as the context.
+
+    PoseError when it has nothing to render or broken geometry.
+    """
+    for obj in (root, *root.children_recursive):
+        obj.update_from_editmode()
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    family = {root, *root.children_recursive}
+    copies: dict[bpy.types.Object, bpy.types.Mesh] = {}  # instances of one object share one
+    parts = []
+    try:
+        for obj, owner, matrix in _shown_meshes(depsgraph):
+            if owner in family:
+                if obj not in copies:
+                    copies[obj] = _copied_mesh(obj, depsgraph)
+                parts.append(Part(copies[obj], np.array(matrix)))
+        yield _measured(root, parts)
+    finally:
+        bpy.data.batch_remove(copies.values())
+
+
+def _root(obj: bpy.types.Object) -> bpy.types.Object:
+    while obj.parent:
+        obj = obj.parent
+    return obj
+
+
+def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
+    """(evaluated object, original object that owns it, matrix) of all that a render would show with faces."""
+    for instance in depsgraph.object_instances:
+        obj = instance.object
+        owner = (instance.parent if instance.is_instance else obj).original
+        if not instance.show_self or obj.hide_render or owner.hide_render:
+            continue
+        if obj.type in {"MESH", "CURVE", "SURFACE", "FONT", "META"}:
+            yield obj, owner, instance.matrix_world.copy()
+
+
+def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
+    mesh = bpy.data.meshes.new_from_object(obj, preserve_all_data_layers=True, depsgraph=depsgraph)
+    for index, slot in enumerate(obj.material_slots):  # a slot may overrule the mesh's own material
+        if index < len(mesh.materials):
+            mesh.materials[index] = slot.material.original if slot.material else None
+    return mesh
+
+
+def _measured(root: bpy.types.Object, parts: list[Part]) -> Model:
+    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix in parts if mesh.polygons]
+    if not clouds:
+        raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
+    vertices = np.concatenate(clouds)
+    if not np.isfinite(vertices).all():
+        raise PoseError(f'Model "{root.name}" has vertices that are not numbers (NaN or infinite).')
+    center = (vertices.min(0) + vertices.max(0)) / 2
+    radius = float(np.linalg.norm(vertices - center, axis=1).max())
+    if radius < 1e-9 or radius < 1e-7 * np.abs(center).max():
+        raise PoseError(f'Model "{root.name}" has no size.')
+    return Model(root.name, parts, Sphere(center, radius), vertices, np.array(root.matrix_world), _digest(root, parts))
+
+
+def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
+    coordinates = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", coordinates)
+    return coordinates.reshape(-1, 3).astype(float)
+
+
+def _digest(root: bpy.types.Object, parts: list[Part]) -> str:
+    """Hash of geometry, materials and orientation; places are relative to the root, so moving it changes nothing."""
+    digest = hashlib.sha256()
+    world_from_model = np.array(root.matrix_world)
+    digest.update(_rounded(world_from_model[:3, :3]))
+    for mesh, matrix in parts:
+        digest.update(_rounded(matrix[:3, :3]) + _rounded(matrix[:3, 3] - world_from_model[:3, 3]))
+        for layer in (mesh.vertices, "co"), (mesh.loops, "vertex_index"), (mesh.polygons, "loop_total"):
+            digest.update(_array(*layer))
+        digest.update(_array(mesh.polygons, "material_index") + _array(mesh.polygons, "use_smooth"))
+        for attribute in (*(uv.data for uv in mesh.uv_layers),):
+            digest.update(_array(attribute, "uv"))
+        for color in mesh.color_attributes:
+            digest.update(color.name.encode() + _array(color.data, "color"))
+        for material in mesh.materials:
+            digest.update(_material_text(material).encode())
+    return digest.hexdigest()
+
+
+def _rounded(matrix: np.ndarray) -> bytes:
+    """Five significant digits of the largest entry: more than float noise, less than the eye sees."""
+    scale = 10.0 ** np.floor(np.log10(np.abs(matrix).max() + 1e-30))
+    return (np.round(matrix / scale, 5) + 0.0).tobytes() + np.float64(scale).tobytes()
+
+
+def _array(collection, attribute: str) -> bytes:
+    if not len(collection):
+        return b""
+    value = getattr(collection[0], attribute)
+    width = len(value) if hasattr(value, "__len__") else 1
+    kind = {bool: bool, int: np.int32}.get(type(value), np.float32)
+    array = np.empty(len(collection) * width, kind)
+    collection.foreach_get(attribute, array)
+    return array.tobytes()
+
+
+def _material_text(material: bpy.types.Material | None) -> str:
+    if material is None:
+        return "none"
+    if not material.node_tree:
+        return str(tuple(material.diffuse_color))
+    return _tree_text(material.node_tree)
+
+
+def _tree_text(tree: bpy.types.NodeTree) -> str:
+    lines = [_settings_text(node) for node in tree.nodes]
+    for node in tree.nodes:
+        lines += [f"{node.name}.{s.identifier}={_value_text(s.default_value)}" for s in node.inputs if hasattr(s, "default_value")]
+        lines += [f"{node.name}:{s.identifier}={_value_text(s.default_value)}" for s in node.outputs if hasattr(s, "default_value")]
+    lines += [
+        f"{link.from_node.name}.{link.from_socket.identifier}>{link.to_node.name}.{link.to_socket.identifier}"
+        for link in tree.links
+    ]
+    return "\n".join(lines)
+
+
+_ONLY_FOR_THE_EYE = {"location", "location_absolute", "width", "height", "select", "label", "color", "hide", "parent", "show_options"}
+
+
+def _settings_text(node: bpy.types.Node) -> str:
+    """All settings of a node that may change its output."""
+    values = []
+    for prop in node.bl_rna.properties:
+        if prop.identifier in _ONLY_FOR_THE_EYE or prop.type == "COLLECTION":
+            continue
+        if not prop.is_readonly or prop.identifier in {"color_ramp", "mapping", "type"}:
+            values.append(f"{prop.identifier}={_value_text(getattr(node, prop.identifier))}")
+    return " ".join(values)
+
+
+def _value_text(value) -> str:
+    if isinstance(value, bpy.types.Image):
+        return _image_text(value)
+    if isinstance(value, bpy.types.NodeTree):
+        return _tree_text(value)
+    if isinstance(value, bpy.types.ColorRamp):
+        return str([(e.position, tuple(e.color)) for e in value.elements]) + value.interpolation
+    if isinstance(value, bpy.types.CurveMapping):
+        return str([[tuple(p.location) for p in curve.points] for curve in value.curves])
+    if isinstance(value, bpy.types.ID):
+        return value.name
+    return str(tuple(value)) if hasattr(value, "__len__") and not isinstance(value, str) else str(value)
+
+
+def _image_text(image: bpy.types.Image) -> str:
+    text = f"{image.source} {tuple(image.size)} {image.colorspace_settings.name}"
+    if image.packed_file:
+        return text + hashlib.sha256(image.packed_file.data).hexdigest()
+    if image.is_dirty or image.source == "GENERATED":
+        pixels = np.empty(len(image.pixels), np.float32)
+        image.pixels.foreach_get(pixels)
+        return text + hashlib.sha256(pixels.tobytes()).hexdigest()
+    return text + _file_text(bpy.path.abspath(image.filepath, library=image.library))
+
+
+def _file_text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"missing {path}"

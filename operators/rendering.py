@@ -1,0 +1,222 @@
+"""The one place that renders: a private scene with copies of a model, looked at by any Camera."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..inference.geometry import Camera, Sphere, blender_axes
+from .models import Model
+from .scene import blender_lens
+
+SAMPLES = 4
+SKY = "studiolights/world/studio.exr"  # one of Blender's own
+
+
+class Rendering(NamedTuple):
+    """A rendered view.
+
+    rgba (H, W, 4) uint8 sRGB with straight alpha; backdrop (H, W, 3) uint8, what lies behind; points (H, W, 3)
+    float32 in units of the model's bounding sphere (centre 0, radius 1), meaningless where nothing was hit.
+    """
+
+    rgba: np.ndarray
+    backdrop: np.ndarray
+    points: np.ndarray
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8: the model in front of its backdrop."""
+        alpha = self.rgba[..., 3:].astype(np.uint16)
+        blend = self.rgba[..., :3] * alpha + self.backdrop * (255 - alpha)
+        return ((blend + 127) // 255).astype(np.uint8)
+
+
+Render = Callable[[Camera], Rendering]
+
+
+@contextmanager
+def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> Iterator[Render]:
+    """Gives a function that renders the model, moved to centre 0 and scaled to radius 1, from a Camera.
+
+    Works in a scene of its own and removes all it made, also after an error; the user's scene stays untouched.
+    background: WHITE or TRANSPARENT (even white light), or HDRI (one of Blender's skies).
+    """
+    kept_images = set(bpy.data.images)
+    made: list[bpy.types.ID] = []
+    try:
+        scene = bpy.data.scenes.new("Photo Pose Studio")
+        made.append(scene)
+        made += _furnish(scene, model)
+        made.append(_light(scene, background == "HDRI"))
+        _set_up(scene, samples)
+        with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
+            yield lambda view: _render(scene, view, Path(folder) / "view.exr")
+    finally:
+        bpy.data.batch_remove(made)
+        bpy.data.batch_remove(set(bpy.data.images) - kept_images)
+
+
+def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
+    """A camera of the world as a studio wants it, where the model's sphere is the unit sphere."""
+    camera_to_world = camera.camera_to_world.copy()
+    camera_to_world[:3, 3] = (camera_to_world[:3, 3] - sphere.center) / sphere.radius
+    return camera.placed(camera_to_world)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps what Blender's own code prints in background mode out of the terminal; Python's prints too."""
+    sys.stdout.flush()
+    terminal = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(terminal, 1)
+        os.close(nowhere)
+        os.close(terminal)
+
+
+def _fast_folder() -> str | None:
+    """In memory where the system has such a folder, else the usual temporary one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _furnish(scene: bpy.types.Scene, model: Model) -> list[bpy.types.ID]:
+    lens = bpy.data.cameras.new("Photo Pose Camera")
+    lens.clip_start, lens.clip_end = 0.01, 1000.0
+    scene.camera = bpy.data.objects.new("Photo Pose Camera", lens)
+    normalise = np.diag([1 / model.sphere.radius] * 3 + [1.0])
+    normalise[:3, 3] = -np.asarray(model.sphere.center) / model.sphere.radius
+    made = [lens, scene.camera]
+    for mesh, matrix in model.parts:
+        part = bpy.data.objects.new("Photo Pose Part", mesh)
+        part.matrix_world = Matrix(normalise @ matrix)
+        made.append(part)
+    for item in made[1:]:
+        scene.collection.objects.link(item)
+    return made
+
+
+def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
+    scene.world = bpy.data.worlds.new("Photo Pose World")
+    scene.world.use_nodes = True
+    nodes, links = scene.world.node_tree.nodes, scene.world.node_tree.links
+    nodes["Background"].inputs["Color"].default_value = (1, 1, 1, 1)
+    if sky:
+        texture = nodes.new("ShaderNodeTexEnvironment")
+        path = Path(bpy.utils.system_resource("DATAFILES"), SKY)
+        texture.image = bpy.data.images.load(str(path))
+        links.new(texture.outputs["Color"], nodes["Background"].inputs["Color"])
+    return scene.world
+
+
+def _set_up(scene: bpy.types.Scene, samples: int) -> None:
+    scene.frame_current = bpy.context.scene.frame_current  # materials may be animated
+    render, cycles, layer = scene.render, scene.cycles, scene.view_layers[0]
+    render.engine = "CYCLES"
+    render.film_transparent = True
+    render.use_persistent_data = True
+    render.resolution_percentage = 100
+    render.use_compositing = render.use_sequencer = False
+    render.threads_mode, render.threads = bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads
+    cycles.samples, cycles.device, cycles.seed = samples, "CPU", 0
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.max_bounces = 2
+    layer.use_pass_position = layer.use_pass_environment = True
+    settings = render.image_settings
+    if hasattr(settings, "media_type"):  # Blender 5
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    settings.color_depth, settings.exr_codec = "32", "NONE"
+    if hasattr(settings, "use_exr_interleave"):  # Blender 5 writes several parts otherwise
+        settings.use_exr_interleave = True
+
+
+def _render(scene: bpy.types.Scene, view: Camera, path: Path) -> Rendering:
+    scene.render.resolution_x, scene.render.resolution_y = view.size
+    for field, value in blender_lens(view)._asdict().items():
+        setattr(scene.camera.data, field, value)
+    scene.camera.matrix_world = Matrix(blender_axes(view.camera_to_world))
+    scene.render.filepath = str(path)
+    with quiet() if bpy.app.background else nullcontext():
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+    channels = read_exr(path)
+    return Rendering(
+        _straight(channels), _backdrop(channels), np.stack([channels[f"Position.{c}"] for c in "XYZ"], -1)
+    )
+
+
+def _straight(channels: dict[str, np.ndarray]) -> np.ndarray:
+    alpha = channels["Combined.A"].clip(0, 1)
+    linear = np.stack([channels[f"Combined.{c}"] for c in "RGB"], -1)
+    rgb = _srgb(linear / np.maximum(alpha, 1e-6)[..., None])
+    return np.concatenate([rgb, np.round(alpha * 255).astype(np.uint8)[..., None]], -1)
+
+
+def _backdrop(channels: dict[str, np.ndarray]) -> np.ndarray:
+    names = [name for name in channels if name.startswith(("Env.", "Environment."))]  # Blender 4, 5
+    return _srgb(np.stack([channels[name] for c in "RGB" for name in names if name.endswith(c)], -1))
+
+
+def _srgb(linear: np.ndarray) -> np.ndarray:
+    return _SRGB[(linear.clip(0, 1) * (len(_SRGB) - 1)).astype(np.uint16)]
+
+
+def _srgb_table(size: int = 1 << 14) -> np.ndarray:
+    linear = np.linspace(0, 1, size)
+    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(curve * 255).astype(np.uint8)
+
+
+_SRGB = _srgb_table()
+
+
+def read_exr(path: Path) -> dict[str, np.ndarray]:
+    """Channels of an uncompressed single-part 32-bit scanline EXR, as Blender writes it: name -> (H, W) float32.
+
+    Names lose the view layer's name: "Combined.R", "Position.X". Format: "OpenEXR File Layout" of its project.
+    """
+    data = path.read_bytes()
+    header, start = _exr_header(data)
+    names = _channel_names(header["channels"])
+    left, top, right, bottom = struct.unpack("<4i", header["dataWindow"])
+    width, height = right - left + 1, bottom - top + 1
+    line = 8 + 4 * width * len(names)  # every scan line starts with its number and its length
+    rows = np.frombuffer(data, np.uint8, count=line * height, offset=start + 8 * height).reshape(height, line)
+    values = np.ascontiguousarray(rows[:, 8:]).view("<f4").reshape(height, len(names), width)
+    return {name.split(".", 1)[1]: values[:, index] for index, name in enumerate(names)}
+
+
+def _exr_header(data: bytes) -> tuple[dict[str, bytes], int]:
+    """Attributes by name, and where the scan line table starts."""
+    header, position = {}, 8
+    while data[position]:
+        end = data.index(b"\0", position)
+        name, position = data[position:end].decode(), data.index(b"\0", end + 1) + 1
+        (size,) = struct.unpack_from("<i", data, position)
+        header[name] = data[position + 4 : position + 4 + size]
+        position += 4 + size
+    return header, position + 1
+
+
+def _channel_names(channels: bytes) -> list[str]:
+    names, position = [], 0
+    while channels[position]:
+        end = channels.index(b"\0", position)
+        names.append(channels[position:end].decode())
+        position = end + 17
+    return names

@@ -1,0 +1,164 @@
+"""Training views: renders a model from all around and keeps what matching needs in a cache on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+from PIL import Image
+
+from ..inference.crops import DISTANCE, LENS, SIZE, template_view
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera, angles_from_direction, intrinsics, look_at, view_sphere
+from ..inference.image import alpha_box
+from ..inference.steps import Steps
+from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
+from .models import Model
+from .rendering import SAMPLES, Rendering, studio
+
+FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
+BATCH = 16  # views that go through the network at once
+
+
+class ViewOptions(NamedTuple):
+    """Which views: the sphere's half (UPPER) or all of it (FULL), its subdivisions, what is behind the model."""
+
+    sphere: str = "UPPER"
+    subdivisions: int = 3
+    background: str = "WHITE"
+    network: str = "efficientnet_lite0"
+
+    @property
+    def directions(self) -> np.ndarray:
+        """(V, 3) unit."""
+        return view_sphere(self.subdivisions, full=self.sphere == "FULL")
+
+
+def subdivisions_for(count: int, sphere: str) -> int:
+    """The coarsest view sphere with at least count views; PoseError when there is none."""
+    for subdivisions in range(5):
+        if len(view_sphere(subdivisions, full=sphere == "FULL")) >= count > 0:
+            return subdivisions
+    raise PoseError(f"The number of views must be between 1 and {len(view_sphere(4, full=sphere == 'FULL'))}.")
+
+
+def cache_folder() -> Path:
+    """Where this installation keeps its training views."""
+    package = __package__.rpartition(".")[0]
+    if package.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(package, path="cache", create=True))
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "photo_pose", "views")
+
+
+def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[Templates]:
+    """A model's templates, from the cache in folder or else rendered now and put there."""
+    key = _key(model, options)
+    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+    cached = _load(path, key)
+    if cached:
+        return cached
+    templates = yield from _rendered_templates(model, options)
+    _store(templates, path, key)
+    return templates
+
+
+def _key(model: Model, options: ViewOptions) -> str:
+    render = {"samples": SAMPLES, "size": SIZE, "format": FORMAT}
+    return json.dumps({"model": model.digest, **options._asdict(), **render})
+
+
+def _load(path: Path, key: str) -> Templates | None:
+    """None when there is no such file, or one that is damaged or not ours: it is then made anew."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return Templates.load(path) if str(data["key"]) == key else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _store(templates: Templates, path: Path, key: str) -> None:
+    """Written under another name first, so that no reader and no interruption ever meets half a file."""
+    temporary = path.with_suffix(f".{os.getpid()}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        templates.save(temporary, key=np.array(key))
+        temporary.replace(path)
+    except OSError as error:
+        raise PoseError(f"The folder for training views, {path.parent}, cannot be written ({error.strerror}).") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
+    from ..inference.networks import extract_features, load_network  # torch only now
+
+    network = load_network(options.network)
+    outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+    cameras = [template_view(direction, outline) for direction in options.directions]
+    coverage, points, thumbnails, features, waiting = [], [], [], [], []
+    with studio(model, options.background) as render:
+        for camera in cameras:
+            view = render(camera)
+            alpha = view.rgba[..., 3]
+            coverage.append(patch_coverage(alpha))
+            points.append(patch_points(view.points, alpha))
+            thumbnails.append(view.rgba[::2, ::2])
+            waiting.append(view.rgb)
+            if len(waiting) == BATCH or len(points) == len(cameras):
+                features.append(extract_features(network, np.stack(waiting)).astype(np.float16))
+                waiting.clear()
+            yield len(points) / len(cameras)
+    return Templates(
+        options.directions,
+        np.stack([camera.camera_to_world for camera in cameras]),
+        np.stack([camera.K for camera in cameras]),
+        np.concatenate(features),
+        np.stack(coverage).astype(np.float16),
+        np.stack(points),
+        outline.astype(np.float32),
+        np.stack(thumbnails),
+    )
+
+
+def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> Steps[int]:
+    """Writes every view as a PNG and their directions to views.json; gives their number."""
+    name = bpy.path.clean_name(model.name)
+    outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+    listing = []
+    with studio(model, options.background) as render:
+        for index, direction in enumerate(options.directions):
+            view = render(_framed(direction, outline, crop))
+            file = f"{name}_{index:04d}.png"
+            picture = _picture(view, options.background, crop)
+            _written(lambda path, p=picture: p.save(path), folder / file)
+            azimuth, elevation = np.degrees(angles_from_direction(direction))
+            listing.append({"file": file, "azimuth": round(azimuth, 3), "elevation": round(elevation, 3)})
+            yield (index + 1) / len(options.directions)
+    _written(lambda path: path.write_text(json.dumps(listing, indent=1)), folder / f"{name}_views.json")
+    return len(listing)
+
+
+def _framed(direction: np.ndarray, outline: np.ndarray, crop: str) -> Camera:
+    if crop != "NONE":
+        return template_view(direction, outline)
+    return Camera(intrinsics(LENS * SIZE, (SIZE, SIZE)), look_at(direction * DISTANCE, np.zeros(3)), (SIZE, SIZE))
+
+
+def _picture(view: Rendering, background: str, crop: str) -> Image.Image:
+    picture = Image.fromarray(view.rgba if background == "TRANSPARENT" else view.rgb)
+    box = alpha_box(view.rgba[..., 3], 1) if crop == "OBJECT" else None
+    return picture.crop(tuple(int(edge) for edge in box)) if box else picture
+
+
+def _written(write, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    except OSError as error:
+        raise PoseError(f"{path} cannot be written ({error.strerror}).") from error

@@ -1,0 +1,83 @@
+"""Settings on Scene.photo_pose: the one state that operators and panels share."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+SPHERE_ITEMS = (
+    ("UPPER", "Upper Half", "The object stands on a floor and is seen from the side or from above"),
+    ("FULL", "Full", "The object may lie on any face and be seen from anywhere"),
+)
+BACKGROUND_ITEMS = (
+    ("WHITE", "White", "White, the light even from all sides, as in the paper"),
+    ("TRANSPARENT", "Transparent", "No background; saved pictures have an alpha channel"),
+    ("HDRI", "Sky", "Lit by and in front of one of Blender's own studio skies"),
+)
+CROP_ITEMS = (
+    ("SQUARE", "Square", "A square around the object, as the network sees it"),
+    ("OBJECT", "Object", "The object's own box"),
+    ("NONE", "None", "The whole picture; the object has the same size in every view's frame"),
+)
+FOCAL_ITEMS = (
+    ("PHOTO", "Photo", "What the photo's EXIF data say, else 50 mm on a 36 mm sensor"),
+    ("CAMERA", "Active Camera", "The lens of the active camera"),
+    ("LENS", "Lens", "The typed focal length and sensor size"),
+)
+
+
+class PhotoPoseModel(bpy.types.PropertyGroup):
+    """A model to be matched: a root object with its children, or a collection instance."""
+
+    object: PointerProperty(name="Model", type=bpy.types.Object)
+
+
+class PhotoPoseSettings(bpy.types.PropertyGroup):
+    """What the panels show and the operators start from."""
+
+    models: CollectionProperty(type=PhotoPoseModel)
+    active_model: IntProperty(name="Active Model")
+
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(
+        name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere; 3 gives 209 views"
+    )
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
+    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
+    box: FloatVectorProperty(
+        name="Box", size=4, precision=0, min=-1e6, max=1e6,
+        description="Left, top, right and bottom of the object in the photo, in pixels; all zero: the whole photo",
+    )
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    lens: FloatProperty(name="Lens", default=50, min=1, max=5000, unit="CAMERA", description="Focal length")
+    sensor: FloatProperty(
+        name="Sensor", default=36, min=1, max=1000, unit="CAMERA", description="Size of the sensor's longer side"
+    )
+    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
+    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    result: StringProperty(name="Result", description="What the last match found")
+
+
+classes = (PhotoPoseModel, PhotoPoseSettings)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
+
+
+def register() -> None:
+    _register_classes()
+    bpy.types.Scene.photo_pose = PointerProperty(type=PhotoPoseSettings)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.photo_pose
+    _unregister_classes()
