@@ -33,6 +33,10 @@ FOCAL_ITEMS = (
     ("CAMERA", "Active Camera", "The lens of the active camera"),
     ("LENS", "Lens", "The typed focal length and sensor size"),
 )
+METHOD_ITEMS = (
+    ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
+    ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
+)
 
 
 class PhotoPoseModel(bpy.types.PropertyGroup):

@@ -33,11 +33,17 @@ class Model(NamedTuple):
     digest: str  # of everything that changes its looks; not of where it stands
 
 
-def scene_roots(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """Every object without a parent that shows faces in a render, itself or through children and instances."""
+def scene_roots(
+    scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None
+) -> list[bpy.types.Object]:
+    """Those objects that show faces in a render, themselves or through children and instances.
+
+    Looks at every object without a parent, or only among the given ones.
+    """
+    candidates = [obj for obj in scene.objects if not obj.parent] if among is None else among
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    shown = {_root(owner) for _object, owner, _matrix in _shown_meshes(depsgraph)}
-    return [obj for obj in scene.objects if obj in shown]
+    shown = {ancestor for _object, owner, _matrix in _shown_meshes(depsgraph) for ancestor in lineage(owner)}
+    return [obj for obj in candidates if obj in shown]
 
 
 def chosen_models(scene: bpy.types.Scene, names: Sequence[str] | None = None) -> list[bpy.types.Object]:
@@ -78,10 +84,11 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
         bpy.data.batch_remove(copies.values())
 
 
-def _root(obj: bpy.types.Object) -> bpy.types.Object:
-    while obj.parent:
+def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:
+    """An object, its parent, its parent's parent ..."""
+    while obj:
+        yield obj
         obj = obj.parent
-    return obj
 
 
 def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
@@ -89,10 +96,19 @@ def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Objec
     for instance in depsgraph.object_instances:
         obj = instance.object
         owner = (instance.parent if instance.is_instance else obj).original
-        if not instance.show_self or obj.hide_render or owner.hide_render:
-            continue
-        if obj.type in {"MESH", "CURVE", "SURFACE", "FONT", "META"}:
+        shown = instance.show_self and not obj.hide_render and not owner.hide_render
+        if shown and obj.type in {"MESH", "CURVE", "SURFACE", "FONT", "META"} and _has_faces(obj):
             yield obj, owner, instance.matrix_world.copy()
+
+
+def _has_faces(obj: bpy.types.Object) -> bool:
+    """Whether an evaluated object becomes a mesh with at least one face."""
+    if obj.type == "MESH" and obj.mode != "EDIT":  # an edited mesh keeps its faces elsewhere
+        return bool(obj.data.polygons)
+    mesh = obj.to_mesh()
+    found = mesh is not None and bool(mesh.polygons)
+    obj.to_mesh_clear()
+    return found
 
 
 def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:

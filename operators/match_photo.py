@@ -1,0 +1,80 @@
+"""The operator that matches the active camera to a photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from ..inference.image import Photo, checked_box, load_photo
+from ..inference.steps import Steps, within
+from ..properties import FOCAL_ITEMS, METHOD_ITEMS, SPHERE_ITEMS
+from . import scene
+from .matching import match, photo_camera, prepare, seen_from
+from .models import chosen_models
+from .steps import StepsOperator, require_torch
+from .views import ViewOptions, cache_folder
+
+
+class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.match_photo"
+    bl_label = "Match Camera to Photo"
+    bl_description = "Set the active camera so that the model lies on the photo"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: whole photo")
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
+    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
+    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
+    method: EnumProperty(name="Method", items=METHOD_ITEMS)
+    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        require_torch()
+        if not self.filepath:
+            raise PoseError("Choose a photo first.")
+        photo = load_photo(bpy.path.abspath(self.filepath))
+        box = checked_box(self.box, photo.size) if any(self.box) else Box(0, 0, *photo.size)
+        camera = self._camera(context, photo)
+        options = ViewOptions(self.sphere, self.subdivisions)
+        preparing = prepare(chosen_models(context.scene), options, cache_folder())
+        targets = yield from within(preparing, 0.0, 0.8)
+        matching = match(photo, camera, box, targets, any_roll=self.any_roll, method=self.method)
+        found = yield from within(matching, 0.8, 1.0)
+        self._write(context, photo, found.candidates[0], targets)
+
+    def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
+        """The photo's camera, its lens from where the user says."""
+        if self.focal_source == "LENS":
+            return photo_camera(photo, lens=self.lens, sensor=self.sensor)
+        if self.focal_source == "PHOTO":
+            return photo_camera(photo)
+        if context.scene.camera is None:
+            raise PoseError("The scene has no active camera to take the lens from.")
+        return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
+
+    def _write(self, context: bpy.types.Context, photo: Photo, best, targets: list) -> None:
+        sphere = next(target.sphere for target in targets if target.name == best.model)
+        camera_object = scene.camera_for_photo(context.scene, photo.path)
+        scene.write_camera(
+            context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size
+        )
+        scene.show_photo(camera_object, photo)
+        scene.view_through_camera(context)
+        angles, lens = seen_from(best.camera, sphere), scene.blender_lens(best.camera)
+        result = (
+            f"{best.model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
+            f"distance {angles.distance:.3g}, lens {lens.lens:.1f} mm, score {best.score:.2f}"
+        )
+        context.scene.photo_pose.result = result
+        self.report({"INFO"}, result)
+
+
+classes = (PHOTOPOSE_OT_match_photo,)

@@ -1,0 +1,70 @@
+"""Operators that render the training views: into the cache, or as pictures into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.steps import Steps, within
+from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
+from .matching import prepare
+from .models import chosen_models, evaluated
+from .steps import StepsOperator, require_torch
+from .views import ViewOptions, cache_folder, save_views
+
+
+class ViewProperties:
+    """What both operators ask for; the panel fills it from the scene's settings."""
+
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS)
+
+    def view_options(self) -> ViewOptions:
+        return ViewOptions(self.sphere, self.subdivisions, self.background)
+
+
+class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.render_views"
+    bl_label = "Render Training Views"
+    bl_description = "Render the models from all around and keep what matching needs; the scene is not changed"
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        require_torch()
+        roots = chosen_models(context.scene)
+        targets = yield from prepare(roots, self.view_options(), cache_folder())
+        views = sum(len(target.index.templates.directions) for target in targets)
+        self.report({"INFO"}, f"{views} training views of {len(targets)} models are ready")
+
+
+class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.save_views"
+    bl_label = "Save Training Views"
+    bl_description = "Save pictures of the models from all around to a folder, with their angles"
+
+    crop: EnumProperty(name="Crop", items=CROP_ITEMS)
+    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.directory:
+            return super().invoke(context, event)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.directory:
+            raise PoseError("Choose a folder for the pictures.")
+        folder = Path(bpy.path.abspath(self.directory))
+        roots = chosen_models(context.scene)
+        count = 0
+        for number, root in enumerate(roots):
+            with evaluated(root) as model:
+                steps = save_views(model, self.view_options(), self.crop, folder)
+                count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
+        self.report({"INFO"}, f"{count} pictures saved in {folder}")
+
+
+classes = (PHOTOPOSE_OT_render_views, PHOTOPOSE_OT_save_views)

@@ -1,0 +1,92 @@
+"""The tab "Photo Pose" in the sidebar of the 3D view; it names operators by their ids and imports nothing of ours."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import bpy
+
+
+class SidebarPanel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Photo Pose"
+
+
+class PHOTOPOSE_UL_models(bpy.types.UIList):
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
+        if item.object:
+            layout.prop(item.object, "name", text="", emboss=False, icon="OBJECT_DATA")
+        else:
+            layout.label(text="Deleted object", icon="ERROR")
+
+
+class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
+    bl_label = "Photo Pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        if importlib.util.find_spec("torch") is None:
+            layout.label(text="PyTorch is missing: see Install in the README", icon="ERROR")
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "photo")
+        layout.prop(settings, "box")
+        layout.operator("photopose.drag_box", icon="SELECT_SET")
+        layout.prop(settings, "focal_source")
+        if settings.focal_source == "LENS":
+            layout.prop(settings, "lens")
+            layout.prop(settings, "sensor")
+        layout.prop(settings, "any_roll")
+        layout.prop(settings, "use_photo_size")
+        self._draw_button(settings)
+        for line in settings.result.split(", ") if settings.result else ():
+            layout.label(text=line)
+
+    def _draw_button(self, settings) -> None:
+        row = self.layout.row()
+        row.scale_y = 1.5
+        button = row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
+        button.filepath, button.box = settings.photo, settings.box
+        for name in ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "use_photo_size"):
+            setattr(button, name, getattr(settings, name))
+
+
+class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
+    bl_label = "Models"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        row = layout.row()
+        row.template_list("PHOTOPOSE_UL_models", "", settings, "models", settings, "active_model", rows=3)
+        column = row.column(align=True)
+        column.operator("photopose.add_models", icon="ADD", text="")
+        column.operator("photopose.remove_model", icon="REMOVE", text="")
+        layout.operator("photopose.add_scene_models")
+        if not settings.models:
+            layout.label(text="Empty list: all models of the scene")
+
+
+class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
+    bl_label = "Training Views"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "sphere")
+        layout.prop(settings, "subdivisions")
+        layout.prop(settings, "background")
+        layout.prop(settings, "crop")
+        render = layout.operator("photopose.render_views")
+        save = layout.operator("photopose.save_views")
+        save.crop = settings.crop
+        for button in (render, save):
+            for name in ("sphere", "subdivisions", "background"):
+                setattr(button, name, getattr(settings, name))
+
+
+classes = (PHOTOPOSE_UL_models, VIEW3D_PT_photo_pose, VIEW3D_PT_photo_pose_models, VIEW3D_PT_photo_pose_views)

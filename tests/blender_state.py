@@ -1,0 +1,52 @@
+"""A comparable copy of everything in Blender's data, for tests that nothing of it was changed."""
+
+from __future__ import annotations
+
+import bpy
+
+SIMPLE = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
+VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag", "stereo_3d_format"}
+
+
+def snapshot() -> dict[str, object]:
+    """Every simple property of every data-block, its users, and what is selected, active and in which mode."""
+    state: dict[str, object] = {}
+    for prop in bpy.data.bl_rna.properties:
+        if prop.type != "COLLECTION":
+            continue
+        for block in getattr(bpy.data, prop.identifier):
+            _collect(block, f"{prop.identifier}[{block.name}]", state, 3)
+            state[f"{prop.identifier}[{block.name}].users"] = block.users
+    layer = bpy.context.view_layer
+    state["active"] = layer.objects.active.name if layer.objects.active else None
+    state["selected"] = sorted(obj.name for obj in bpy.context.selected_objects)
+    state["mode"] = bpy.context.mode
+    state["scene"] = bpy.context.scene.name
+    return state
+
+
+def differences(before: dict[str, object], after: dict[str, object]) -> dict[str, tuple[object, object]]:
+    keys = before.keys() | after.keys()
+    return {k: (before.get(k, "absent"), after.get(k, "absent")) for k in keys if before.get(k) != after.get(k)}
+
+
+def _collect(block, path: str, state: dict[str, object], depth: int) -> None:
+    for prop in block.bl_rna.properties:
+        if prop.identifier in VOLATILE or prop.identifier == "rna_type":
+            continue
+        value = getattr(block, prop.identifier, None)
+        name = f"{path}.{prop.identifier}"
+        if prop.type in SIMPLE:
+            state[name] = _plain(value)
+        elif prop.type == "POINTER" and isinstance(value, bpy.types.ID):
+            state[name] = value.name
+        elif prop.type == "POINTER" and value is not None and depth:
+            _collect(value, name, state, depth - 1)
+        elif prop.type == "COLLECTION" and value is not None:
+            state[name] = [item.name if isinstance(item, bpy.types.ID) else "" for item in value[:50]]
+
+
+def _plain(value):
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return [_plain(item) for item in value] if hasattr(value, "__iter__") else str(value)

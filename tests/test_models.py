@@ -1,0 +1,173 @@
+"""What a model is, through the dependency graph."""
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.operators.models import chosen_models, evaluated, scene_roots  # noqa: E402
+
+
+def extent(root) -> np.ndarray:
+    with evaluated(root) as model:
+        return np.ptp(model.vertices, axis=0)
+
+
+def digest(root) -> str:
+    bpy.context.view_layer.update()
+    with evaluated(root) as model:
+        return model.digest
+
+
+def cube(**options):
+    bpy.ops.mesh.primitive_cube_add(size=2, **options)
+    return bpy.context.object
+
+
+def test_children_belong_to_their_root(scene):
+    parent, child = cube(), cube(location=(4, 0, 0), scale=(1, 1, 3))
+    child.parent = parent
+    bpy.context.view_layer.update()
+    assert scene_roots(scene) == [parent]
+    np.testing.assert_allclose(extent(parent), [6, 2, 6])
+
+
+def test_an_empty_can_be_a_root(scene):
+    bpy.ops.object.empty_add()
+    empty = bpy.context.object
+    cube().parent = empty
+    bpy.context.view_layer.update()
+    assert scene_roots(scene) == [empty]
+
+
+def test_modifiers_are_applied(scene):
+    array = cube().modifiers.new("Array", "ARRAY")
+    array.count = 3
+    np.testing.assert_allclose(extent(bpy.context.object), [6, 2, 2])
+
+
+def test_collection_instances(scene):
+    collection = bpy.data.collections.new("Part")
+    scene.collection.children.link(collection)
+    part = cube(location=(1, 0, 0))
+    scene.collection.objects.unlink(part)
+    collection.objects.link(part)
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", collection
+    instance.scale = (2, 1, 1)
+    scene.collection.objects.link(instance)
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(extent(instance), [4, 2, 2])
+    with evaluated(instance) as model:
+        np.testing.assert_allclose(model.sphere.center, [2, 0, 0], atol=1e-6)
+
+
+def test_objects_are_read_at_the_current_frame(scene):
+    obj = cube()
+    for frame, size in ((1, 1.0), (10, 5.0)):
+        obj.scale = (size, 1, 1)
+        obj.keyframe_insert("scale", frame=frame)
+    scene.frame_set(10)
+    np.testing.assert_allclose(extent(obj), [10, 2, 2])
+
+
+def test_text_and_curves_are_models(scene):
+    bpy.ops.object.text_add()
+    assert scene_roots(scene) == [bpy.context.object]
+    assert extent(bpy.context.object)[0] > 1
+
+
+def test_edits_in_edit_mode_are_seen(scene):
+    import bmesh
+
+    obj = cube()
+    bpy.ops.object.mode_set(mode="EDIT")
+    mesh = bmesh.from_edit_mesh(obj.data)
+    for vertex in mesh.verts:
+        vertex.co.z *= 4
+    bmesh.update_edit_mesh(obj.data)
+    np.testing.assert_allclose(extent(obj), [2, 2, 8])
+    assert bpy.context.mode == "EDIT_MESH"
+
+
+def test_digest_follows_looks_not_place(scene):
+    obj = cube()
+    first = digest(obj)
+    obj.location = (123.4, -5, 6)
+    assert digest(obj) == first
+    seen = {first}
+    material = bpy.data.materials.new("Paint")
+    material.use_nodes = True
+    shader = material.node_tree.nodes["Principled BSDF"]
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = bpy.data.images.new("Pattern", 4, 4)
+
+    def changes():
+        obj.rotation_euler.z = 0.3
+        yield
+        obj.data.materials.append(material)
+        yield
+        shader.inputs["Base Color"].default_value = (1, 0, 0, 1)
+        yield
+        material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+        yield
+        texture.image.pixels[0] = 0.5
+        yield
+        texture.interpolation = "Closest"
+        yield
+        obj.data.vertices[0].co.x -= 0.1
+        yield
+        obj.data.uv_layers[0].data[0].uv = (0.9, 0.9)
+        yield
+        obj.scale.x = 2
+
+    for _change in changes():
+        obj.data.update()
+        assert digest(obj) not in seen
+        seen.add(digest(obj))
+    assert digest(obj) not in seen
+
+
+def test_slots_of_the_object_overrule_the_mesh(scene):
+    obj = cube()
+    obj.data.materials.append(bpy.data.materials.new("Of the mesh"))
+    obj.material_slots[0].link = "OBJECT"
+    obj.material_slots[0].material = bpy.data.materials.new("Of the object")
+    bpy.context.view_layer.update()
+    with evaluated(obj) as model:
+        assert [material.name for material in model.parts[0].mesh.materials] == ["Of the object"]
+
+
+@pytest.mark.parametrize("hidden", ["hide_render", "hide_viewport"])
+def test_hidden_models_are_refused(scene, hidden):
+    obj = cube()
+    setattr(obj, hidden, True)
+    bpy.context.view_layer.update()
+    with pytest.raises(PoseError, match='"Cube" has no faces that show in a render'), evaluated(obj):
+        pass
+    with pytest.raises(PoseError, match="no model"):
+        chosen_models(scene)
+
+
+def test_broken_geometry_is_refused(scene):
+    wire, flat, broken = (cube(location=(5 * i, 0, 0)) for i in range(3))
+    wire.data.clear_geometry()
+    wire.data.from_pydata([(0, 0, 0), (1, 0, 0)], [(0, 1)], [])
+    flat.data.vertices.foreach_set("co", [1.0] * 24)
+    broken.data.vertices[0].co.x = float("nan")
+    for obj, message in ((wire, "no faces"), (flat, "no size"), (broken, "not numbers")):
+        obj.data.update()
+        bpy.context.view_layer.update()
+        meshes = len(bpy.data.meshes)
+        with pytest.raises(PoseError, match=message), evaluated(obj):
+            pass
+        assert len(bpy.data.meshes) == meshes
+
+
+def test_names_choose_models(scene):
+    first, second = cube(), cube()
+    assert chosen_models(scene, [second.name]) == [second]
+    assert chosen_models(scene) == [first, second]
+    with pytest.raises(PoseError, match='no object "Chair"'):
+        chosen_models(scene, ["Chair"])

@@ -1,0 +1,139 @@
+"""The studio: renders are where cameras say, and the user's scene never changes."""
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from blender_state import differences, snapshot  # noqa: E402
+from photo_pose.inference.crops import template_view  # noqa: E402
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Box, Camera, look_at  # noqa: E402
+from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.rendering import studio  # noqa: E402
+from photo_pose.operators.views import ViewOptions, model_templates, save_views  # noqa: E402
+
+VIEW = Camera(np.array([[260, 0, 90], [0, 260, 60], [0, 0, 1.0]]), look_at(np.array([1, -2.5, 1.2]), np.zeros(3)), (160, 120))
+FEW = ViewOptions(subdivisions=0)
+
+
+@pytest.fixture
+def busy_scene(scene):
+    """A scene with a selection, an edited object, animation, odd render settings and units."""
+    bpy.ops.mesh.primitive_monkey_add(location=(3, 1, 2), rotation=(0.2, 0.4, 0.6))
+    monkey = bpy.context.object
+    monkey.scale = (1, 2, 0.5)
+    monkey.modifiers.new("Subdivision", "SUBSURF").levels = 1
+    monkey.data.materials.append(_material("Red", (0.8, 0.02, 0.02, 1)))
+    monkey.keyframe_insert("location", frame=1)
+    bpy.ops.mesh.primitive_cube_add(location=(-3, 0, 0))
+    scene.frame_set(7)
+    scene.render.resolution_x, scene.render.resolution_percentage = 333, 50
+    scene.render.filepath = "//kept"
+    scene.unit_settings.system = "IMPERIAL"
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.context.view_layer.update()
+    return scene
+
+
+def _material(name: str, color: tuple[float, float, float, float]):
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = color
+    return material
+
+
+@pytest.mark.parametrize("background", ["WHITE", "TRANSPARENT", "HDRI"])
+def test_points_project_onto_their_pixels(scene, background):
+    bpy.ops.mesh.primitive_monkey_add(location=(3, 1, 2))
+    with evaluated(bpy.context.object) as model, studio(model, background) as render:
+        view = render(VIEW)
+    solid = view.rgba[..., 3] == 255
+    assert 0.05 < solid.mean() < 0.9
+    rows, columns = np.nonzero(solid)
+    error = VIEW.project(view.points[solid]) - np.stack([columns + 0.5, rows + 0.5], -1)
+    assert np.abs(error).max() < 0.01
+    corner = view.rgb[0, 0]
+    assert (corner == 255).all() if background != "HDRI" else np.ptp(view.rgb[0].astype(int)) > 5
+
+
+def test_materials_and_modifiers_are_rendered(busy_scene):
+    with evaluated(bpy.data.objects["Suzanne"]) as model, studio(model) as render:
+        assert len(model.vertices) > 1500  # one level of subdivision
+        view = render(VIEW)
+    red = view.rgb[view.rgba[..., 3] == 255].astype(int)
+    assert np.median(red[:, 0] - red[:, 1]) > 60
+
+
+def _run(work: str, scene, folder) -> None:
+    with evaluated(scene.objects["Suzanne"]) as model:
+        if work == "templates":
+            finish(model_templates(model, FEW, folder))
+        elif work == "pictures":
+            finish(save_views(model, FEW._replace(background="HDRI"), "OBJECT", folder))
+        elif work == "cancelled":
+            steps = model_templates(model, FEW, folder)
+            next(steps)
+            steps.close()
+        elif work == "failing":
+            with studio(model) as render:
+                render(VIEW)
+                raise PoseError("stop")
+
+
+@pytest.mark.parametrize("work", ["templates", "pictures", "cancelled", "failing"])
+def test_nothing_of_the_scene_changes(busy_scene, tmp_path, work):
+    before = snapshot()
+    try:
+        _run(work, busy_scene, tmp_path)
+    except PoseError:
+        assert work == "failing"
+    assert differences(before, snapshot()) == {}
+
+
+def test_the_snapshot_notices_changes(busy_scene):
+    before = snapshot()
+    busy_scene.render.resolution_x += 1
+    bpy.data.meshes.new("left over")
+    assert {"scenes[Scene].render.resolution_x", "meshes[left over].users"} <= differences(before, snapshot()).keys()
+
+
+def test_cache_is_used_and_mends_itself(scene, tmp_path):
+    bpy.ops.mesh.primitive_monkey_add()
+    with evaluated(bpy.context.object) as model:
+        made = finish(model_templates(model, FEW, tmp_path))
+        (path,) = tmp_path.iterdir()
+        assert list(model_templates(model, FEW, tmp_path)) == []  # no step: nothing was rendered
+        whole = path.read_bytes()
+        for damaged in (b"", b"not a cache file", whole[: len(whole) // 2], whole[:5000] + b"x" * 50 + whole[5050:]):
+            path.write_bytes(damaged)
+            again = finish(model_templates(model, FEW, tmp_path))
+            np.testing.assert_array_equal(again.features, made.features)
+            assert list(model_templates(model, FEW, tmp_path)) == []
+
+
+def test_a_foreign_file_in_the_cache_is_replaced(scene, tmp_path):
+    for location in ((0, 0, 0), (0, 0, 1)):
+        bpy.ops.mesh.primitive_cube_add(location=location)
+    first, second = scene.objects
+    second.data.vertices[0].co.x -= 1
+    with evaluated(first) as model:
+        finish(model_templates(model, FEW, tmp_path))
+        (path,) = tmp_path.iterdir()
+    with evaluated(second) as model:
+        made = finish(model_templates(model, FEW, tmp_path))
+        (other,) = set(tmp_path.iterdir()) - {path}
+        other.write_bytes(path.read_bytes())
+        np.testing.assert_array_equal(finish(model_templates(model, FEW, tmp_path)).points, made.points)
+
+
+def test_template_view_holds_the_model(scene):
+    bpy.ops.mesh.primitive_cone_add(location=(9, 9, 9), rotation=(1, 2, 3))
+    with evaluated(bpy.context.object) as model, studio(model) as render:
+        outline = (model.vertices - model.sphere.center) / model.sphere.radius
+        view = template_view(np.array([0.48, -0.6, 0.64]), outline)
+        alpha = render(view).rgba[..., 3]
+    rows, columns = np.nonzero(alpha > 127)
+    box = Box.around(view.project(outline))
+    assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx(tuple(box), abs=1.5)
