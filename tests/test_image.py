@@ -1,0 +1,531 @@
+"""Photos of every kind a user may have, boxes, focal lengths, and views warped out of photos."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from photo_pose.inference import image as photos
+from photo_pose.inference.errors import PoseError
+from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
+from PIL import Image, ImageDraw, ImageFile
+from PIL.TiffImagePlugin import IFDRational
+
+SIZE = (48, 32)
+ORIENTATION = 0x0112
+
+
+def quarters(size=SIZE):
+    """Four colours, so that every turn and mirroring looks different."""
+    picture = Image.new("RGB", size, (200, 40, 40))
+    draw = ImageDraw.Draw(picture)
+    width, height = size
+    draw.rectangle((width // 2, 0, width, height // 2 - 1), fill=(40, 180, 40))
+    draw.rectangle((0, height // 2, width // 2 - 1, height), fill=(40, 40, 220))
+    draw.rectangle((width // 2, height // 2, width, height), fill=(240, 240, 240))
+    return picture
+
+
+def corner_colours(picture):
+    """Colours (4, 3) at the middles of the four quarters, row by row."""
+    width, height = picture.size
+    places = [(x * width // 4, y * height // 4) for y in (1, 3) for x in (1, 3)]
+    return np.array([picture.convert("RGB").getpixel(place) for place in places], int)
+
+
+def half_transparent(picture):
+    """The left half at alpha 0, the rest opaque."""
+    alpha = Image.new("L", picture.size, 255)
+    alpha.paste(0, (0, 0, picture.width // 2, picture.height))
+    picture = picture.copy()
+    picture.putalpha(alpha)
+    return picture
+
+
+def save_png16(path, values):
+    """values (H, W) grey or (H, W, 3) RGB, uint16; Pillow itself writes no 16-bit RGB."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width = values.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, 0 if values.ndim == 2 else 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+
+
+SAVED = {
+    "rgb.png": (lambda p: p, {}),
+    "rgb.jpg": (lambda p: p, {"quality": 95, "subsampling": 0}),
+    "progressive.jpg": (lambda p: p, {"quality": 95, "subsampling": 0, "progressive": True}),
+    "rgb.bmp": (lambda p: p, {}),
+    "rgb.tif": (lambda p: p, {}),
+    "deflate.tif": (lambda p: p, {"compression": "tiff_deflate"}),
+    "rgb.webp": (lambda p: p, {"lossless": True}),
+    "grey.png": (lambda p: p.convert("L"), {}),
+    "grey.jpg": (lambda p: p.convert("L"), {"quality": 95}),
+    "palette.png": (lambda p: p.quantize(8), {}),
+    "palette.gif": (lambda p: p.quantize(8), {}),
+    "one_bit.png": (lambda p: p.convert("1", dither=Image.Dither.NONE), {}),
+    "cmyk.jpg": (lambda p: p.convert("CMYK"), {"quality": 95, "subsampling": 0}),
+    "cmyk.tif": (lambda p: p.convert("CMYK"), {}),
+    "opaque_rgba.png": (lambda p: p.convert("RGBA"), {}),
+}
+SAVED_TRANSPARENT = {
+    "rgba.png": (lambda p: p, {}),
+    "rgba.webp": (lambda p: p, {"lossless": True}),
+    "la.png": (lambda p: p.convert("LA"), {}),
+    "palette.png": (lambda p: p.quantize(8), {}),
+    "palette.gif": (lambda p: p, {}),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_kinds_of_photos(tmp_path, name):
+    prepare, options = SAVED[name]
+    prepare(quarters()).save(tmp_path / name, **options)
+    photo = photos.load_photo(tmp_path / name)
+    assert (photo.image.mode, photo.image.size, photo.size, photo.alpha) == ("RGB", SIZE, SIZE, None)
+    expected = corner_colours(prepare(quarters()))
+    np.testing.assert_allclose(corner_colours(photo.image), expected, atol=4)
+    assert photo.shown_as_is == (name not in ("palette.gif", "cmyk.jpg", "cmyk.tif"))
+    assert photo.exif_focal is None
+
+
+@pytest.mark.parametrize("name", SAVED_TRANSPARENT)
+def test_transparency_is_laid_on_white(tmp_path, name):
+    prepare, options = SAVED_TRANSPARENT[name]
+    prepare(half_transparent(quarters())).save(tmp_path / name, **options)
+    photo = photos.load_photo(str(tmp_path / name))
+    grey = prepare(quarters().convert("RGBA")).convert("RGB") if "la" == name[:2] else quarters()
+    expected = corner_colours(grey)
+    expected[[0, 2]] = 255
+    np.testing.assert_allclose(corner_colours(photo.image), expected, atol=2)
+    assert (photo.alpha.mode, photo.alpha.size) == ("L", SIZE)
+    assert photos.alpha_box(np.asarray(photo.alpha), 128) == Box(24, 0, 48, 32)
+
+
+def test_half_transparent_pixels_are_mixed_with_white(tmp_path):
+    Image.new("RGBA", SIZE, (100, 0, 0, 51)).save(tmp_path / "glass.png")
+    assert photos.load_photo(tmp_path / "glass.png").image.getpixel((5, 5)) == (224, 204, 204)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_16_bit_grey_is_scaled_not_cut_off(tmp_path, name):
+    values = np.linspace(0, 65535, 48 * 32).reshape(32, 48).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / name)
+    photo = photos.load_photo(tmp_path / name)
+    np.testing.assert_allclose(np.asarray(photo.image)[..., 1], values / 257, atol=1)
+    assert photo.shown_as_is
+
+
+def test_16_bit_rgb(tmp_path):
+    save_png16(tmp_path / "deep.png", np.asarray(quarters()).astype(np.uint16) * 257)
+    assert (np.asarray(photos.load_photo(tmp_path / "deep.png").image) == np.asarray(quarters())).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "white"), [("f4", 1.0), ("f4", 255.0), ("f4", 65535.0), ("f4", 1e6), ("i4", 255), ("i4", 65535)]
+)
+def test_float_and_32_bit_grey(tmp_path, kind, white):
+    values = (np.linspace(0, 1, 48 * 32).reshape(32, 48) * white).astype(kind)
+    expected = values * (255 / white)
+    if kind == "f4":
+        values[0, :3] = np.nan, -5, -np.inf
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    photo = photos.load_photo(tmp_path / "deep.tif")
+    np.testing.assert_allclose(np.asarray(photo.image)[..., 0], expected, atol=1)
+    assert not photo.shown_as_is
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.webp", "moving.png"])
+def test_first_picture_of_an_animation(tmp_path, name):
+    options = {"lossless": True} if name.endswith("webp") else {}
+    others = [Image.new("RGB", SIZE, colour) for colour in ("yellow", "black")]
+    quarters().save(tmp_path / name, save_all=True, append_images=others, duration=100, **options)
+    photo = photos.load_photo(tmp_path / name)
+    assert abs(corner_colours(photo.image) - corner_colours(quarters())).max() <= 4
+    assert not photo.shown_as_is
+
+
+@pytest.mark.parametrize(("name", "format"), [("pages.tif", "TIFF"), ("phone.jpg", "MPO")])
+def test_pages_are_no_animation(tmp_path, name, format):
+    other = Image.new("RGB", SIZE, "yellow")
+    quarters().save(tmp_path / name, format=format, save_all=True, append_images=[other])
+    photo = photos.load_photo(tmp_path / name)
+    assert abs(corner_colours(photo.image) - corner_colours(quarters())).max() <= 12
+    assert photo.shown_as_is
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "deflate.tif"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation(tmp_path, suffix, orientation):
+    # where the four corners of the stored picture belong, by the definition in the EXIF standard
+    order = {2: (1, 0, 3, 2), 3: (3, 2, 1, 0), 4: (2, 3, 0, 1), 5: (0, 2, 1, 3)}
+    order |= {6: (2, 0, 3, 1), 7: (3, 1, 2, 0), 8: (1, 3, 0, 2)}
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    compressed = suffix == "deflate.tif" and 1 <= orientation <= 8  # libtiff itself writes no other
+    options = {"compression": "tiff_deflate"} if compressed else {}
+    quarters().save(tmp_path / f"turned.{suffix}", exif=exif, **options)
+    photo = photos.load_photo(tmp_path / f"turned.{suffix}")
+    expected = corner_colours(quarters())[list(order.get(orientation, range(4)))]
+    assert abs(corner_colours(photo.image) - expected).max() <= 12
+    assert photo.image.size == photo.size == (SIZE[::-1] if orientation in (5, 6, 7, 8) else SIZE)
+    assert photo.shown_as_is == (orientation not in order)
+    assert not photo.image.getexif()  # a saved copy must not be turned again
+
+
+@pytest.mark.parametrize("name", ["large.jpg", "large.png"])
+def test_100_megapixels(tmp_path, name):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    quarters((12001, 8402)).convert("L").save(tmp_path / name, exif=exif, compress_level=1)
+    settings = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        photo = photos.load_photo(tmp_path / name)
+    assert (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES) == settings
+    assert (photo.size, photo.image.size) == ((8402, 12001), (2868, 4096))
+    expected = corner_colours(quarters().convert("L"))[[2, 0, 3, 1]]
+    assert abs(corner_colours(photo.image) - expected).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [("jpg", "L"), ("jpg", "CMYK"), ("png", "P"), ("tif", "1"), ("png", "RGBA")]
+)
+def test_reduced_photos_keep_places_and_average_details(tmp_path, suffix, mode):
+    pixels = np.zeros((32, 33001), np.uint8)
+    pixels[:, 30000:] = pixels[:, 1:10000:2] = 255  # a black-white edge, and stripes that average to grey
+    Image.fromarray(pixels).convert(mode).save(tmp_path / f"long.{suffix}")
+    photo = photos.load_photo(tmp_path / f"long.{suffix}")
+    assert (photo.size, photo.image.size) == ((33001, 32), (4096, 4))
+    row = np.asarray(photo.image)[2, :, 0].astype(float)
+    assert (255 - row[3000:]).sum() / 255 + 3000 == pytest.approx(30000 * 4096 / 33001, abs=0.1)
+    np.testing.assert_allclose(row[5:1000], 127.5, atol=8)
+
+
+def test_size_limits(tmp_path):
+    header = struct.pack(">IIBBBBB", 30000, 20000, 8, 2, 0, 0, 0)
+    Image.new("RGB", SIZE).save(tmp_path / "huge.png")
+    data = bytearray((tmp_path / "huge.png").read_bytes())
+    data[16:29], data[29:33] = header, struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    (tmp_path / "huge.png").write_bytes(data)
+    with pytest.raises(PoseError, match=r"'huge.png' has 30000 x 20000 px, more than the 500 megapixels"):
+        photos.load_photo(tmp_path / "huge.png")
+    for size in ((1, 1), (15, 400), (400, 15)):
+        Image.new("RGB", size).save(tmp_path / "small.png")
+        with pytest.raises(PoseError, match=rf"'small.png' has {size[0]} x {size[1]} px; it needs 16 a side"):
+            photos.load_photo(tmp_path / "small.png")
+    Image.new("RGB", (16, 16)).save(tmp_path / "small.png")
+    assert photos.load_photo(tmp_path / "small.png").size == (16, 16)
+
+
+@pytest.mark.parametrize(
+    "name", ["rgb.jpg", "progressive.jpg", "rgb.png", "rgb.webp", "rgb.bmp", "rgb.tif", "palette.gif"]
+)
+def test_photos_that_were_cut_off(tmp_path, name, monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8))
+    prepare, options = SAVED[name]
+    prepare(noise).save(tmp_path / name, **options)
+    data = (tmp_path / name).read_bytes()
+    whole = np.asarray(photos.load_photo(tmp_path / name).image)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as another add-on may have left it
+    refused = 0
+    for length in np.linspace(1, len(data) - 1, 40).astype(int):
+        (tmp_path / name).write_bytes(data[:length])
+        try:
+            photo = photos.load_photo(tmp_path / name)
+            assert (np.asarray(photo.image) == whole).all()  # all that is gone is the end mark
+        except PoseError as error:
+            assert f"'{name}' is damaged" in str(error)
+            refused += 1
+    assert refused >= 38
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_damaged_metadata_does_not_matter(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif.get_ifd(0x8769)[0xA405] = 28
+    quarters().save(tmp_path / "photo.jpg", exif=exif, quality=95)
+    data = (tmp_path / "photo.jpg").read_bytes()
+    at = data.index(b"II*\0") if b"II*\0" in data else data.index(b"MM\0*")
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(100):
+            damaged = bytearray(data)
+            for place in rng.integers(at + 8, at + 50, 5):
+                damaged[place] = rng.integers(256)
+            (tmp_path / "photo.jpg").write_bytes(damaged)
+            assert set(photos.load_photo(tmp_path / "photo.jpg").size) == set(SIZE)
+
+
+def test_files_that_are_no_photos(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("not a photo at all, but long enough to look like one" * 50)
+    sentences = {
+        "missing.png": "'missing.png' does not exist",
+        "text.png/inside.png": "'inside.png' does not exist",
+        "x" * 300: "does not exist",
+        "null\0.png": "does not exist",
+        "folder.png": "'folder.png' is a folder",
+        "empty.png": "'empty.png' is an empty file",
+        "text.png": "'text.png' is damaged or of an unknown kind",
+    }
+    for name, sentence in sentences.items():
+        with pytest.raises(PoseError, match=sentence) as caught:
+            photos.load_photo(tmp_path / name)
+        assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions of this kind exist on Unix only")
+def test_photo_without_permission(tmp_path):
+    quarters().save(tmp_path / "secret.png")
+    (tmp_path / "secret.png").chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # nothing is forbidden to root
+    try:
+        with pytest.raises(PoseError, match="'secret.png' may not be read: permission denied"):
+            photos.load_photo(tmp_path / "secret.png")
+    finally:
+        os.seteuid(user)
+
+
+def with_exif(path, size=(120, 80), orientation=1, **tags):
+    codes = {
+        "f35": 0xA405,
+        "mm": 0x920A,
+        "density": 0xA20E,
+        "unit": 0xA210,
+        "width": 0xA002,
+        "height": 0xA003,
+    }
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    exif.get_ifd(0x8769).update({codes[name]: value for name, value in tags.items()})
+    exif[0x8769] = 0  # Pillow writes it into a TIFF only when its key is there too
+    Image.new("L", size).save(path, exif=exif)
+    return photos.load_photo(path).exif_focal
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_35_mm_focal_compares_diagonals(tmp_path, suffix, orientation):
+    focal = with_exif(tmp_path / f"photo.{suffix}", (120, 90), orientation, f35=50, mm=IFDRational(5, 1))
+    assert focal == pytest.approx(50 / 43.2666 * 150, rel=1e-5)
+
+
+def test_exif_focal_is_for_the_full_size(tmp_path):
+    focal = with_exif(tmp_path / "photo.jpg", (8000, 6000), f35=50)
+    assert focal == pytest.approx(50 / 43.2666 * 10000, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tags", "focal"),
+    [
+        ({"density": IFDRational(254, 1), "unit": 2}, 200),  # 20 mm at 10 px per mm
+        ({"density": IFDRational(254, 1)}, 200),  # inches unless said otherwise
+        ({"density": IFDRational(200, 2), "unit": 3}, 200),
+        ({"density": IFDRational(10, 1), "unit": 4, "f35": 0}, 200),
+        ({"density": IFDRational(1, 100), "unit": 5}, 200),
+        ({"density": IFDRational(10, 1), "unit": 4, "width": 240, "height": 160}, 100),  # halved since
+        ({"density": IFDRational(10, 1), "unit": 4, "width": 160, "height": 240}, 100),  # and turned
+        ({"density": IFDRational(10, 1), "unit": 4, "width": 0, "height": 0}, 200),
+        ({"density": IFDRational(10, 1), "unit": 4, "f35": 1}, 200),  # 1 mm is absurd
+        ({"density": IFDRational(10, 1), "unit": 4, "f35": 60000}, 200),
+        ({"density": IFDRational(0, 1), "unit": 4}, None),
+        ({"density": IFDRational(1, 0), "unit": 4}, None),
+        ({"density": IFDRational(10000, 1), "unit": 4}, None),
+        ({"mm": IFDRational(0, 0), "density": IFDRational(10, 1), "unit": 4}, None),
+        ({"density": "ten", "unit": "mm", "f35": "fifty"}, None),
+        ({}, None),
+    ],
+)
+def test_exif_focal_from_the_sensor(tmp_path, tags, focal):
+    assert with_exif(tmp_path / "photo.jpg", **({"mm": IFDRational(20, 1)} | tags)) == pytest.approx(focal)
+
+
+@pytest.mark.parametrize(
+    "box", [(10, 20, 60, 70), (-50, -50, 500, 500), np.array([92, 0.0, 300, 8]), [0, 72, 100, 1e6]]
+)
+def test_boxes_that_can_be_used(box):
+    assert photos.checked_box(box, (100, 80)) == Box(*box)
+
+
+@pytest.mark.parametrize(
+    ("box", "sentence"),
+    [
+        (None, "four numbers"),
+        (5, "four numbers"),
+        ("1234", "four numbers"),
+        ((1, 2, 3), "four numbers"),
+        ((1, 2, 30, 40, 5), "four numbers"),
+        ((1, 2, 30, None), "four numbers"),
+        ((1, 2, 30, [4]), "four numbers"),
+        ((1, 2, 30, math.nan), "four numbers"),
+        ((1, 2, 30, math.inf), "four numbers"),
+        ((1, 2, 30, 10**400), "four numbers"),
+        ((30, 2, 30, 40), "empty"),
+        ((10, 40, 30, 20), "empty"),
+        ((100, 0, 150, 50), "outside the photo, which has 100 x 80 px"),
+        ((-20, 0, 0, 50), "outside"),
+        ((0, -40, 50, -10), "outside"),
+        ((0, 80, 50, 120), "outside"),
+        ((93, 0, 300, 80), "too small"),
+        ((0, 0, 50, 7.9), "too small"),
+    ],
+)
+def test_boxes_that_cannot_be_used(box, sentence):
+    with pytest.raises(PoseError, match=sentence):
+        photos.checked_box(box, (100, 80))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -35.0, None, "35", 10**400])
+def test_focal_lengths_that_cannot_be_used(value):
+    for check in (
+        lambda: photos.checked_focal(value),
+        lambda: photos.focal_from_lens(value, 36, (100, 80)),
+        lambda: photos.focal_from_lens(50, value, (100, 80)),
+    ):
+        with pytest.raises(PoseError, match="must be a positive number of"):
+            check()
+
+
+@pytest.mark.parametrize("size", [(1200, 800), (800, 1200)])
+def test_focal_lengths(size):
+    assert photos.checked_focal(np.float32(800)) == 800
+    assert photos.default_focal(size) == pytest.approx(50 / 36 * 1200)
+    assert photos.focal_from_lens(24, 23.5, size) == pytest.approx(24 / 23.5 * 1200)
+
+
+def test_alpha_box():
+    alpha = np.zeros((20, 30))
+    assert photos.alpha_box(alpha, 0) is None
+    alpha[4:9, 7:20], alpha[15, 25] = 0.8, 0.3
+    assert photos.alpha_box(alpha, 0.5) == Box(7, 4, 20, 9)
+    assert photos.alpha_box(alpha, 0.0) == Box(7, 4, 26, 16)
+    assert photos.alpha_box((alpha * 255).astype(np.uint8), 127) == Box(7, 4, 20, 9)
+
+
+def as_photo(pixels, size=None):
+    image = Image.fromarray(pixels)
+    return photos.Photo(image, size or image.size, None, None, None, True)
+
+
+def turned_view(camera, pixel, focal, roll, size):
+    """A camera at camera's position that looks through its pixel."""
+    ray = camera.camera_to_world[:3, :3] @ camera.ray(np.array(pixel))
+    pose = look_at(camera.position, camera.position + ray) @ roll_matrix(roll)
+    return Camera(intrinsics(focal, size), pose, size)
+
+
+def dots(size, places, sigma):
+    """Grey pixels (H, W, 3) with soft white dots at places (continuous pixels) on black."""
+    x, y = np.arange(size[0]) + 0.5, np.arange(size[1])[:, None] + 0.5
+    grey = sum(np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * sigma**2)) for px, py in places)
+    return np.repeat((grey * 255).round().astype(np.uint8)[..., None], 3, 2)
+
+
+def centroid(grey, near, radius=7):
+    """Of the brightness within radius px of a place."""
+    y, x = np.indices(grey.shape) + 0.5
+    weight = grey * (np.hypot(x - near[0], y - near[1]) < radius)
+    return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+
+
+POSE = look_at(np.array([3.0, -4, 2]), np.array([0.2, 0.1, 0.3]), roll=0.3)
+
+
+@pytest.mark.parametrize("stored", [1.0, 0.5, 0.37])
+@pytest.mark.parametrize("view_focal", [150, 420, 1100])
+def test_warp_agrees_with_projection(stored, view_focal):
+    size = (1600, 1200)
+    camera = Camera(intrinsics(1500, size, (820, 570)), POSE, size)
+    small = round(size[0] * stored), round(size[1] * stored)
+    factor = np.array(small) / size
+    target = np.array([430.0, 350])
+    sigma = max(2.5, 1500 / view_focal * 1.5)
+    places = [target, target + [sigma * 9, -sigma * 4]]
+    photo = as_photo(dots(small, np.array(places) * factor, sigma * stored), size)
+    views = [turned_view(camera, target + 3, view_focal, roll, (161, 120)) for roll in np.arange(6) + 0.2]
+    warped = photos.warp_views(photo, camera, views, fill=(0, 0, 0))
+    assert (warped.shape, warped.dtype) == ((6, 120, 161, 3), np.uint8)
+    for view, pixels in zip(views, warped, strict=True):
+        for place in places:
+            world = camera.position + 7 * camera.camera_to_world[:3, :3] @ camera.ray(place)
+            expected = view.project(world)
+            if (expected > 14).all() and (expected < np.array(view.size) - 14).all():
+                found = centroid(pixels[..., 0].astype(float), expected)
+                assert np.linalg.norm(found - expected) < 0.1
+
+
+def test_warp_is_the_photo_itself_for_the_same_camera():
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
+    camera = Camera(intrinsics(90, (80, 60)), POSE, (80, 60))
+    warped = photos.warp_views(as_photo(pixels), camera, [camera])[0].astype(int)
+    assert abs(warped - pixels).max() <= 1
+
+
+@pytest.mark.parametrize("focal", [60, 170, 290, 390])
+def test_warp_is_an_area_average(focal):
+    size = (1200, 900)
+    rng = np.random.default_rng(0)
+    fine, coarse = (
+        Image.fromarray(rng.integers(0, 255, shape).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        for shape in ((900, 1200, 3), (75, 100, 3))
+    )
+    photo = as_photo(np.asarray(Image.blend(coarse, fine, 0.3)))
+    camera = Camera(intrinsics(1000, size), POSE, size)
+    view = turned_view(camera, (540, 420), focal, 0.5, (32, 32))
+    close = Camera(np.diag([16, 16, 1]) @ view.K, view.camera_to_world, (512, 512))
+    exact = photos.warp_views(photo, camera, [close])[0].reshape(32, 16, 32, 16, 3).mean((1, 3))
+    error = photos.warp_views(photo, camera, [view])[0] - exact
+    assert np.sqrt((error**2).mean()) < 5
+
+
+def test_views_of_different_scale_and_place_do_not_disturb_each_other():
+    rng = np.random.default_rng(0)
+    photo = as_photo(rng.integers(0, 255, (900, 1200, 3)).astype(np.uint8))
+    camera = Camera(intrinsics(1000, (1200, 900)), POSE, (1200, 900))
+    views = [
+        turned_view(camera, p, f, 0, (50, 40))
+        for p, f in (((200, 200), 800), ((900, 700), 100), ((500, 10), 300))
+    ]
+    together = photos.warp_views(photo, camera, views).astype(float)
+    alone = np.concatenate([photos.warp_views(photo, camera, [view]) for view in views])
+    assert abs(together - alone).mean() < 3
+
+
+def test_outside_the_photo_is_filled():
+    photo = as_photo(np.full((300, 400, 3), 90, np.uint8))
+    camera = Camera(intrinsics(300, (400, 300)), np.eye(4), (400, 300))
+    wide = Camera(intrinsics(60, (200, 200)), np.eye(4), (200, 200))  # the photo fills its middle 80 x 60 px
+    (pixels,) = photos.warp_views(photo, camera, [wide], fill=(1, 2, 3))
+    inside = (pixels == 90).all(-1)
+    assert photos.alpha_box(inside, 0.5) == Box(60, 70, 140, 130) and inside.sum() == 80 * 60
+    assert (pixels[~inside] == (1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("turn", [math.radians(angle) for angle in (60, 90, 110, 180)])
+def test_nothing_is_seen_behind_the_camera(turn):
+    photo = as_photo(np.full((300, 400, 3), 90, np.uint8))
+    camera = Camera(intrinsics(300, (400, 300)), np.eye(4), (400, 300))
+    pose = look_at(np.zeros(3), np.array([0.0, -math.sin(turn), math.cos(turn)]))
+    view = Camera(intrinsics(100, (240, 240)), pose, (240, 240))
+    (pixels,) = photos.warp_views(photo, camera, [view])
+    columns, rows = np.meshgrid(np.arange(240) + 0.5, np.arange(240) + 0.5)
+    rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(view.K).T @ pose[:3, :3].T
+    x, y, z = np.moveaxis(rays, -1, 0)
+    seen = (z > 0) & (abs(x) < 200 / 300 * z) & (abs(y) < 150 / 300 * z)
+    assert ((pixels == 90).all(-1) == seen).mean() > 0.999
+    assert (pixels == 255).any()
