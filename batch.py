@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
-import os
 import sys
+import traceback
 from pathlib import Path
 
 USAGE_ERROR = 2
@@ -95,7 +94,11 @@ def _script() -> int:
 
 
 if __name__ == "__main__":
-    status = _script()
+    try:
+        status = _script()
+    except Exception:  # Blender would end with status 0
+        traceback.print_exc()
+        status = 1
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(status)

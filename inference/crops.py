@@ -13,7 +13,7 @@ from .geometry import Box, Camera, intrinsics, look_at, roll_matrix, rotation_fr
 SIZE = 224  # px, side of a crop
 STRIDE = 16  # px between patches
 GRID = SIZE // STRIDE  # patches a side
-FIRST_PATCH = 15.5  # px, middle of what the first patch sees; 8 would be symmetric (see networks.py)
+FIRST_PATCH = 10.0  # px, middle of what the first patch describes (measured: networks.py); not 8, for padding is uneven
 PADDING = 0.1  # of the box's longer side, left free on each side
 LENS = 50 / 36  # focal length over sensor width of the template cameras
 DISTANCE = float(1 / np.sin(np.arctan(0.5 / LENS)))  # from which the unit sphere just fills that lens

@@ -23,7 +23,7 @@ class Templates:
     directions (V, 3) unit; camera_to_world (V, 4, 4) and K (V, 3, 3) of the crops' cameras; features
     (V, G, G, C) float16; coverage (V, G, G) float16, the part of a patch that the model covers; points
     (V, G, G, 3) float32 seen at the patch centres, NaN where there is none; outline (P, 3), the model's
-    extreme points; thumbnails (V, SIZE/2, SIZE/2, 4) uint8.
+    extreme points.
     """
 
     directions: np.ndarray
@@ -33,7 +33,6 @@ class Templates:
     coverage: np.ndarray
     points: np.ndarray
     outline: np.ndarray
-    thumbnails: np.ndarray
 
     def camera(self, index: int) -> Camera:
         return Camera(self.K[index], self.camera_to_world[index], (SIZE, SIZE))

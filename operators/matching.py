@@ -82,15 +82,16 @@ def match(
     count: int = 6,
     refine: bool = True,
     network: str = "efficientnet_lite0",
-    device: str = "cpu",
+    device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does."""
     from ..inference import pose
-    from ..inference.networks import extract_features, load_network
+    from ..inference.networks import chosen_device, extract_features, load_network
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
-    crops = pose.PhotoCrops(photo, camera, box, rolls, partial(extract_features, load_network(network, device)))
+    extract = partial(extract_features, load_network(network, chosen_device(device)))
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
         matched = time.perf_counter()

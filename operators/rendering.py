@@ -59,7 +59,7 @@ def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> I
         made.append(scene)
         made += _furnish(scene, model)
         made.append(_light(scene, background == "HDRI"))
-        _set_up(scene, samples)
+        _set_up(scene, samples, background == "HDRI")
         with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
             yield lambda view: _render(scene, view, Path(folder) / "view.exr")
     finally:
@@ -124,7 +124,7 @@ def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
     return scene.world
 
 
-def _set_up(scene: bpy.types.Scene, samples: int) -> None:
+def _set_up(scene: bpy.types.Scene, samples: int, sky: bool) -> None:
     scene.frame_current = bpy.context.scene.frame_current  # materials may be animated
     render, cycles, layer = scene.render, scene.cycles, scene.view_layers[0]
     render.engine = "CYCLES"
@@ -136,7 +136,8 @@ def _set_up(scene: bpy.types.Scene, samples: int) -> None:
     cycles.samples, cycles.device, cycles.seed = samples, "CPU", 0
     cycles.use_adaptive_sampling = cycles.use_denoising = False
     cycles.max_bounces = 2
-    layer.use_pass_position = layer.use_pass_environment = True
+    layer.use_pass_position = True
+    layer.use_pass_environment = sky
     settings = render.image_settings
     if hasattr(settings, "media_type"):  # Blender 5
         settings.media_type = "MULTI_LAYER_IMAGE"
@@ -168,7 +169,10 @@ def _straight(channels: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _backdrop(channels: dict[str, np.ndarray]) -> np.ndarray:
+    """The sky where there is one, else white."""
     names = [name for name in channels if name.startswith(("Env.", "Environment."))]  # Blender 4, 5
+    if not names:
+        return np.full((*channels["Combined.R"].shape, 3), 255, np.uint8)
     return _srgb(np.stack([channels[name] for c in "RGB" for name in names if name.endswith(c)], -1))
 
 

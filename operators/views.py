@@ -101,14 +101,13 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     network = load_network(options.network)
     outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
     cameras = [template_view(direction, outline) for direction in options.directions]
-    coverage, points, thumbnails, features, waiting = [], [], [], [], []
+    coverage, points, features, waiting = [], [], [], []
     with studio(model, options.background) as render:
         for camera in cameras:
             view = render(camera)
             alpha = view.rgba[..., 3]
             coverage.append(patch_coverage(alpha))
             points.append(patch_points(view.points, alpha))
-            thumbnails.append(view.rgba[::2, ::2])
             waiting.append(view.rgb)
             if len(waiting) == BATCH or len(points) == len(cameras):
                 features.append(extract_features(network, np.stack(waiting)).astype(np.float16))
@@ -122,7 +121,6 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
         np.stack(coverage).astype(np.float16),
         np.stack(points),
         outline.astype(np.float32),
-        np.stack(thumbnails),
     )
 
 

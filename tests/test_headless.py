@@ -1,0 +1,171 @@
+"""The headless contract that other people's scripts rely on, through the bpy module in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from PIL import Image  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = {
+    "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
+    "roll", "score", "confidence", "candidates", "seconds",
+}  # fmt: skip
+CAMERA_KEYS = {"matrix_world", "lens", "sensor_width", "sensor_fit", "shift_x", "shift_y", "resolution"}
+
+WEDGE = """
+mtllib wedge.mtl
+v 0 0 0
+v 0.4 0 0
+v 0.4 0 0.3
+v 0 0 0.3
+v 0 0.2 0
+v 0.15 0.2 0
+usemtl red
+f 1 2 3 4
+usemtl green
+f 6 5 4 3
+usemtl blue
+f 2 6 3
+usemtl yellow
+f 1 4 5
+usemtl white
+f 1 5 6 2
+"""
+COLORS = {"red": "0.8 0.1 0.1", "green": "0.1 0.6 0.1", "blue": "0.1 0.1 0.8", "yellow": "0.9 0.8 0.1", "white": "0.9 0.9 0.9"}
+VERTICES = np.array([line.split()[1:] for line in WEDGE.splitlines() if line.startswith("v ")], float)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model file and photos of it."""
+    folder = tmp_path_factory.mktemp("headless")
+    (folder / "wedge.obj").write_text(WEDGE)
+    (folder / "wedge.mtl").write_text("".join(f"newmtl {name}\nKd {color}\n" for name, color in COLORS.items()))
+    picture = np.full((240, 320, 3), 120, np.uint8)
+    picture[60:180, 90:230] = (180, 40, 40)
+    Image.fromarray(picture).save(folder / "one.png")
+    Image.fromarray(picture[:, ::-1]).save(folder / "two.jpg")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    mask = np.zeros((240, 320), np.uint8)
+    mask[60:180, 90:230] = 255
+    Image.fromarray(mask).save(folder / "mask.png")
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")}
+    command = [sys.executable, str(ROOT / "batch.py"), "--cache", "cache", "--views", "17", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def lines(folder: Path, out: str) -> list[dict]:
+    return [json.loads(line) for line in (folder / out / "results.jsonl").read_text().splitlines()]
+
+
+def test_photos_of_one_model(folder):
+    done = run(folder, "--model", "wedge.obj", "--photo", "one.png", "two.jpg", "--out", "a", "--box", "90", "60", "230", "180", "--render")
+    assert done.returncode == 0, done.stderr
+    results = lines(folder, "a")
+    assert [result["photo"] for result in results] == ["one.png", "two.jpg"]
+    for result, stem in zip(results, ("one", "two"), strict=True):
+        assert set(result) == KEYS and set(result["camera"]) == CAMERA_KEYS
+        assert (result["status"], result["error"], result["model"]) == ("ok", None, "wedge")
+        assert result["size"] == [320, 240] and result["camera"]["resolution"] == [320, 240]
+        assert 0 <= result["confidence"] <= 1
+        scores = [candidate["score"] for candidate in result["candidates"]]
+        assert scores == sorted(scores, reverse=True) and scores[0] == result["score"] and len(scores) <= 6
+        assert {"total", "render", "features", "match", "refine"} == set(result["seconds"])
+        with Image.open(folder / "a" / f"{stem}_overlay.png") as overlay:
+            assert overlay.size == (320, 240)
+        assert (folder / "a" / f"{stem}_render.png").is_file()
+    assert (folder / "a" / "matched.blend").is_file()
+
+
+def test_opencv_and_blender_cameras_agree(folder):
+    """x_cam = R x + t for the numbers of the .obj file, against the Blender camera's own fields."""
+    run(folder, "--model", "wedge.obj", "--photo", "one.png", "--out", "b", "--focal", "400", "--principal-point", "150", "130")
+    (result,) = lines(folder, "b")
+    K, R, t = (np.array(result["opencv"][key]) for key in ("K", "R", "t"))
+    np.testing.assert_allclose(K, [[400, 0, 150], [0, 400, 130], [0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)
+    seen = (VERTICES @ R.T + t) @ K.T
+
+    camera = result["camera"]
+    world = np.stack([VERTICES[:, 0], -VERTICES[:, 2], VERTICES[:, 1]], -1)  # the importer turns Y up to Z up
+    inverse = np.linalg.inv(np.array(camera["matrix_world"]))
+    x, y, z = (world @ inverse[:3, :3].T + inverse[:3, 3]).T
+    focal = camera["lens"] / camera["sensor_width"] * 320
+    column = 160 - camera["shift_x"] * 320 + focal * x / -z
+    row = 120 + camera["shift_y"] * 320 - focal * y / -z
+    np.testing.assert_allclose(np.stack([column, row], -1), seen[:, :2] / seen[:, 2:], atol=0.01)
+
+
+def test_jobs_and_failures(folder):
+    jobs = [
+        {"photo": "one.png", "mask": "mask.png", "lens": 35, "sensor": 24, "object": "wedge"},
+        {"photo": "broken.jpg"},
+        {"photo": "missing.jpg"},
+        {"photo": "two.jpg", "box": [400, 0, 500, 10]},
+        {"photo": "two.jpg", "object": "chair"},
+        {"photo": "two.jpg", "focal": -1},
+        {"photo": "one.png"},
+    ]
+    (folder / "jobs.jsonl").write_text("\n".join(json.dumps(job) for job in jobs))
+    done = run(folder, "--model", "wedge.obj", "--jobs", "jobs.jsonl", "--out", "c", "--no-refine", "--candidates", "2")
+    assert done.returncode == 1
+    results = lines(folder, "c")
+    assert [result["status"] for result in results] == ["ok", *["error"] * 5, "ok"]
+    said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]
+    assert len(said) == 5
+    first = results[0]
+    assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
+    assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
+    for result, word in zip(results[1:6], ("damaged", "exist", "outside", "chair", "focal"), strict=True):
+        assert word in result["error"] and set(result) == KEYS
+    assert {path.name for path in (folder / "c").glob("*_overlay.png")} == {"one_overlay.png", "one_2_overlay.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--photo", "one.png"), "required: --out"),
+        (("--out", "d"), "required"),
+        (("--photo", "one.png", "--jobs", "jobs.jsonl", "--out", "d"), "not allowed with"),
+        (("--photo", "one.png", "--out", "d", "--box", "1", "2", "3"), "--box"),
+        (("--photo", "one.png", "--out", "d", "--method", "guess"), "invalid choice"),
+        (("--photo", "one.png", "--out", "d"), "The scene has no model"),
+        (("--photo", "one.png", "--out", "d", "--model", "missing.obj"), "does not exist"),
+        (("--photo", "one.png", "--out", "d", "--model", "one.png"), "is none of"),
+        (("--photo", "one.png", "--out", "d", "--blend", "missing.blend"), "does not exist"),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--views", "0"), "number of views"),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "vgg"), "vgg"),
+        (("--photo", "one.png", "--out", "one.png/d", "--model", "wedge.obj"), "cannot be written"),
+        (("--jobs", "one.png", "--out", "d", "--model", "wedge.obj"), "is not JSON"),
+    ],
+)
+def test_bad_usage(folder, arguments, sentence):
+    done = run(folder, *arguments)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]
+    assert len(said) == 1 and sentence in said[0] and said[0].endswith(".")
+    assert not (folder / "d" / "results.jsonl").exists()
+
+
+def test_the_paper_s_recipe_and_a_scene(folder):
+    made = "import bpy; bpy.ops.wm.read_homefile(use_factory_startup=True); bpy.ops.wm.save_as_mainfile(filepath='s.blend')"
+    subprocess.run([sys.executable, "-c", made], cwd=folder, capture_output=True, check=True)
+    done = run(folder, "--blend", "s.blend", "--photo", "one.png", "--out", "e", "--method", "knn", "--object", "Cube")
+    assert done.returncode == 0, done.stderr
+    (result,) = lines(folder, "e")
+    assert result["model"] == "Cube" and len(result["candidates"]) == 1

@@ -1,0 +1,190 @@
+"""The operators: a known camera is found again, the scene gets just that camera, and every refusal is one sentence."""
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from blender_state import differences, snapshot  # noqa: E402
+from PIL import Image  # noqa: E402
+from photo_pose.inference.geometry import Camera, angle_between, intrinsics, look_at  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.rendering import in_unit_sphere, studio  # noqa: E402
+
+SIZE = (320, 240)
+PLACE = np.array([3.0, 1.0, 2.0])
+TRUE = Camera(
+    intrinsics(400, SIZE), look_at(PLACE + np.array([2.2, -3.5, 1.3]), PLACE + [0.3, 0, -0.1], 0.1), SIZE
+)
+
+
+@pytest.fixture
+def monkey(scene, tmp_path, monkeypatch):
+    """Suzanne with coloured faces, and training views cached for this test run only."""
+    monkeypatch.setattr(views, "cache_folder", lambda: tmp_path / "cache")
+    bpy.ops.mesh.primitive_monkey_add(location=PLACE)
+    colors = ((0.8, 0.1, 0.1, 1), (0.1, 0.5, 0.1, 1), (0.1, 0.1, 0.8, 1), (0.9, 0.8, 0.2, 1))
+    for number, color in enumerate(colors):
+        material = bpy.data.materials.new(f"Color {number}")
+        material.diffuse_color = color
+        material.use_nodes = True
+        material.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = color
+        bpy.context.object.data.materials.append(material)
+    for polygon in bpy.context.object.data.polygons:
+        x, _y, z = polygon.center
+        polygon.material_index = 2 * (x > 0) + (z > 0.2)
+    return bpy.context.object
+
+
+@pytest.fixture
+def photo(monkey, tmp_path):
+    with evaluated(monkey) as model, studio(model, "HDRI", samples=16) as render:
+        picture = render(in_unit_sphere(TRUE, model.sphere)).rgb
+    path = tmp_path / "monkey.png"
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def box(monkey) -> tuple[float, ...]:
+    with evaluated(monkey) as model:
+        pixels = TRUE.project(model.vertices)
+    return (*pixels.min(0), *pixels.max(0))
+
+
+def match(photo, monkey, **options):
+    given = {"box": box(monkey), "focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2, **options}
+    return bpy.ops.photopose.match_photo(filepath=str(photo), **given)
+
+
+def test_the_camera_is_found_and_written(monkey, photo, scene):
+    assert scene.camera is None
+    assert match(photo, monkey) == {"FINISHED"}
+    found = cameras.read_camera(scene, scene.camera, SIZE)
+    center = np.array(monkey.matrix_world.translation)
+    assert np.degrees(angle_between(found.position - center, TRUE.position - center)) < 8
+    with evaluated(monkey) as model:
+        off = np.linalg.norm(found.project(model.vertices) - TRUE.project(model.vertices), axis=1).mean()
+    left, _top, right, _bottom = box(monkey)
+    assert off < 0.04 * (right - left)
+    assert scene.camera.data.lens / scene.camera.data.sensor_width * 4 / 3 * 240 / 320 * 320 == pytest.approx(
+        400 * min(scene.render.resolution_x / 320, scene.render.resolution_y / 240) * 320 / scene.render.resolution_x
+    )
+    assert "azimuth" in scene.photo_pose.result and "mm" in scene.photo_pose.result
+    slot = scene.camera.data.background_images[0]
+    assert bpy.path.abspath(slot.image.filepath) == str(photo) and slot.frame_method == "FIT"
+
+
+def test_only_the_camera_is_added(monkey, photo, scene):
+    bpy.ops.object.mode_set(mode="EDIT")
+    before = snapshot()
+    assert match(photo, monkey) == {"FINISHED"}
+    assert bpy.context.mode == "EDIT_MESH"
+    changed = {key for key in differences(before, snapshot()) if "monkey" not in key}
+    allowed = ("scenes[Scene].camera", "scenes[Scene].photo_pose.result", "scenes[Scene].collection", "scenes[Scene].objects")
+    surprising = {key for key in changed if not key.startswith(allowed)}
+    assert not {key for key in surprising if "all_objects" not in key and "view_layers" not in key}
+
+
+def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
+    match(photo, monkey)
+    camera, counts = scene.camera, (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images))
+    matrix = camera.matrix_world.copy()
+    camera.location.x += 1
+    match(photo, monkey)
+    assert scene.camera == camera
+    assert (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images)) == counts
+    np.testing.assert_allclose(np.array(camera.matrix_world), np.array(matrix), atol=1e-5)
+
+
+def test_the_lens_of_the_active_camera_is_used(monkey, photo, scene):
+    data = bpy.data.cameras.new("Own")
+    scene.camera = bpy.data.objects.new("Own", data)
+    scene.collection.objects.link(scene.camera)
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    data.lens = 45
+    assert match(photo, monkey, focal_source="CAMERA", lens=10) == {"FINISHED"}
+    assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(400, rel=1e-4)
+    assert scene.camera.name == "Own"
+
+
+def test_render_size_is_set_on_request(monkey, photo, scene):
+    match(photo, monkey, use_photo_size=True)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == SIZE
+
+
+def test_the_paper_s_recipe_runs(monkey, photo, scene):
+    match(photo, monkey, method="KNN")
+    found = cameras.read_camera(scene, scene.camera, SIZE)
+    assert np.degrees(angle_between(found.position - PLACE, TRUE.position - PLACE)) < 30
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"filepath": ""}, "Choose a photo first"),
+        ({"filepath": "missing.jpg"}, "'missing.jpg' does not exist"),
+        ({"box": (400, 10, 500, 90)}, "outside the photo"),
+        ({"box": (90, 10, 20, 90)}, "box is empty"),
+        ({"box": (90, 10, 93, 90)}, "box is too small"),
+        ({"box": (float("nan"), 10, 93, 90)}, "four numbers"),
+        ({"lens": float("nan")}, "focal length must be a positive"),
+        ({"lens": -5.0}, "focal length must be a positive"),
+        ({"focal_source": "CAMERA"}, "no active camera"),
+    ],
+)
+def test_bad_input_gives_one_sentence_and_changes_nothing(monkey, photo, options, sentence):
+    before = snapshot()
+    with pytest.raises(RuntimeError, match=f"^Error: .*{sentence}.*\\n$"):
+        bpy.ops.photopose.match_photo(
+            **{"filepath": str(photo), "box": box(monkey), "focal_source": "LENS", "subdivisions": 0, **options}
+        )
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_scene_without_models_is_refused(scene, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "grey.png")
+    with pytest.raises(RuntimeError, match="no model"):
+        bpy.ops.photopose.match_photo(filepath=str(tmp_path / "grey.png"))
+
+
+def test_models_are_listed_and_removed(scene):
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.mesh.primitive_cone_add()
+    cone = bpy.context.object
+    bpy.ops.object.empty_add()
+    for obj in (cube, cone):
+        obj.select_set(True)
+    cone.parent = cube
+    models = scene.photo_pose.models
+    assert bpy.ops.photopose.add_models() == {"FINISHED"}  # warns of the empty
+    assert [item.object for item in models] == [cube]
+    assert bpy.ops.photopose.add_scene_models() == {"CANCELLED"}
+    assert bpy.ops.photopose.remove_model() == {"FINISHED"}
+    assert bpy.ops.photopose.add_scene_models() == {"FINISHED"}
+    assert [item.object for item in models] == [cube]
+    bpy.ops.photopose.remove_model()
+    with pytest.raises(RuntimeError, match="list of models is empty"):
+        bpy.ops.photopose.remove_model()
+
+
+def test_pictures_of_the_views_are_saved(monkey, tmp_path):
+    bpy.ops.photopose.save_views(
+        directory=str(tmp_path / "views"), subdivisions=0, background="TRANSPARENT", crop="OBJECT"
+    )
+    names = sorted(path.name for path in (tmp_path / "views").iterdir())
+    assert names == ["Suzanne_0000.png", "Suzanne_0001.png", "Suzanne_0002.png", "Suzanne_0003.png", "Suzanne_views.json"]
+    with Image.open(tmp_path / "views" / names[0]) as picture:
+        alpha = np.array(picture.getchannel("A"))
+    assert alpha[0].any() and alpha[-1].any() and alpha[:, 0].any() and alpha[:, -1].any()  # cropped tightly
+
+
+def test_pictures_into_an_unwritable_folder(monkey, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        bpy.ops.photopose.save_views(directory=str(tmp_path / "file"), subdivisions=0)
+    assert differences(before, snapshot()) == {}
