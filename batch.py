@@ -40,7 +40,7 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else 50 mm on a 36 mm sensor")
     parser.add_argument("--lens", type=float, metavar="MM")
-    parser.add_argument("--sensor", type=float, metavar="MM", help="along the photo's longer side; default 36")
+    parser.add_argument("--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36")
     parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
     parser.add_argument("--method", choices=("match", "knn"), default="match")

@@ -1,4 +1,4 @@
-"""Featuremetric alignment: moves a pose until a template's features agree with the photo's.
+"""Featuremetric alignment: moves a pose until the templates' features agree with the photo's.
 
 The idea of PixLoc (Sarlin et al., CVPR 2021) and FoundPose (Ornek et al., ECCV 2024) on whitened CNN features, coarse
 to fine in the number of principal components: the first ones vary slowly over the picture and catch from afar.
@@ -6,18 +6,23 @@ to fine in the number of principal components: the first ones vary slowly over t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .crops import FIRST_PATCH, STRIDE
+from .crops import DISTANCE, FIRST_PATCH, SIZE, STRIDE
 from .geometry import Camera, rotation_from_vector
 from .retrieval import Index
+from .templates import Templates
 
 STAGES = (8, 16, 32)  # principal components
+NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
+FEWEST = 8  # points
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
+_TO_PATCHES = np.array([[1, 0, -FIRST_PATCH], [0, 1, -FIRST_PATCH], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
 
 
 class Pose(NamedTuple):
@@ -41,34 +46,49 @@ class _Problem(NamedTuple):
     K: np.ndarray  # (3, 3) camera -> patches
 
 
+def nearest_templates(pose: Pose, templates: Templates) -> np.ndarray:
+    """Indices of the NEIGHBOURS views whose directions are nearest to the one that pose sees the model from."""
+    direction = -pose.rotation.T @ pose.translation
+    return np.argsort(-templates.directions @ direction)[:NEIGHBOURS]
+
+
+def aligned_view(camera: Camera, pose: Pose, templates: Templates, template: int) -> Camera:
+    """The crop of camera's photo in which, if pose is right, the model lies where it does in a template's own crop."""
+    distance = np.linalg.norm(pose.translation)
+    forward = pose.translation / distance
+    right = pose.rotation @ templates.rotations[template][0]  # where the template's camera has its right
+    right -= forward * (forward @ right)
+    right /= np.linalg.norm(right)
+    view = np.eye(4)
+    view[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    K = templates.K[template].copy()
+    K[[0, 1], [0, 1]] *= distance / DISTANCE
+    return Camera(K, camera.camera_to_world @ view, (SIZE, SIZE))
+
+
 def align(
     pose: Pose,
     index: Index,
-    template: int,
+    chosen: Sequence[int],
     view: Camera,
     features: np.ndarray,
-    stages: tuple[int, ...] = STAGES,
+    stages: Sequence[int] = STAGES,
 ) -> tuple[Pose, float]:
-    """Levenberg-Marquardt from pose (photo camera <- the model's unit sphere) on a template's patches.
+    """Levenberg-Marquardt from pose (photo camera <- the model's unit sphere) on the patches of chosen templates.
 
     view and features (G, G, C) are a crop of the photo, taken at its camera's place and given in its axes.
-    Gives the pose and its robust cost, per component, in the last stage; the pose as it was when too little is seen.
+    Gives the pose and its robust cost in the last stage, infinite when nothing could be aligned.
     """
-    templates = index.templates
-    seen = templates.covered[template] & ~np.isnan(templates.points[template, ..., 0])
-    cost = np.inf
-    if seen.sum() < 6:
+    templates, cost = index.templates, np.inf
+    seen = templates.covered & ~np.isnan(templates.points[..., 0])
+    points = np.concatenate([templates.points[template][seen[template]] for template in chosen])
+    wanted = np.concatenate([index.features[template][seen[template]] for template in chosen])
+    if len(points) < FEWEST:
         return pose, cost
-    to_patches = np.diag([1 / STRIDE, 1 / STRIDE, 1]) @ np.array([[1, 0, -FIRST_PATCH], [0, 1, -FIRST_PATCH], [0, 0, 1]])
+    to_view = view.camera_to_world[:3, :3].T
     for components in stages:
-        problem = _Problem(
-            templates.points[template][seen],
-            index.whitening(index.features[template][seen], components),
-            index.whitening(features, components),
-            view.camera_to_world[:3, :3].T,
-            to_patches @ view.K,
-        )
-        pose, cost = _levenberg_marquardt(problem, pose)
+        maps = index.whitening(wanted, components), index.whitening(features, components)
+        pose, cost = _levenberg_marquardt(_Problem(points, *maps, to_view, _TO_PATCHES @ view.K), pose)
     return pose, cost
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import Pose, align
+from .alignment import Pose, align, aligned_view, nearest_templates
 from .crops import photo_view
 from .geometry import Box, Camera, Sphere, look_at
 from .image import Photo, warp_views
@@ -19,6 +19,7 @@ UPRIGHT_ROLLS = np.radians([0, -24, -12, 12, 24])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box
 BATCH = 16  # crops that go through the network at once
+ROUNDS = 3  # of alignment, each in a new crop
 APART = np.radians(14)  # between candidates
 ASPECT_WEIGHT = 4.0  # standard deviations lost per unit of log aspect between the box and a view's box
 ASPECT_LIMIT = 1.0  # of that log, for a box may be cut off
@@ -63,15 +64,19 @@ class PhotoCrops:
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}
 
+    def look(self, views: Sequence[Camera]) -> np.ndarray:
+        """Features (N, G, G, C) of any views at the photo camera's place."""
+        began = time.perf_counter()
+        features = self.extract(warp_views(self.photo, self.camera, views))
+        self.seconds += time.perf_counter() - began
+        return features
+
     def compute(self, crops: Sequence[int]) -> Steps[np.ndarray]:
         """Features (N, G, G, C) of the crops with these numbers."""
         missing = [int(crop) for crop in crops if int(crop) not in self._features]
         for start in range(0, len(missing), BATCH):
-            began = time.perf_counter()
             some = missing[start : start + BATCH]
-            pictures = warp_views(self.photo, self.camera, [self.views[crop] for crop in some])
-            self._features.update(zip(some, self.extract(pictures), strict=True))
-            self.seconds += time.perf_counter() - began
+            self._features.update(zip(some, self.look([self.views[crop] for crop in some]), strict=True))
             yield min(1.0, (start + BATCH) / len(missing))
         return np.stack([self._features[int(crop)] for crop in crops])
 
@@ -87,11 +92,14 @@ def find_starts(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) ->
 
 def find_candidates(crops: PhotoCrops, starts: Sequence[Start], refine: bool = True) -> Steps[list[Candidate]]:
     """Poses for the starts, in their order; without refine they are only as good as the views are dense."""
-    candidates = []
-    for number, start in enumerate(starts):
-        candidates.append(_candidate(crops, start, refine))
-        yield (number + 1) / len(starts)
-    return candidates
+    poses = [_first_pose(crops, start) for start in starts]
+    for round_ in range(ROUNDS if refine else 0):
+        poses = _aligned(crops, starts, poses)
+        yield (round_ + 1) / ROUNDS
+    return [
+        Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), start.score)
+        for start, pose in zip(starts, poses, strict=True)
+    ]
 
 
 def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Candidate]:
@@ -123,14 +131,23 @@ def _starts(crops: PhotoCrops, target: Target, count: int) -> Steps[list[Start]]
     return [Start(target, int(found.template[i]), int(found.crop[i]), float(found.score[i])) for i in chosen]
 
 
-def _candidate(crops: PhotoCrops, start: Start, refine: bool) -> Candidate:
-    target, template, view = start.target, start.template, crops.views[start.crop]
-    templates = target.index.templates
-    rotation = view.camera_to_world[:3, :3] @ templates.rotations[template]
-    pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
-    if refine:
-        pose, _cost = align(pose, target.index, template, view, finish(crops.compute([start.crop]))[0])
-    return Candidate(target.name, placed(crops.camera, pose, target.sphere), start.score)
+def _first_pose(crops: PhotoCrops, start: Start) -> Pose:
+    templates = start.target.index.templates
+    rotation = crops.views[start.crop].camera_to_world[:3, :3] @ templates.rotations[start.template]
+    return start_pose(crops.camera, crops.box, templates.outline, rotation)
+
+
+def _aligned(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[Pose]:
+    """One round: every pose gets a crop of its own, framed as its nearest template, and is aligned in it."""
+    indices = [start.target.index for start in starts]
+    chosen = [nearest_templates(pose, index.templates) for index, pose in zip(indices, poses, strict=True)]
+    views = [
+        aligned_view(crops.camera, pose, index.templates, nearest[0])
+        for pose, index, nearest in zip(poses, indices, chosen, strict=True)
+    ]
+    maps = crops.look(views)
+    problems = zip(poses, indices, chosen, views, maps, strict=True)
+    return [align(*problem)[0] for problem in problems]
 
 
 def hypotheses(crops: PhotoCrops, index: Index) -> Steps[Hypotheses]:

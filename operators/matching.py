@@ -94,13 +94,12 @@ def match(
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
-        matched = time.perf_counter()
+        matched, features = time.perf_counter(), crops.seconds
     else:
         starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.9)
-        matched = time.perf_counter()
+        matched, features = time.perf_counter(), crops.seconds
         candidates = yield from within(pose.find_candidates(crops, starts, refine), 0.9, 1.0)
-    spent = {"features": crops.seconds, "match": matched - began - crops.seconds}
-    return Match(candidates, {**spent, "refine": time.perf_counter() - matched})
+    return Match(candidates, {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched})
 
 
 def seen_from(camera: Camera, sphere: Sphere) -> Angles:

@@ -1,0 +1,236 @@
+"""Real photos and 3D models from Debian packages, checked by content and cached outside the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image
+
+from inference.errors import PoseError
+from inference.geometry import Camera, rotation_from_vector
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "photo_pose" / "assets"
+
+# Of what we use, decoded: releases pack the same content differently (frames are PGM in one, PNG in another).
+SHA256 = {
+    "visp-images-data cube": "11bb8510f04335711592d57511e79b2a8d6e1fa8e09ef8a0c5a11fb8be2b3c46",
+    "sweethome3d-furniture chairs": "c515400dbe3fe2184940f1e6173bd46391744ce9788b2f05a4c3ab4504918fb7",
+    "blendswap-cc-0/chairWithCushion": "6ac2b7774436a8c437c430219bb2db9969730e4c8f6c464c1eabd81a448200ad",
+    "blendswap-cc-0/decorativePlant": "56752b28b4a17435683bdd204847dd34f719cc264cbd2e11973a22baa65909b2",
+    "blendswap-cc-0/sofa2": "e717738f1f8f03e9e56e502c32de7911f982c757d5b9847b5a07fe937516bebc",
+    "blendswap-cc-0/basketball": "f288a77e72d6f9374b6d21cf5ebe85251156c08a512dc08e89ef3b7869898d78",
+}
+
+# Corners of the cube in frames of its film, index in its CAD file: x, y px.
+# Where lines fitted to the edges meet, corrected by eye at 20x; the poses fit them to 0.4 to 0.6 px rms.
+CORNERS = {
+    0: {0: (361.8, 351.5), 1: (315.4, 292.7), 3: (430.8, 313.1), 4: (367.3, 293.3),
+         5: (315.1, 234.7), 6: (386.2, 203.2), 7: (444.1, 254.6)},
+    66: {0: (393.3, 279.0), 1: (321.9, 254.4), 4: (401.1, 221.1), 5: (321.9, 197.2),
+          6: (352.5, 153.5), 7: (426.3, 172.1)},
+    150: {0: (359.6, 204.6), 1: (295.2, 191.3), 4: (363.1, 148.8), 5: (294.0, 135.5),
+           6: (314.9, 101.0), 7: (380.5, 111.1)},
+    204: {0: (358.5, 179.1), 1: (298.4, 194.1), 4: (361.3, 124.3), 5: (296.0, 137.8),
+           6: (272.7, 104.5), 7: (333.2, 91.7)},
+}  # fmt: skip
+# The best view of each printed face; the film never shows faces 2 and 4.
+FRAME_OF_FACE = {0: 150, 1: 204, 3: 0, 5: 0}
+CELL = 256  # px of the texture a face
+
+
+class Frame(NamedTuple):
+    """A photo and its known camera, in the axes and units of the model's file."""
+
+    photo: Path
+    camera: Camera
+
+
+class Cube(NamedTuple):
+    """The textured cube: .obj file, its corners (8, 3) and the frames with a known camera."""
+
+    obj: Path
+    vertices: np.ndarray
+    frames: dict[int, Frame]
+
+
+def fetch_deb(package: str) -> Path:
+    """Folder with the unpacked files of a Debian package, downloaded on first use; needs no root rights.
+
+    Raises PoseError where there is no apt, or where it cannot get the package.
+    """
+    folder = CACHE / package
+    if not folder.exists():
+        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+            raise PoseError(f"{package} is a Debian package: run this on Debian or Ubuntu.")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            _download_deb(package, Path(scratch))
+            deb = next(Path(scratch).glob("*.deb"))
+            subprocess.run(["dpkg-deb", "-x", deb, f"{scratch}/files"], check=True)
+            os.replace(f"{scratch}/files", folder)
+    return folder
+
+
+def cube() -> Cube:
+    """A toy cube filmed on a desk, and its CAD model; its texture has seen frames 0, 150 and 204, not 66."""
+    source = fetch_deb("visp-images-data") / "usr/share/visp-images-data/ViSP-images/mbt"
+    K = _cube_intrinsics(source / "cube.xml")
+    start = np.loadtxt(source / "cube.0.pos")
+    pictures = {n: Image.open(next(source.glob(f"cube/image{n:04d}.*"))) for n in CORNERS}
+    numbers = (source / "cube.cao").read_bytes(), start.tobytes(), K.tobytes()
+    _check("visp-images-data cube", *numbers, *(picture.tobytes() for picture in pictures.values()))
+    vertices, faces = _read_cao(source / "cube.cao")
+    folder = CACHE / "cube"
+    folder.mkdir(exist_ok=True)
+    frames = {}
+    for n, picture in pictures.items():
+        picture.save(folder / f"frame{n:04d}.png")
+        points, pixels = vertices[list(CORNERS[n])], np.array(list(CORNERS[n].values()))
+        camera = Camera(K, _solve_pose(points, pixels, K, start), picture.size)
+        frames[n] = Frame(folder / f"frame{n:04d}.png", camera)
+    texture = Image.new("L", (3 * CELL, 2 * CELL), 128)
+    for face, n in FRAME_OF_FACE.items():
+        texture.paste(_rectified(pictures[n], frames[n].camera, vertices[faces[face]]), _cell(face))
+    texture.save(folder / "cube.png")
+    return Cube(_write_obj(folder / "cube.obj", vertices, faces), vertices, frames)
+
+
+def chairs() -> list[Path]:
+    """The .obj files of all 65 chairs and stools, sorted; some do not face Blender's front view."""
+    names = sorted(_chair_names())
+    folders = [_unpacked(name) for name in names]
+    _check("sweethome3d-furniture chairs", *(_content(folder) for folder in folders))
+    return [_obj(folder) for folder in folders]
+
+
+def furniture(name: str) -> Path:
+    """The .obj file of one model, like blendswap-cc-0/sofa2; centimetres, Y up."""
+    folder = _unpacked(name)
+    _check(name, _content(folder))
+    return _obj(folder)
+
+
+def _download_deb(package: str, folder: Path) -> None:
+    # Package lists of our own: the system's may be missing or too old, and only root may update them.
+    (folder / "lists/partial").mkdir(parents=True)
+    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache", "APT::Sandbox::User=root"]
+    apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
+    for command in (["update"], ["download", package]):
+        run = subprocess.run([*apt, *command], cwd=folder, capture_output=True, text=True, check=False)
+        if run.returncode:
+            reason = " ".join(run.stderr.split())
+            raise PoseError(f"apt-get cannot download {package} (is this machine online?): {reason}")
+
+
+def _check(name: str, *content: bytes) -> None:
+    digest = hashlib.sha256(b"".join(content)).hexdigest()
+    if digest != SHA256[name]:
+        difference = f"sha256 {digest}, not {SHA256[name]}"
+        raise PoseError(f"{name} is another version, or damaged (then delete {CACHE}): {difference}.")
+
+
+def _cube_intrinsics(path: Path) -> np.ndarray:
+    camera = ElementTree.parse(path).getroot().find("camera")
+    fx, fy, cx, cy = (float(camera.find(key).text) for key in ("px", "py", "u0", "v0"))
+    # The file counts from the centre of the first pixel.
+    return np.array([[fx, 0, cx + 0.5], [0, fy, cy + 0.5], [0, 0, 1]])
+
+
+def _read_cao(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (8, 3) and faces (6, 4), counter-clockwise from outside."""
+    rows = [line.split("#")[0].split() for line in path.read_text().splitlines()]
+    vertices = [[float(number) for number in row] for row in rows if len(row) == 3]
+    faces = [[int(index) for index in row[1:]] for row in rows if len(row) == 5]
+    return np.array(vertices), np.array(faces)
+
+
+def _solve_pose(points: np.ndarray, pixels: np.ndarray, K: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """camera_to_world (4, 4) that projects points (N, 3) onto pixels (N, 2), by Gauss-Newton.
+
+    start (6,): translation and rotation vector of the world in camera axes.
+    """
+
+    def project(pose: np.ndarray) -> np.ndarray:
+        image = (points @ rotation_from_vector(pose[3:]).T + pose[:3]) @ K.T
+        return (image[:, :2] / image[:, 2:]).ravel()
+
+    pose = start
+    for _ in range(20):
+        now = project(pose)
+        jacobian = np.stack([(project(pose + step) - now) / 1e-6 for step in 1e-6 * np.eye(6)], axis=1)
+        pose = pose - np.linalg.lstsq(jacobian, now - pixels.ravel(), rcond=None)[0]
+    world_to_camera = np.eye(4)
+    world_to_camera[:3, :3], world_to_camera[:3, 3] = rotation_from_vector(pose[3:]), pose[:3]
+    return np.linalg.inv(world_to_camera)
+
+
+def _rectified(picture: Image.Image, camera: Camera, corners: np.ndarray) -> Image.Image:
+    """The face seen from straight ahead; corners (4, 3): bottom left, bottom right, top right, top left."""
+    bottom_left, _, top_right, top_left = corners
+    right, down = (top_right - top_left) / CELL, (bottom_left - top_left) / CELL
+    plane = np.stack([right, down, top_left - camera.position], axis=1)
+    homography = camera.K @ camera.world_to_camera[:3, :3] @ plane
+    numbers = (homography / homography[2, 2]).ravel()[:8]
+    return picture.transform((CELL, CELL), Image.Transform.PERSPECTIVE, numbers, Image.Resampling.BICUBIC)
+
+
+def _cell(face: int) -> tuple[int, int]:
+    return face % 3 * CELL, face // 3 * CELL
+
+
+def _write_obj(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
+    lines = ["mtllib cube.mtl", "o cube", *("v {:.3f} {:.3f} {:.3f}".format(*vertex) for vertex in vertices)]
+    low, high = 1, CELL - 1  # one pixel inside the cell: the renderer blends neighbouring pixels
+    for face in range(len(faces)):
+        left, top = _cell(face)
+        for x, y in ((low, high), (high, high), (high, low), (low, low)):
+            lines.append(f"vt {(left + x) / (3 * CELL):.6f} {1 - (top + y) / (2 * CELL):.6f}")
+    lines.append("usemtl print")
+    for face, corners in enumerate(faces):
+        lines.append("f " + " ".join(f"{corner + 1}/{4 * face + k + 1}" for k, corner in enumerate(corners)))
+    path.write_text("\n".join(lines) + "\n")
+    path.with_suffix(".mtl").write_text("newmtl print\nKd 1 1 1\nmap_Kd cube.png\n")
+    return path
+
+
+def _catalogues() -> dict[str, Path]:
+    folder = fetch_deb("sweethome3d-furniture") / "usr/share/sweethome3d/furniture"
+    return {path.stem.lower(): path for path in folder.glob("*.sh3f")}
+
+
+def _chair_names() -> list[str]:
+    names = []
+    for path in _catalogues().values():
+        text = zipfile.ZipFile(path).read("PluginFurnitureCatalog.properties").decode("latin-1")
+        for number, title in re.findall(r"^name#(\d+)=(.*)", text, re.MULTILINE):
+            model = re.search(rf"^model#{number}=/(\S+)/", text, re.MULTILINE)[1]
+            if re.search("chair|stool", f"{title} {model}", re.IGNORECASE):
+                names.append(model)
+    return names
+
+
+def _unpacked(name: str) -> Path:
+    folder = CACHE / "furniture" / name
+    if not folder.exists():
+        with zipfile.ZipFile(_catalogues()[name.partition("/")[0]]) as catalogue:
+            members = [member for member in catalogue.namelist() if member.startswith(f"{name}/")]
+            catalogue.extractall(CACHE / "furniture", members)
+    return folder
+
+
+def _content(folder: Path) -> bytes:
+    return b"".join(path.name.encode() + path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def _obj(folder: Path) -> Path:
+    return folder / f"{folder.name}.obj"

@@ -1,0 +1,120 @@
+"""`make demo`: the main job on a real photo and on a path-traced one, compared with the known answers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from math import radians
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmark import assets
+from benchmark.photograph import Piece, Shot, photograph
+from inference.errors import PoseError
+from inference.geometry import Box, Camera, angle_between
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "build" / "demo"
+
+
+class Case(NamedTuple):
+    """A photo, the model in it, its vertices (N, 3), batch.py's options, the true camera in its axes."""
+
+    name: str
+    obj: Path
+    photo: Path
+    box: Box
+    options: list[str]
+    truth: Camera
+    vertices: np.ndarray
+
+
+def cube_case() -> Case:
+    """A frame of a real film that the texture has not seen; the camera is known from measured corners."""
+    cube = assets.cube()
+    photo, truth = cube.frames[66]
+    # The film's pixels are not quite square (1 %), which a photo's are: one focal length in between.
+    focal = np.sqrt(truth.K[0, 0] * truth.K[1, 1])
+    options = ["--focal", f"{focal:.1f}", "--principal-point", *(f"{c:.1f}" for c in truth.K[:2, 2])]
+    box = Box.around(truth.project(cube.vertices))
+    options += ["--sphere", "full", "--any-roll"]
+    return Case("cube", cube.obj, photo, box, options, truth, cube.vertices)
+
+
+def chair_case() -> Case:
+    """A chair in a furnished room, seen 6 degrees from the nearest training view through a 35 mm lens."""
+    names = ("chairWithCushion", "sofa2", "decorativePlant", "basketball")
+    obj, sofa, plant, ball = (assets.furniture(f"blendswap-cc-0/{name}") for name in names)
+    clutter = [Piece(sofa, (45, 190), radians(-12)), Piece(plant, (-62, 105)), Piece(ball, (42, 10))]
+    shot = Shot(radians(-41), radians(15), radians(2.5), 35, 195, (8, 37, 47), "interior.exr")
+    photo, truth, vertices = photograph(obj, clutter, shot, assets.CACHE / "photographs")
+    left, top, right, bottom = Box.around(truth.project(vertices))
+    box = Box(left - 6, top + 3, right + 4, bottom + 5)  # as a user would drag it
+    return Case("chair", obj, photo, box, ["--lens", f"{shot.lens}"], truth, vertices)
+
+
+def run(case: Case) -> dict:
+    """The line of results.jsonl that batch.py writes for the case; ends the program where batch.py fails."""
+    command = [sys.executable, ROOT / "batch.py", "--model", case.obj, "--photo", case.photo]
+    command += ["--box", *(f"{edge:.1f}" for edge in case.box), *case.options, "--out", OUT / case.name]
+    print(f"\n{case.name}: {shlex.join(str(word) for word in command)}", flush=True)
+    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if status:
+        sys.exit(status)
+    return json.loads((OUT / case.name / "results.jsonl").read_text())
+
+
+def report(case: Case, result: dict) -> None:
+    """Prints where the results are and how far the camera is from the known one."""
+    found = _camera(result)
+    center = (case.vertices.min(0) + case.vertices.max(0)) / 2
+    view = np.degrees(angle_between(found.position - center, case.truth.position - center))
+    pixels = np.linalg.norm(found.project(case.vertices) - case.truth.project(case.vertices), axis=1).mean()
+    share = pixels / max(case.box.width, case.box.height)
+    print(f"  overlay picture  {_overlay(case)}")
+    print(f"  Blender file     {OUT / case.name / 'matched.blend'}")
+    print(f"  results          {OUT / case.name / 'results.jsonl'}")
+    print(f"  view angle off by {view:.1f} degrees")
+    print(f"  model off by {pixels:.1f} px on average, {share:.1%} of the box")
+    print(f"  confidence {result['confidence']:.2f}, {result['seconds']['total']:.1f} s")
+
+
+def before_after(case: Case, path: Path) -> None:
+    """Writes photo and overlay side by side."""
+    pictures = [Image.open(file).convert("RGB") for file in (case.photo, _overlay(case))]
+    width, height = pictures[0].size
+    both = Image.new("RGB", (2 * width + 8, height), "white")
+    for k, picture in enumerate(pictures):
+        both.paste(picture.resize((width, height)), (k * (width + 8), 0))
+    both.save(path)
+    print(f"\nbefore and after: {path}")
+
+
+def _camera(result: dict) -> Camera:
+    world_to_camera = np.eye(4)
+    world_to_camera[:3, :3], world_to_camera[:3, 3] = result["opencv"]["R"], result["opencv"]["t"]
+    return Camera(np.array(result["opencv"]["K"]), np.linalg.inv(world_to_camera), tuple(result["size"]))
+
+
+def _overlay(case: Case) -> Path:
+    return OUT / case.name / f"{case.photo.stem}_overlay.png"
+
+
+def main() -> None:
+    print("Fetching photos and models; path-tracing a photo the first time (a minute).", flush=True)
+    cube, chair = cube_case(), chair_case()
+    for case in (cube, chair):
+        report(case, run(case))
+    before_after(chair, OUT / "before_after.png")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseError as error:
+        sys.exit(str(error))

@@ -1,0 +1,177 @@
+"""Photo-like pictures with a known camera: path-traced under a Blender HDRI, on a floor, among clutter."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+
+from inference.geometry import Camera, blender_axes, direction_from_angles, intrinsics, look_at
+
+SIZE = (640, 480)
+SENSOR = 36.0
+SAMPLES = 32  # no denoiser: the Blender of Linux distributions has none, and photos are a little noisy
+
+
+class Piece(NamedTuple):
+    """Clutter: .obj file, where it stands (x, y) and its turn about the vertical, radians."""
+
+    obj: Path
+    place: tuple[float, float]
+    turn: float = 0.0
+
+
+class Photograph(NamedTuple):
+    """The picture, its camera and the model's vertices (N, 3), both in the numbers of the .obj file."""
+
+    photo: Path
+    camera: Camera
+    vertices: np.ndarray
+
+
+class Shot(NamedTuple):
+    """How to take the picture: direction and roll of the camera, radians; lens, mm; distance, scene units;
+    target: the world point in the middle of the picture; hdri: a file name among Blender's studio lights."""
+
+    azimuth: float
+    elevation: float
+    roll: float
+    lens: float
+    distance: float
+    target: tuple[float, float, float]
+    hdri: str
+    hdri_turn: float = 0.0
+
+
+def photograph(obj: Path, clutter: list[Piece], shot: Shot, folder: Path) -> Photograph:
+    """Picture of an .obj model, taken on the first call and kept in folder; resets Blender's scene."""
+    recipe = Path(__file__).read_bytes() + repr((obj, clutter, shot)).encode()
+    folder = folder / hashlib.sha256(recipe).hexdigest()[:12]
+    photo, known = folder / f"{obj.stem}.jpg", folder / "known.npz"
+    if not known.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _silence():
+            camera, vertices = _take(obj, clutter, shot, photo)
+        np.savez(known, K=camera.K, camera_to_world=camera.camera_to_world, vertices=vertices)
+    answer = np.load(known)
+    return Photograph(photo, Camera(answer["K"], answer["camera_to_world"], SIZE), answer["vertices"])
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Blender reports its progress on the process' own stdout, past sys.stdout."""
+    sys.stdout.flush()
+    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 1)
+        os.close(terminal)
+        os.close(nowhere)
+
+
+def _take(obj: Path, clutter: list[Piece], shot: Shot, photo: Path) -> tuple[Camera, np.ndarray]:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    parts = _import(obj)
+    vertices = np.concatenate([_local_vertices(part) for part in parts])
+    to_world = np.array(parts[0].matrix_world)  # the importer turns Y up into Z up, alike for every part
+    floor = (vertices @ to_world[:3, :3].T + to_world[:3, 3])[:, 2].min()
+    for piece in clutter:
+        _stand(_import(piece.obj), piece, floor)
+    _add_floor(floor)
+    _light(shot)
+    camera_to_world = _aim(shot)
+    _render(photo)
+    K = intrinsics(shot.lens / SENSOR * SIZE[0], SIZE)
+    return Camera(K, np.linalg.inv(to_world) @ camera_to_world, SIZE), vertices
+
+
+def _import(obj: Path) -> list[bpy.types.Object]:
+    bpy.ops.wm.obj_import(filepath=str(obj))
+    return list(bpy.context.selected_objects)
+
+
+def _local_vertices(part: bpy.types.Object) -> np.ndarray:
+    numbers = np.empty(3 * len(part.data.vertices), np.float32)
+    part.data.vertices.foreach_get("co", numbers)
+    return numbers.reshape(-1, 3).astype(float)
+
+
+def _stand(parts: list[bpy.types.Object], piece: Piece, floor: float) -> None:
+    turned = [_local_vertices(part) @ np.array(part.matrix_world)[:3, :3].T for part in parts]
+    low, high = np.concatenate(turned).min(0), np.concatenate(turned).max(0)
+    for part in parts:
+        part.location = -(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]
+    holder = bpy.data.objects.new("piece", None)
+    bpy.context.collection.objects.link(holder)
+    for part in parts:
+        part.parent = holder
+    holder.location, holder.rotation_euler.z = (*piece.place, floor), piece.turn
+
+
+def _add_floor(height: float) -> None:
+    bpy.ops.mesh.primitive_plane_add(size=4000, location=(0, 0, height))
+    material = bpy.data.materials.new("floor")
+    material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    place, tiles = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeTexBrick")
+    links.new(place.outputs["Object"], tiles.inputs["Vector"])
+    tiles.inputs["Color1"].default_value = (0.17, 0.19, 0.22, 1)
+    tiles.inputs["Color2"].default_value = (0.21, 0.23, 0.26, 1)
+    tiles.inputs["Mortar"].default_value = (0.08, 0.09, 0.10, 1)
+    for name, value in {"Scale": 1.0, "Mortar Size": 0.3, "Brick Width": 60.0, "Row Height": 30.0}.items():
+        tiles.inputs[name].default_value = value
+    shader = nodes["Principled BSDF"]
+    shader.inputs["Roughness"].default_value = 0.45
+    links.new(tiles.outputs["Color"], shader.inputs["Base Color"])
+    bpy.context.object.data.materials.append(material)
+
+
+def _light(shot: Shot) -> None:
+    world = bpy.data.worlds.new("hdri")
+    bpy.context.scene.world = world
+    world.use_nodes = True
+    nodes, links = world.node_tree.nodes, world.node_tree.links
+    place, turn = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
+    picture = nodes.new("ShaderNodeTexEnvironment")
+    folder = Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world"
+    picture.image = bpy.data.images.load(str(folder / shot.hdri))
+    turn.inputs["Rotation"].default_value[2] = shot.hdri_turn
+    links.new(place.outputs["Generated"], turn.inputs["Vector"])
+    links.new(turn.outputs["Vector"], picture.inputs["Vector"])
+    links.new(picture.outputs["Color"], nodes["Background"].inputs["Color"])
+
+
+def _aim(shot: Shot) -> np.ndarray:
+    """Puts the scene's camera in place; returns its camera_to_world (4, 4)."""
+    target = np.array(shot.target)
+    position = target + shot.distance * direction_from_angles(shot.azimuth, shot.elevation)
+    camera_to_world = look_at(position, target, shot.roll)
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.data.lens, camera.data.sensor_width = shot.lens, SENSOR
+    camera.data.clip_end = 10 * shot.distance  # the furniture is in centimetres
+    camera.matrix_world = blender_axes(camera_to_world).T
+    bpy.context.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    return camera_to_world
+
+
+def _render(photo: Path) -> None:
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.seed = SAMPLES, 1
+    scene.cycles.max_bounces = 4
+    scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    scene.render.resolution_percentage = 100
+    scene.render.image_settings.file_format, scene.render.image_settings.quality = "JPEG", 92
+    scene.render.filepath = str(photo)
+    bpy.ops.render.render(write_still=True)
