@@ -34,13 +34,17 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
     photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models")
+    parser.add_argument(
+        "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
+    )
     parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
     parser.add_argument("--box", type=float, nargs=4, metavar=("L", "T", "R", "B"), help="px in the upright photo")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else 50 mm on a 36 mm sensor")
     parser.add_argument("--lens", type=float, metavar="MM")
-    parser.add_argument("--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36")
+    parser.add_argument(
+        "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"
+    )
     parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
@@ -61,11 +65,14 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
 def main(argv: list[str], with_blend: bool = False) -> int:
     """Runs the command; gives the exit status: 0 all photos matched, 1 some failed, 2 bad usage."""
     from .inference.errors import PoseError
-    from .operators import headless
+    from .operators.steps import require_packages
 
     try:
         options = parser(with_blend).parse_args(argv)
-        return headless.run(options)
+        require_packages()
+        from .operators.headless import run
+
+        return run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
     except (UsageError, PoseError) as error:
@@ -78,7 +85,9 @@ def _package() -> str:
     name = "photo_pose"
     if name not in sys.modules:
         root = Path(__file__).resolve().parent
-        spec = importlib.util.spec_from_file_location(name, root / "__init__.py", submodule_search_locations=[str(root)])
+        spec = importlib.util.spec_from_file_location(
+            name, root / "__init__.py", submodule_search_locations=[str(root)]
+        )
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return name

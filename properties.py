@@ -53,20 +53,33 @@ class PhotoPoseSettings(bpy.types.PropertyGroup):
 
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     subdivisions: IntProperty(
-        name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere; 3 gives 209 views"
+        name="Subdivisions",
+        default=3,
+        min=0,
+        max=4,
+        description="Fineness of the view sphere; 3 gives 209 views",
     )
     background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
     crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
 
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
     box: FloatVectorProperty(
-        name="Box", size=4, precision=0, min=-1e6, max=1e6,
+        name="Box",
+        size=4,
+        precision=0,
+        min=-1e6,
+        max=1e6,
         description="Left, top, right and bottom of the object in the photo, in pixels; all zero: the whole photo",
     )
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, min=1, max=5000, unit="CAMERA", description="Focal length")
     sensor: FloatProperty(
-        name="Sensor", default=36, min=1, max=1000, unit="CAMERA", description="Size of the sensor's longer side"
+        name="Sensor",
+        default=36,
+        min=1,
+        max=1000,
+        unit="CAMERA",
+        description="Size of the sensor's longer side",
     )
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")

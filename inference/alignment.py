@@ -111,7 +111,7 @@ def _levenberg_marquardt(problem: _Problem, pose: Pose) -> tuple[Pose, float]:
 
 
 def _linearised(problem: _Problem, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
-    """Robust cost (Cauchy), its Gauss-Newton Hessian (6, 6) and gradient (6,) for a turn, then a shift, of the model."""
+    """Robust (Cauchy) cost, Gauss-Newton Hessian (6, 6) and gradient (6,) for a turn, then a shift, of the model."""
     turned = problem.points @ pose.rotation.T
     seen = (turned + pose.translation) @ problem.to_view.T
     if seen[:, 2].min() <= 1e-3:
@@ -147,7 +147,10 @@ def _sampled(image: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     corner = np.clip(np.floor(at), 0, last - 1).astype(int)
     x, y = np.clip(at - corner, 0, 1).T[..., None]
     i, j = corner.T
-    above, below = image[j, i] * (1 - x) + image[j, i + 1] * x, image[j + 1, i] * (1 - x) + image[j + 1, i + 1] * x
+    above, below = (
+        image[j, i] * (1 - x) + image[j, i + 1] * x,
+        image[j + 1, i] * (1 - x) + image[j + 1, i + 1] * x,
+    )
     right = (image[j, i + 1] - image[j, i]) * (1 - y) + (image[j + 1, i + 1] - image[j + 1, i]) * y
     inside = ((at > -0.5) & (at < last + 0.5)).all(1)
     return above * (1 - y) + below * y, np.stack([right, below - above], -1), inside

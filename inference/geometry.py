@@ -109,9 +109,7 @@ def blender_axes(camera_to_world: np.ndarray) -> np.ndarray:
 
 def direction_from_angles(azimuth: float, elevation: float) -> np.ndarray:
     """Unit vector (3,) from the model's centre towards the camera."""
-    return np.array(
-        [np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)]
-    )
+    return np.array([np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])
 
 
 def angles_from_direction(direction: np.ndarray) -> tuple[float, float]:

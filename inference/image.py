@@ -131,9 +131,7 @@ def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:
     turned = file.getexif().get(Base.Orientation) in TURNS  # Blender does not look at it
     animated = file.format in ANIMATED_KINDS and file.is_animated
-    return (
-        file.format in SHOWN_BY_BLENDER and file.mode not in CHANGED_BY_BLENDER and not (turned or animated)
-    )
+    return file.format in SHOWN_BY_BLENDER and file.mode not in CHANGED_BY_BLENDER and not (turned or animated)
 
 
 def _check_size(size: tuple[int, int], name: str) -> None:
@@ -142,9 +140,7 @@ def _check_size(size: tuple[int, int], name: str) -> None:
         raise PoseError(f"Photo '{name}' has {width} x {height} px; it needs {SMALLEST_SIDE} a side.")
     if width * height > LARGEST_PHOTO:
         limit = LARGEST_PHOTO // 10**6
-        raise PoseError(
-            f"Photo '{name}' has {width} x {height} px, more than the {limit} megapixels allowed."
-        )
+        raise PoseError(f"Photo '{name}' has {width} x {height} px, more than the {limit} megapixels allowed.")
 
 
 def _reduced_pixels(file: ImageFile.ImageFile) -> tuple[Image.Image, tuple[int, int]]:
@@ -303,9 +299,7 @@ def _level(camera: Camera, view: Camera) -> int:
     return max(0, round(4 * math.log2(minification / OVERSAMPLING)))
 
 
-def _reduced_window(
-    image: Image.Image, camera: Camera, seen: Box, factor: float
-) -> tuple[Image.Image, Camera]:
+def _reduced_window(image: Image.Image, camera: Camera, seen: Box, factor: float) -> tuple[Image.Image, Camera]:
     """The seen part of the camera's image, made smaller by about factor, and the camera that shows it."""
     if factor <= 1:
         return image, camera

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .geometry import Box
 from .image import Photo
 
 OUTLINE = (255, 96, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .crops import GRID, SIZE, patch_centers, template_view
+from .crops import GRID, SIZE, patch_centers
 from .geometry import Camera, view_sphere
 
 COVERED = 0.4  # part of a patch that the model must cover to count

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 import numpy as np
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
-from ..inference.image import Photo, checked_box, load_photo
+from .steps import require_packages
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
@@ -32,6 +37,9 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
+            require_packages()
+            from ..inference.image import load_photo
+
             self._photo = load_photo(bpy.path.abspath(context.scene.photo_pose.photo))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
@@ -68,6 +76,8 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
 
     def _take(self, context: bpy.types.Context) -> set[str]:
         """Stores what was dragged, in photo pixels."""
+        from ..inference.image import checked_box
+
         frame = _frame(self._photo.size, self._region)
         corners = np.array([self._start, self._end], float)
         pixels = (corners - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size

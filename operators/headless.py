@@ -23,7 +23,6 @@ from . import matching, scene
 from .importing import import_models
 from .models import chosen_models, evaluated
 from .rendering import in_unit_sphere, quiet, studio
-from .steps import require_torch
 from .views import ViewOptions, cache_folder, subdivisions_for
 
 JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
@@ -34,7 +33,6 @@ Job = dict[str, Any]  # JOB_KEYS; what is not given is None
 
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
-    require_torch()
     jobs = _jobs(options)
     _open(options)
     _make_folder(options.out)
@@ -280,7 +278,11 @@ def _opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
     """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
     matrix = camera.world_to_camera @ np.array(root.matrix_world)
     left, scales, right = np.linalg.svd(matrix[:3, :3])
-    return {"K": camera.K.tolist(), "R": (left @ right).tolist(), "t": (matrix[:3, 3] / scales.mean()).tolist()}
+    return {
+        "K": camera.K.tolist(),
+        "R": (left @ right).tolist(),
+        "t": (matrix[:3, 3] / scales.mean()).tolist(),
+    }
 
 
 def _blender_camera(camera: Camera) -> dict[str, Any]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    StringProperty,
+)
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
-from ..inference.image import Photo, checked_box, load_photo
 from ..inference.steps import Steps, within
 from ..properties import FOCAL_ITEMS, METHOD_ITEMS, SPHERE_ITEMS
 from . import scene
-from .matching import match, photo_camera, prepare, seen_from
 from .models import chosen_models
-from .steps import StepsOperator, require_torch
-from .views import ViewOptions, cache_folder
+from .steps import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
+    from ..inference.pose import Candidate, Target
 
 
 class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
@@ -37,7 +45,11 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_torch()
+        require_packages()
+        from ..inference.image import checked_box, load_photo
+        from .matching import match, prepare
+        from .views import ViewOptions, cache_folder
+
         if not self.filepath:
             raise PoseError("Choose a photo first.")
         photo = load_photo(bpy.path.abspath(self.filepath))
@@ -52,6 +64,8 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
 
     def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""
+        from .matching import photo_camera
+
         if self.focal_source == "LENS":
             return photo_camera(photo, lens=self.lens, sensor=self.sensor)
         if self.focal_source == "PHOTO":
@@ -60,12 +74,12 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
             raise PoseError("The scene has no active camera to take the lens from.")
         return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
 
-    def _write(self, context: bpy.types.Context, photo: Photo, best, targets: list) -> None:
+    def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
+        from .matching import seen_from
+
         sphere = next(target.sphere for target in targets if target.name == best.model)
         camera_object = scene.camera_for_photo(context.scene, photo.path)
-        scene.write_camera(
-            context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size
-        )
+        scene.write_camera(context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size)
         scene.show_photo(camera_object, photo)
         scene.view_through_camera(context)
         angles, lens = seen_from(best.camera, sphere), scene.blender_lens(best.camera)

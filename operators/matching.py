@@ -99,7 +99,10 @@ def match(
         starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.9)
         matched, features = time.perf_counter(), crops.seconds
         candidates = yield from within(pose.find_candidates(crops, starts, refine), 0.9, 1.0)
-    return Match(candidates, {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched})
+    return Match(
+        candidates,
+        {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
+    )
 
 
 def seen_from(camera: Camera, sphere: Sphere) -> Angles:

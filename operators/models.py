@@ -33,9 +33,7 @@ class Model(NamedTuple):
     digest: str  # of everything that changes its looks; not of where it stands
 
 
-def scene_roots(
-    scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None
-) -> list[bpy.types.Object]:
+def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
     """Those objects that show faces in a render, themselves or through children and instances.
 
     Looks at every object without a parent, or only among the given ones.
@@ -186,8 +184,16 @@ def _material_text(material: bpy.types.Material | None) -> str:
 def _tree_text(tree: bpy.types.NodeTree) -> str:
     lines = [_settings_text(node) for node in tree.nodes]
     for node in tree.nodes:
-        lines += [f"{node.name}.{s.identifier}={_value_text(s.default_value)}" for s in node.inputs if hasattr(s, "default_value")]
-        lines += [f"{node.name}:{s.identifier}={_value_text(s.default_value)}" for s in node.outputs if hasattr(s, "default_value")]
+        lines += [
+            f"{node.name}.{s.identifier}={_value_text(s.default_value)}"
+            for s in node.inputs
+            if hasattr(s, "default_value")
+        ]
+        lines += [
+            f"{node.name}:{s.identifier}={_value_text(s.default_value)}"
+            for s in node.outputs
+            if hasattr(s, "default_value")
+        ]
     lines += [
         f"{link.from_node.name}.{link.from_socket.identifier}>{link.to_node.name}.{link.to_socket.identifier}"
         for link in tree.links
@@ -195,7 +201,18 @@ def _tree_text(tree: bpy.types.NodeTree) -> str:
     return "\n".join(lines)
 
 
-_ONLY_FOR_THE_EYE = {"location", "location_absolute", "width", "height", "select", "label", "color", "hide", "parent", "show_options"}
+_ONLY_FOR_THE_EYE = {
+    "location",
+    "location_absolute",
+    "width",
+    "height",
+    "select",
+    "label",
+    "color",
+    "hide",
+    "parent",
+    "show_options",
+}
 
 
 def _settings_text(node: bpy.types.Node) -> str:

@@ -10,10 +10,8 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, within
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
-from .matching import prepare
 from .models import chosen_models, evaluated
-from .steps import StepsOperator, require_torch
-from .views import ViewOptions, cache_folder, save_views
+from .steps import StepsOperator, require_packages
 
 
 class ViewProperties:
@@ -23,7 +21,9 @@ class ViewProperties:
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
     background: EnumProperty(name="Background", items=BACKGROUND_ITEMS)
 
-    def view_options(self) -> ViewOptions:
+    def view_options(self):
+        from .views import ViewOptions
+
         return ViewOptions(self.sphere, self.subdivisions, self.background)
 
 
@@ -33,7 +33,10 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
     bl_description = "Render the models from all around and keep what matching needs; the scene is not changed"
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_torch()
+        require_packages()
+        from .matching import prepare
+        from .views import cache_folder
+
         roots = chosen_models(context.scene)
         targets = yield from prepare(roots, self.view_options(), cache_folder())
         views = sum(len(target.index.templates.directions) for target in targets)
@@ -57,6 +60,9 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
             raise PoseError("Choose a folder for the pictures.")
+        require_packages()
+        from .views import save_views
+
         folder = Path(bpy.path.abspath(self.directory))
         roots = chosen_models(context.scene)
         count = 0

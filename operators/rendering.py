@@ -132,7 +132,10 @@ def _set_up(scene: bpy.types.Scene, samples: int, sky: bool) -> None:
     render.use_persistent_data = True
     render.resolution_percentage = 100
     render.use_compositing = render.use_sequencer = False
-    render.threads_mode, render.threads = bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads
+    render.threads_mode, render.threads = (
+        bpy.context.scene.render.threads_mode,
+        bpy.context.scene.render.threads,
+    )
     cycles.samples, cycles.device, cycles.seed = samples, "CPU", 0
     cycles.use_adaptive_sampling = cycles.use_denoising = False
     cycles.max_bounces = 2
@@ -156,9 +159,7 @@ def _render(scene: bpy.types.Scene, view: Camera, path: Path) -> Rendering:
     with quiet() if bpy.app.background else nullcontext():
         bpy.ops.render.render(write_still=True, scene=scene.name)
     channels = read_exr(path)
-    return Rendering(
-        _straight(channels), _backdrop(channels), np.stack([channels[f"Position.{c}"] for c in "XYZ"], -1)
-    )
+    return Rendering(_straight(channels), _backdrop(channels), np.stack([channels[f"Position.{c}"] for c in "XYZ"], -1))
 
 
 def _straight(channels: dict[str, np.ndarray]) -> np.ndarray:

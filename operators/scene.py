@@ -53,9 +53,7 @@ def blender_lens(camera: Camera, sensor_width: float = 36.0) -> Lens:
     )
 
 
-def read_camera(
-    scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None
-) -> Camera:
+def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> Camera:
     """camera_object of the current scene, evaluated, in px of the render frame; PoseError if not perspective.
 
     With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera.
@@ -174,9 +172,7 @@ def _frame_intrinsics(scene: bpy.types.Scene, data: bpy.types.Camera) -> np.ndar
 def _fit(scene: bpy.types.Scene, size: tuple[int, int], pixel_aspect: float = 1.0) -> tuple[float, float]:
     """Frame px per photo px, across and down; pixel_aspect is the width of a photo's pixel over its height."""
     (width, height), render = _frame_size(scene), scene.render
-    scale = min(
-        width * render.pixel_aspect_x / (size[0] * pixel_aspect), height * render.pixel_aspect_y / size[1]
-    )
+    scale = min(width * render.pixel_aspect_x / (size[0] * pixel_aspect), height * render.pixel_aspect_y / size[1])
     return scale * pixel_aspect / render.pixel_aspect_x, scale / render.pixel_aspect_y
 
 

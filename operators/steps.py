@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 
 import bpy
@@ -72,13 +73,14 @@ class StepsOperator:
             context.window_manager.event_timer_remove(self._timer)
 
 
-def require_torch() -> None:
-    """Imports torch, now and not before; PoseError with a way out where this Blender has none."""
-    try:
-        import torch  # noqa: F401
-    except (ImportError, OSError) as error:  # OSError: a library of it does not load
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise PoseError(
-            f"Photo Pose needs PyTorch, which Blender's Python {python} cannot import; "
-            "the README's section Install says how to add it."
-        ) from error
+def require_packages() -> None:
+    """Imports what Blender does not bring, now and not before; PoseError with a way out where it is missing."""
+    for module, name in (("torch", "PyTorch"), ("PIL", "Pillow")):
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError) as error:  # OSError: a library of it does not load
+            python = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise PoseError(
+                f"Photo Pose needs {name}, which Blender's Python {python} cannot import; "
+                "the README's section Install says how to add it."
+            ) from error

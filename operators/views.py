@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..inference.crops import DISTANCE, LENS, SIZE, template_view
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera, angles_from_direction, intrinsics, look_at, view_sphere
+from ..inference.geometry import Camera, angles_from_direction, intrinsics, look_at, view_sphere
 from ..inference.image import alpha_box
 from ..inference.steps import Steps
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
@@ -90,7 +90,9 @@ def _store(templates: Templates, path: Path, key: str) -> None:
         templates.save(temporary, key=np.array(key))
         temporary.replace(path)
     except OSError as error:
-        raise PoseError(f"The folder for training views, {path.parent}, cannot be written ({error.strerror}).") from error
+        raise PoseError(
+            f"The folder for training views, {path.parent}, cannot be written ({error.strerror})."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -26,8 +26,9 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        if importlib.util.find_spec("torch") is None:
-            layout.label(text="PyTorch is missing: see Install in the README", icon="ERROR")
+        for module, name in (("torch", "PyTorch"), ("PIL", "Pillow")):
+            if importlib.util.find_spec(module) is None:
+                layout.label(text=f"{name} is missing: see Install in the README", icon="ERROR")
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "photo")
@@ -48,7 +49,15 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         row.scale_y = 1.5
         button = row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
         button.filepath, button.box = settings.photo, settings.box
-        for name in ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "use_photo_size"):
+        for name in (
+            "focal_source",
+            "lens",
+            "sensor",
+            "sphere",
+            "subdivisions",
+            "any_roll",
+            "use_photo_size",
+        ):
             setattr(button, name, getattr(settings, name))
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import bpy
 
 SIMPLE = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
-VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag", "stereo_3d_format"}
+VOLATILE = {
+    "session_uid",
+    "is_evaluated",
+    "is_updated",
+    "is_updated_data",
+    "is_runtime_data",
+    "tag",
+    "stereo_3d_format",
+}
 
 
 def snapshot() -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from photo_pose.inference import crops
 from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics, look_at, roll_of
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from photo_pose.inference import geometry
 from photo_pose.inference.geometry import Box, Camera
 
@@ -25,7 +26,13 @@ def test_the_paper_s_view_sphere():
 
 @pytest.mark.parametrize(
     ("azimuth", "elevation", "direction"),
-    [(0, 0, (0, -1, 0)), (90, 0, (1, 0, 0)), (180, 0, (0, 1, 0)), (0, 90, (0, 0, 1)), (45, 0, (0.5**0.5, -(0.5**0.5), 0))],
+    [
+        (0, 0, (0, -1, 0)),
+        (90, 0, (1, 0, 0)),
+        (180, 0, (0, 1, 0)),
+        (0, 90, (0, 0, 1)),
+        (45, 0, (0.5**0.5, -(0.5**0.5), 0)),
+    ],
 )
 def test_angles(azimuth, elevation, direction):
     angles = np.radians(azimuth), np.radians(elevation)

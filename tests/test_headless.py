@@ -40,7 +40,13 @@ f 1 4 5
 usemtl white
 f 1 5 6 2
 """
-COLORS = {"red": "0.8 0.1 0.1", "green": "0.1 0.6 0.1", "blue": "0.1 0.1 0.8", "yellow": "0.9 0.8 0.1", "white": "0.9 0.9 0.9"}
+COLORS = {
+    "red": "0.8 0.1 0.1",
+    "green": "0.1 0.6 0.1",
+    "blue": "0.1 0.1 0.8",
+    "yellow": "0.9 0.8 0.1",
+    "white": "0.9 0.9 0.9",
+}
 VERTICES = np.array([line.split()[1:] for line in WEDGE.splitlines() if line.startswith("v ")], float)
 
 
@@ -74,7 +80,22 @@ def lines(folder: Path, out: str) -> list[dict]:
 
 
 def test_photos_of_one_model(folder):
-    done = run(folder, "--model", "wedge.obj", "--photo", "one.png", "two.jpg", "--out", "a", "--box", "90", "60", "230", "180", "--render")
+    done = run(
+        folder,
+        "--model",
+        "wedge.obj",
+        "--photo",
+        "one.png",
+        "two.jpg",
+        "--out",
+        "a",
+        "--box",
+        "90",
+        "60",
+        "230",
+        "180",
+        "--render",
+    )
     assert done.returncode == 0, done.stderr
     results = lines(folder, "a")
     assert [result["photo"] for result in results] == ["one.png", "two.jpg"]
@@ -94,7 +115,20 @@ def test_photos_of_one_model(folder):
 
 def test_opencv_and_blender_cameras_agree(folder):
     """x_cam = R x + t for the numbers of the .obj file, against the Blender camera's own fields."""
-    run(folder, "--model", "wedge.obj", "--photo", "one.png", "--out", "b", "--focal", "400", "--principal-point", "150", "130")
+    run(
+        folder,
+        "--model",
+        "wedge.obj",
+        "--photo",
+        "one.png",
+        "--out",
+        "b",
+        "--focal",
+        "400",
+        "--principal-point",
+        "150",
+        "130",
+    )
     (result,) = lines(folder, "b")
     K, R, t = (np.array(result["opencv"][key]) for key in ("K", "R", "t"))
     np.testing.assert_allclose(K, [[400, 0, 150], [0, 400, 130], [0, 0, 1]], atol=1e-6)
@@ -122,7 +156,18 @@ def test_jobs_and_failures(folder):
         {"photo": "one.png"},
     ]
     (folder / "jobs.jsonl").write_text("\n".join(json.dumps(job) for job in jobs))
-    done = run(folder, "--model", "wedge.obj", "--jobs", "jobs.jsonl", "--out", "c", "--no-refine", "--candidates", "2")
+    done = run(
+        folder,
+        "--model",
+        "wedge.obj",
+        "--jobs",
+        "jobs.jsonl",
+        "--out",
+        "c",
+        "--no-refine",
+        "--candidates",
+        "2",
+    )
     assert done.returncode == 1
     results = lines(folder, "c")
     assert [result["status"] for result in results] == ["ok", *["error"] * 5, "ok"]
@@ -133,7 +178,10 @@ def test_jobs_and_failures(folder):
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
     for result, word in zip(results[1:6], ("damaged", "exist", "outside", "chair", "focal"), strict=True):
         assert word in result["error"] and set(result) == KEYS
-    assert {path.name for path in (folder / "c").glob("*_overlay.png")} == {"one_overlay.png", "one_2_overlay.png"}
+    assert {path.name for path in (folder / "c").glob("*_overlay.png")} == {
+        "one_overlay.png",
+        "one_2_overlay.png",
+    }
 
 
 @pytest.mark.parametrize(
@@ -163,9 +211,23 @@ def test_bad_usage(folder, arguments, sentence):
 
 
 def test_the_paper_s_recipe_and_a_scene(folder):
-    made = "import bpy; bpy.ops.wm.read_homefile(use_factory_startup=True); bpy.ops.wm.save_as_mainfile(filepath='s.blend')"
+    made = (
+        "import bpy; bpy.ops.wm.read_homefile(use_factory_startup=True); bpy.ops.wm.save_mainfile(filepath='s.blend')"  # with a cube
+    )
     subprocess.run([sys.executable, "-c", made], cwd=folder, capture_output=True, check=True)
-    done = run(folder, "--blend", "s.blend", "--photo", "one.png", "--out", "e", "--method", "knn", "--object", "Cube")
+    done = run(
+        folder,
+        "--blend",
+        "s.blend",
+        "--photo",
+        "one.png",
+        "--out",
+        "e",
+        "--method",
+        "knn",
+        "--object",
+        "Cube",
+    )
     assert done.returncode == 0, done.stderr
     (result,) = lines(folder, "e")
     assert result["model"] == "Cube" and len(result["candidates"]) == 1

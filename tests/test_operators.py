@@ -8,6 +8,7 @@ pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
+
 from photo_pose.inference.geometry import Camera, angle_between, intrinsics, look_at  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
@@ -16,9 +17,7 @@ from photo_pose.operators.rendering import in_unit_sphere, studio  # noqa: E402
 
 SIZE = (320, 240)
 PLACE = np.array([3.0, 1.0, 2.0])
-TRUE = Camera(
-    intrinsics(400, SIZE), look_at(PLACE + np.array([2.2, -3.5, 1.3]), PLACE + [0.3, 0, -0.1], 0.1), SIZE
-)
+TRUE = Camera(intrinsics(400, SIZE), look_at(PLACE + np.array([2.2, -3.5, 1.3]), PLACE + [0.3, 0, -0.1], 0.1), SIZE)
 
 
 @pytest.fixture
@@ -55,7 +54,14 @@ def box(monkey) -> tuple[float, ...]:
 
 
 def match(photo, monkey, **options):
-    given = {"box": box(monkey), "focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2, **options}
+    given = {
+        "box": box(monkey),
+        "focal_source": "LENS",
+        "lens": 45,
+        "sensor": 36,
+        "subdivisions": 2,
+        **options,
+    }
     return bpy.ops.photopose.match_photo(filepath=str(photo), **given)
 
 
@@ -83,7 +89,12 @@ def test_only_the_camera_is_added(monkey, photo, scene):
     assert match(photo, monkey) == {"FINISHED"}
     assert bpy.context.mode == "EDIT_MESH"
     changed = {key for key in differences(before, snapshot()) if "monkey" not in key}
-    allowed = ("scenes[Scene].camera", "scenes[Scene].photo_pose.result", "scenes[Scene].collection", "scenes[Scene].objects")
+    allowed = (
+        "scenes[Scene].camera",
+        "scenes[Scene].photo_pose.result",
+        "scenes[Scene].collection",
+        "scenes[Scene].objects",
+    )
     surprising = {key for key in changed if not key.startswith(allowed)}
     assert not {key for key in surprising if "all_objects" not in key and "view_layers" not in key}
 
@@ -139,7 +150,13 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(monkey, photo, options
     before = snapshot()
     with pytest.raises(RuntimeError, match=f"^Error: .*{sentence}.*\\n$"):
         bpy.ops.photopose.match_photo(
-            **{"filepath": str(photo), "box": box(monkey), "focal_source": "LENS", "subdivisions": 0, **options}
+            **{
+                "filepath": str(photo),
+                "box": box(monkey),
+                "focal_source": "LENS",
+                "subdivisions": 0,
+                **options,
+            }
         )
     assert differences(before, snapshot()) == {}
 
@@ -176,7 +193,13 @@ def test_pictures_of_the_views_are_saved(monkey, tmp_path):
         directory=str(tmp_path / "views"), subdivisions=0, background="TRANSPARENT", crop="OBJECT"
     )
     names = sorted(path.name for path in (tmp_path / "views").iterdir())
-    assert names == ["Suzanne_0000.png", "Suzanne_0001.png", "Suzanne_0002.png", "Suzanne_0003.png", "Suzanne_views.json"]
+    assert names == [
+        "Suzanne_0000.png",
+        "Suzanne_0001.png",
+        "Suzanne_0002.png",
+        "Suzanne_0003.png",
+        "Suzanne_views.json",
+    ]
     with Image.open(tmp_path / "views" / names[0]) as picture:
         alpha = np.array(picture.getchannel("A"))
     assert alpha[0].any() and alpha[-1].any() and alpha[:, 0].any() and alpha[:, -1].any()  # cropped tightly

@@ -6,6 +6,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_state import differences, snapshot  # noqa: E402
+
 from photo_pose.inference.crops import template_view  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, look_at  # noqa: E402
@@ -14,7 +15,11 @@ from photo_pose.operators.models import evaluated  # noqa: E402
 from photo_pose.operators.rendering import studio  # noqa: E402
 from photo_pose.operators.views import ViewOptions, model_templates, save_views  # noqa: E402
 
-VIEW = Camera(np.array([[260, 0, 90], [0, 260, 60], [0, 0, 1.0]]), look_at(np.array([1, -2.5, 1.2]), np.zeros(3)), (160, 120))
+VIEW = Camera(
+    np.array([[260, 0, 90], [0, 260, 60], [0, 0, 1.0]]),
+    look_at(np.array([1, -2.5, 1.2]), np.zeros(3)),
+    (160, 120),
+)
 FEW = ViewOptions(subdivisions=0)
 
 
@@ -106,7 +111,12 @@ def test_cache_is_used_and_mends_itself(scene, tmp_path):
         (path,) = tmp_path.iterdir()
         assert list(model_templates(model, FEW, tmp_path)) == []  # no step: nothing was rendered
         whole = path.read_bytes()
-        for damaged in (b"", b"not a cache file", whole[: len(whole) // 2], whole[:5000] + b"x" * 50 + whole[5050:]):
+        for damaged in (
+            b"",
+            b"not a cache file",
+            whole[: len(whole) // 2],
+            whole[:5000] + b"x" * 50 + whole[5050:],
+        ):
             path.write_bytes(damaged)
             again = finish(model_templates(model, FEW, tmp_path))
             np.testing.assert_array_equal(again.features, made.features)

@@ -10,11 +10,12 @@ import pytest
 bpy = pytest.importorskip("bpy")
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Matrix, Vector
+from PIL import Image, ImageOps
+
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Camera, Sphere, blender_axes, intrinsics, look_at
 from photo_pose.inference.image import Photo, load_photo
 from photo_pose.operators import scene as scene_io
-from PIL import Image, ImageOps
 
 # resolution x, y, percentage, pixel aspect x, y
 FRAMES = {

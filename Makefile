@@ -1,0 +1,39 @@
+# `make test` and `make demo` set everything up first: a virtual environment in .venv with the pinned packages.
+PYTHON := .venv/bin/python
+SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
+EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
+VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
+BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
+
+.PHONY: setup demo test lint build validate test-versions clean
+
+setup:
+	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
+
+demo: setup
+	$(PYTHON) -m benchmark.demo
+
+test: lint
+	$(PYTHON) -m pytest
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+build: setup
+	rm -rf build && mkdir build
+	$(EXTENSION_TOOL) build $(VALID_TAGS) --output-dir build
+
+validate: build
+	$(EXTENSION_TOOL) validate $(VALID_TAGS) .
+	$(EXTENSION_TOOL) validate $(VALID_TAGS) build/photo_pose-*.zip
+
+# Registration in each supported Blender, without torch: the add-on must load where torch is missing.
+test-versions: $(BLENDER_VERSIONS:%=test-blender-%)
+
+test-blender-%:
+	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pytest)==' requirements*.txt | xargs)"
+	.venv-$*/bin/python -m pytest tests/test_extension.py tests/test_layers.py
+
+clean:
+	rm -rf build .venv* .pytest_cache .ruff_cache

@@ -1,0 +1,89 @@
+"""Who may import whom: panels -> nothing of ours, operators -> inference, inference -> no Blender."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLENDER = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh"}
+MAY_IMPORT = {  # besides the standard library
+    "panels": {"panels"} | BLENDER,
+    "properties.py": {"inference"} | BLENDER,
+    "operators": {"operators", "inference", "properties", "numpy", "torch", "PIL", "__package__"} | BLENDER,
+    "inference": {"inference", "numpy", "torch", "torchvision", "PIL"},
+}
+# What must load without these packages, which Blender does not bring.
+WITHOUT = {
+    "inference.geometry": {"torch", "torchvision", "PIL"},
+    "inference.errors": {"torch", "torchvision", "PIL"},
+    "inference.image": {"torch", "torchvision"},
+}
+
+
+def imports(file: Path, root: Path) -> set[str]:
+    """Packages that a file imports, anywhere in it; of ours, the part below the root: "inference"."""
+    package = ".".join(["photo_pose", *file.relative_to(root).parent.parts])
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            source = resolve_name("." * node.level + (node.module or ""), package)
+            names |= {f"{source}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("photo_pose.").partition(".")[0] for name in names}
+
+
+def violations(root: Path) -> list[str]:
+    """One line for each import that is not allowed."""
+    found = []
+    for layer, allowed in MAY_IMPORT.items():
+        for file in [root / layer] if layer.endswith(".py") else sorted((root / layer).rglob("*.py")):
+            wrong = imports(file, root) - allowed - sys.stdlib_module_names
+            found += [f"{file.relative_to(root)} imports {name}" for name in sorted(wrong)]
+    return found
+
+
+def test_imports_follow_the_layers() -> None:
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("panels/main.py", "from ..operators import scene"),
+        ("panels/main.py", "from .. import inference"),
+        ("operators/scene.py", "from ..panels.main import PHOTOPOSE_PT_main"),
+        ("operators/scene.py", "from ..batch import main"),
+        ("inference/pose.py", "from ..operators.scene import read_camera"),
+        ("inference/deep/pose.py", "def turn():\n    from mathutils import Matrix"),
+        ("inference/pose.py", "import photo_pose.operators"),
+        ("inference/pose.py", "import scipy.optimize"),
+        ("properties.py", "from . import operators"),
+    ],
+)
+def test_wrong_import_is_seen(file: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "properties.py").touch()
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(line)
+    assert len(violations(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("module", WITHOUT)
+def test_loads_without(module: str) -> None:
+    if module == "inference.image":
+        pytest.importorskip("PIL")
+    blocked = dict.fromkeys(WITHOUT[module])  # None in sys.modules makes an import fail
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; conftest.load_root()\n"
+    code += f"sys.modules.update({blocked}); import photo_pose.{module}"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_enabling_the_extension_loads_no_network_code(installed: dict[str, Any]) -> None:
+    assert installed["imported"] == []
