@@ -211,9 +211,7 @@ def test_bad_usage(folder, arguments, sentence):
 
 
 def test_the_paper_s_recipe_and_a_scene(folder):
-    made = (
-        "import bpy; bpy.ops.wm.read_homefile(use_factory_startup=True); bpy.ops.wm.save_mainfile(filepath='s.blend')"  # with a cube
-    )
+    made = "from bpy.ops import wm; wm.read_homefile(use_factory_startup=True); wm.save_mainfile(filepath='s.blend')"
     subprocess.run([sys.executable, "-c", made], cwd=folder, capture_output=True, check=True)
     done = run(
         folder,
