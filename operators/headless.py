@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -35,9 +36,10 @@ def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = _jobs(options)
     _open(options)
+    models = _models(options)
     _make_folder(options.out)
     began = time.perf_counter()
-    targets = finish(matching.prepare(_models(options), _view_options(options), options.cache or cache_folder()))
+    targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
 
     failed = 0
@@ -110,7 +112,8 @@ def _view_options(options: argparse.Namespace) -> ViewOptions:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "results.jsonl").touch()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
 
