@@ -145,9 +145,7 @@ def _resized(image: Tensor, like: Tensor) -> Tensor:
 
 
 def _rectified(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)
-    )
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True))
 
 
 def _halving() -> nn.MaxPool2d:
@@ -161,7 +159,7 @@ NETWORKS = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Module:
     """Network of that name with its bundled weights, in evaluation mode; the same object when asked again.
 
-    Every network of features has the attributes `stride` (px between cells), `channels` and `center_of_first_cell` (px).
+    Every feature network has the attributes `stride` (px between cells), `channels` and `center_of_first_cell` (px).
     Raises PoseError for an unknown name.
     """
     if name not in NETWORKS:
