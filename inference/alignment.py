@@ -12,13 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .crops import DISTANCE, FIRST_PATCH, SIZE, STRIDE
-from .geometry import Camera, rotation_from_vector
+from .geometry import Box, Camera, rotation_angle, rotation_from_vector
 from .retrieval import Index
 from .templates import Templates
 
 STAGES = (8, 16, 32)  # principal components
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FEWEST = 8  # points
+FARTHEST = np.radians(40)  # that one alignment may turn the model
+NEAREST = 1e-3  # depth of a point, in radii of the model
+BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
+BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
@@ -38,12 +42,32 @@ class Pose(NamedTuple):
         return matrix
 
 
+class Frame(NamedTuple):
+    """The photo's box, that the model's outline must go on filling: outline (P, 3); K (3, 3) to units of the box's
+    longer side; edges (4,), left, top, right, bottom in these units; known (4,) bool, False where a box is cut off."""
+
+    outline: np.ndarray
+    K: np.ndarray
+    edges: np.ndarray
+    known: np.ndarray
+
+    @classmethod
+    def of(cls, outline: np.ndarray, camera: Camera, box: Box) -> Frame:
+        """Edges of the box that lie on or beyond the photo's border are taken as cut off there."""
+        side = max(box.width, box.height)
+        border = 0.01 * side
+        size = np.array(camera.size)
+        known = np.concatenate([np.array(box[:2]) > border, np.array(box[2:]) < size - border])
+        return cls(outline, np.diag([1 / side, 1 / side, 1]) @ camera.K, np.array(box) / side, known)
+
+
 class _Problem(NamedTuple):
     points: np.ndarray  # (P, 3)
     wanted: np.ndarray  # (P, D) the template's features there
     image: np.ndarray  # (G, G, D) the crop's features
     to_view: np.ndarray  # (3, 3) photo camera -> crop camera
-    K: np.ndarray  # (3, 3) camera -> patches
+    K: np.ndarray  # (3, 3) crop camera -> patches
+    frame: Frame
 
 
 def nearest_templates(pose: Pose, templates: Templates) -> np.ndarray:
@@ -72,24 +96,29 @@ def align(
     chosen: Sequence[int],
     view: Camera,
     features: np.ndarray,
+    frame: Frame,
     stages: Sequence[int] = STAGES,
 ) -> tuple[Pose, float]:
     """Levenberg-Marquardt from pose (photo camera <- the model's unit sphere) on the patches of chosen templates.
 
     view and features (G, G, C) are a crop of the photo, taken at its camera's place and given in its axes.
-    Gives the pose and its robust cost in the last stage, infinite when nothing could be aligned.
+    Gives the pose and its robust cost in the last stage; the pose as it was, and an infinite cost, when there is
+    too little to align or the pose runs away.
     """
-    templates, cost = index.templates, np.inf
+    templates = index.templates
     seen = templates.covered & ~np.isnan(templates.points[..., 0])
     points = np.concatenate([templates.points[template][seen[template]] for template in chosen])
     wanted = np.concatenate([index.features[template][seen[template]] for template in chosen])
     if len(points) < FEWEST:
-        return pose, cost
-    to_view = view.camera_to_world[:3, :3].T
+        return pose, np.inf
+    to_view, moved = view.camera_to_world[:3, :3].T, pose
     for components in stages:
         maps = index.whitening(wanted, components), index.whitening(features, components)
-        pose, cost = _levenberg_marquardt(_Problem(points, *maps, to_view, _TO_PATCHES @ view.K), pose)
-    return pose, cost
+        problem = _Problem(points, *maps, to_view, _TO_PATCHES @ view.K, frame)
+        moved, cost = _levenberg_marquardt(problem, moved)
+    if rotation_angle(moved.rotation, pose.rotation) > FARTHEST:
+        return pose, np.inf
+    return moved, cost
 
 
 def _levenberg_marquardt(problem: _Problem, pose: Pose) -> tuple[Pose, float]:
@@ -112,29 +141,51 @@ def _levenberg_marquardt(problem: _Problem, pose: Pose) -> tuple[Pose, float]:
 
 def _linearised(problem: _Problem, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
     """Robust (Cauchy) cost, Gauss-Newton Hessian (6, 6) and gradient (6,) for a turn, then a shift, of the model."""
+    terms = _feature_term(problem, pose), _box_term(problem.frame, pose)
+    return tuple(sum(parts) for parts in zip(*terms, strict=True))
+
+
+def _feature_term(problem: _Problem, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
     turned = problem.points @ pose.rotation.T
     seen = (turned + pose.translation) @ problem.to_view.T
-    if seen[:, 2].min() <= 1e-3:
+    if seen[:, 2].min() <= NEAREST:
         return np.inf, np.eye(6), np.zeros(6)
     patches = seen @ problem.K.T
     found, slopes, inside = _sampled(problem.image, patches[:, :2] / patches[:, 2:])
     residual = found - problem.wanted
     error = np.where(inside, (residual**2).mean(1), OUTSIDE)
-    weight = inside / (1 + error)
-    motion = _patch_motion(problem, turned, seen)
+    weight = inside / (1 + error) / residual.size
+    motion = _motion(problem.K, problem.to_view, turned, seen)
     curvature = np.einsum("pci,pcj,p->pij", slopes, slopes, weight)
     pull = np.einsum("pci,pc,p->pi", slopes, residual, weight)
     hessian = np.einsum("pia,pij,pjb->ab", motion, curvature, motion, optimize=True)
-    return float(np.log1p(error).mean()), hessian, np.einsum("pia,pi->a", motion, pull)
+    return float(np.log1p(error).mean()) / 2, hessian, np.einsum("pia,pi->a", motion, pull)
 
 
-def _patch_motion(problem: _Problem, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(P, 2, 6): how the points' patch coordinates move when the model turns about its centre and shifts."""
-    (fx, fy), depth = problem.K.diagonal()[:2], seen[:, 2]
+def _box_term(frame: Frame, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
+    """Holds the outline's box to the photo's: features alone let texture-less models shrink and drift."""
+    turned = frame.outline @ pose.rotation.T
+    seen = turned + pose.translation
+    if seen[:, 2].min() <= NEAREST:
+        return np.inf, np.eye(6), np.zeros(6)
+    pixels = seen @ frame.K.T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    extreme = np.concatenate([pixels.argmin(0), pixels.argmax(0)])
+    axis = np.array([0, 1, 0, 1])
+    residual = (pixels[extreme, axis] - frame.edges) / BOX_DEVIATION
+    weight = BOX_WEIGHT * frame.known / (1 + residual**2)
+    motion = _motion(frame.K, np.eye(3), turned[extreme], seen[extreme])[np.arange(4), axis] / BOX_DEVIATION
+    cost = BOX_WEIGHT * float((frame.known * np.log1p(residual**2)).sum()) / 2
+    return cost, np.einsum("pa,pb,p->ab", motion, motion, weight), motion.T @ (weight * residual)
+
+
+def _motion(K: np.ndarray, to_view: np.ndarray, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(P, 2, 6): how points seen (P, 3) by a camera K move in its image when the model turns and shifts."""
+    (fx, fy), depth = K.diagonal()[:2], seen[:, 2]
     projection = np.zeros((len(seen), 2, 3))
     projection[:, 0, 0], projection[:, 1, 1] = fx / depth, fy / depth
     projection[:, 0, 2], projection[:, 1, 2] = -fx * seen[:, 0] / depth**2, -fy * seen[:, 1] / depth**2
-    projection = projection @ problem.to_view
+    projection = projection @ to_view
     x, y, z = turned.T
     zero = np.zeros_like(x)
     turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import Pose, align, aligned_view, nearest_templates
+from .alignment import Frame, Pose, align, aligned_view, nearest_templates
 from .crops import photo_view
 from .geometry import Box, Camera, Sphere, look_at
 from .image import Photo, warp_views
@@ -146,7 +146,8 @@ def _aligned(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) 
         for pose, index, nearest in zip(poses, indices, chosen, strict=True)
     ]
     maps = crops.look(views)
-    problems = zip(poses, indices, chosen, views, maps, strict=True)
+    frames = [Frame.of(index.templates.outline, crops.camera, crops.box) for index in indices]
+    problems = zip(poses, indices, chosen, views, maps, frames, strict=True)
     return [align(*problem)[0] for problem in problems]
 
 
