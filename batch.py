@@ -38,7 +38,13 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
         "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
     )
     parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
-    parser.add_argument("--box", type=float, nargs=4, metavar=("L", "T", "R", "B"), help="px in the upright photo")
+    parser.add_argument(
+        "--box",
+        type=float,
+        nargs=4,
+        metavar=("L", "T", "R", "B"),
+        help="px in the upright photo; default: what stands out",
+    )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else 50 mm on a 36 mm sensor")
     parser.add_argument("--lens", type=float, metavar="MM")

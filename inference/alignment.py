@@ -13,7 +13,7 @@ import numpy as np
 
 from .crops import DISTANCE, FIRST_PATCH, SIZE, STRIDE
 from .geometry import Box, Camera, rotation_angle, rotation_from_vector
-from .retrieval import Index
+from .retrieval import Index, pooled, unit
 from .templates import Templates
 
 STAGES = (8, 16, 32)  # principal components
@@ -22,6 +22,7 @@ FEWEST = 8  # points
 FARTHEST = np.radians(40)  # that one alignment may turn the model
 NEAREST = 1e-3  # depth of a point, in radii of the model
 BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
+MISFIT_WEIGHT = 4.0  # in the final score
 BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
@@ -121,6 +122,19 @@ def align(
     return moved, cost
 
 
+def agreement(
+    pose: Pose, index: Index, chosen: Sequence[int], view: Camera, features: np.ndarray, frame: Frame
+) -> float:
+    """How well a pose, in a crop framed as by `aligned_view`, agrees with the nearest template and the photo's box.
+
+    Cosine of the pooled maps (-1..1) plus mean cosine of the whitened patches (-1..1), less the misfit of the box.
+    """
+    nearest = chosen[0]
+    coarse = unit(pooled(features[None]))[0] @ index.coarse[nearest]
+    fine = unit(index.whitening(features)).ravel() @ index.fine[nearest]
+    return float(coarse + fine - MISFIT_WEIGHT * _box_misfit(frame, pose))
+
+
 def _levenberg_marquardt(problem: _Problem, pose: Pose) -> tuple[Pose, float]:
     damping = DAMPING
     cost, hessian, gradient = _linearised(problem, pose)
@@ -177,6 +191,14 @@ def _box_term(frame: Frame, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
     motion = _motion(frame.K, np.eye(3), turned[extreme], seen[extreme])[np.arange(4), axis] / BOX_DEVIATION
     cost = BOX_WEIGHT * float((frame.known * np.log1p(residual**2)).sum()) / 2
     return cost, np.einsum("pa,pb,p->ab", motion, motion, weight), motion.T @ (weight * residual)
+
+
+def _box_misfit(frame: Frame, pose: Pose) -> float:
+    """Mean distance of the outline's box from the known edges of the photo's, in units of its longer side."""
+    pixels = (frame.outline @ pose.rotation.T + pose.translation) @ frame.K.T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    away = np.abs(np.concatenate([pixels.min(0), pixels.max(0)]) - frame.edges)
+    return float(away[frame.known].mean()) if frame.known.any() else 0.0
 
 
 def _motion(K: np.ndarray, to_view: np.ndarray, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:

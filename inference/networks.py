@@ -170,6 +170,14 @@ def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Mo
     return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
 
+def feature_network(name: str = "efficientnet_lite0", device: str = "auto") -> nn.Module:
+    """A network for extract_features on a device that is there; PoseError for unknown names and other networks."""
+    network = load_network(name, chosen_device(device))
+    if not hasattr(network, "stride"):
+        raise PoseError(f"The network '{name}' makes masks, not features to match by.")
+    return network
+
+
 def chosen_device(name: str = "auto") -> str:
     """The torch device of that name; auto takes a GPU where there is one. PoseError where it cannot be used."""
     usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import Frame, Pose, align, aligned_view, nearest_templates
+from .alignment import Frame, Pose, agreement, align, aligned_view, nearest_templates
 from .crops import photo_view
-from .geometry import Box, Camera, Sphere, look_at
+from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, warp_views
 from .retrieval import Hypotheses, Index, apparent_sizes, diverse, pooled, similarity, standardised
 from .steps import Steps, finish, within
@@ -20,7 +20,10 @@ ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box
 BATCH = 16  # crops that go through the network at once
 ROUNDS = 3  # of alignment, each in a new crop
-APART = np.radians(14)  # between candidates
+APART = np.radians(14)  # between starts
+SAME = np.radians(5)  # poses nearer than this are one
+FLIPPED = np.radians(25)  # how far from exactly turned round a view may be to stand for the model's other side
+RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
 ASPECT_WEIGHT = 4.0  # standard deviations lost per unit of log aspect between the box and a view's box
 ASPECT_LIMIT = 1.0  # of that log, for a box may be cut off
 
@@ -91,14 +94,23 @@ def find_starts(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) ->
 
 
 def find_candidates(crops: PhotoCrops, starts: Sequence[Start], refine: bool = True) -> Steps[list[Candidate]]:
-    """Poses for the starts, in their order; without refine they are only as good as the views are dense."""
+    """Poses for the starts, best first; without refine they are only as good as the views are dense.
+
+    Their score is `agreement` with the templates nearest to the final pose, and a little of the start's.
+    """
     poses = [_first_pose(crops, start) for start in starts]
-    for round_ in range(ROUNDS if refine else 0):
-        poses = _aligned(crops, starts, poses)
-        yield (round_ + 1) / ROUNDS
+    rounds = ROUNDS if refine else 0
+    for round_ in range(rounds):
+        poses = [align(*closeup)[0] for closeup in _closeups(crops, starts, poses)]
+        yield (round_ + 1) / (rounds + 1)
+    scores = [
+        agreement(*closeup) + RETRIEVAL_WEIGHT * start.score
+        for start, closeup in zip(starts, _closeups(crops, starts, poses), strict=True)
+    ]
+    ranked = sorted(zip(starts, poses, scores, strict=True), key=lambda item: -item[2])
     return [
-        Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), start.score)
-        for start, pose in zip(starts, poses, strict=True)
+        Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), score)
+        for start, pose, score in _without_repeats(ranked)
     ]
 
 
@@ -128,7 +140,18 @@ def _starts(crops: PhotoCrops, target: Target, count: int) -> Steps[list[Start]]
     rotations = np.stack([view.camera_to_world[:3, :3] for view in crops.views])[found.crop]
     rotations = rotations @ target.index.templates.rotations[found.template]
     chosen = diverse(found.score, rotations, count, APART)
+    chosen = _with_flip(chosen, found.score, rotations, count)
     return [Start(target, int(found.template[i]), int(found.crop[i]), float(found.score[i])) for i in chosen]
+
+
+def _with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:
+    """The best one seen from the model's other side is always among them: front and back are what is mixed up most."""
+    turned_round = rotations[chosen[0]] @ np.diag([-1.0, -1.0, 1.0])
+    away = rotation_angle(rotations, turned_round)
+    if count < 2 or away[chosen].min() < FLIPPED or away.min() >= FLIPPED:
+        return chosen
+    flip = int(np.where(away < FLIPPED, scores, -np.inf).argmax())
+    return [*chosen[: count - 1], flip]
 
 
 def _first_pose(crops: PhotoCrops, start: Start) -> Pose:
@@ -137,18 +160,37 @@ def _first_pose(crops: PhotoCrops, start: Start) -> Pose:
     return start_pose(crops.camera, crops.box, templates.outline, rotation)
 
 
-def _aligned(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[Pose]:
-    """One round: every pose gets a crop of its own, framed as its nearest template, and is aligned in it."""
+class _Closeup(NamedTuple):
+    """What a pose is aligned and judged by: a crop of its own, framed as its nearest templates are."""
+
+    pose: Pose
+    index: Index
+    chosen: np.ndarray
+    view: Camera
+    features: np.ndarray
+    frame: Frame
+
+
+def _closeups(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[_Closeup]:
     indices = [start.target.index for start in starts]
     chosen = [nearest_templates(pose, index.templates) for index, pose in zip(indices, poses, strict=True)]
     views = [
         aligned_view(crops.camera, pose, index.templates, nearest[0])
         for pose, index, nearest in zip(poses, indices, chosen, strict=True)
     ]
-    maps = crops.look(views)
     frames = [Frame.of(index.templates.outline, crops.camera, crops.box) for index in indices]
-    problems = zip(poses, indices, chosen, views, maps, frames, strict=True)
-    return [align(*problem)[0] for problem in problems]
+    parts = zip(poses, indices, chosen, views, crops.look(views), frames, strict=True)
+    return [_Closeup(*part) for part in parts]
+
+
+def _without_repeats(ranked: list[tuple[Start, Pose, float]]) -> list[tuple[Start, Pose, float]]:
+    """Drops poses that were aligned to the same one as a better pose of the same model."""
+    kept: list[tuple[Start, Pose, float]] = []
+    for item in ranked:
+        same = [other for other in kept if other[0].target is item[0].target]
+        if all(rotation_angle(other[1].rotation, item[1].rotation) > SAME for other in same):
+            kept.append(item)
+    return kept
 
 
 def hypotheses(crops: PhotoCrops, index: Index) -> Steps[Hypotheses]:

@@ -18,6 +18,8 @@ from PIL import Image
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
 from ..inference.image import Photo, alpha_box, checked_box, load_photo
+from ..inference.masks import proposed_boxes
+from ..inference.networks import load_network
 from ..inference.overlay import intersection_over_union, overlay
 from ..inference.steps import finish
 from . import matching, scene
@@ -106,7 +108,7 @@ def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
 def _view_options(options: argparse.Namespace) -> ViewOptions:
     sphere = options.sphere.upper()
     subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
-    return ViewOptions(sphere, subdivisions, network=options.network)
+    return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
 
 
 def _make_folder(folder: Path) -> None:
@@ -207,12 +209,12 @@ def _mask(path: Path | None, photo: Photo) -> np.ndarray | None:
 
 
 def _box(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo) -> Box:
-    """The given box, else the mask's, else the whole photo."""
+    """The given box, else the mask's, else that of what stands out most in the photo."""
     if given is not None:
         return checked_box(given, photo.size)
     box = None if mask is None else alpha_box(mask, 0.5)
     if box is None:
-        return Box(0, 0, *photo.size)
+        return proposed_boxes(photo, load_network("u2netp"))[0]
     scale = photo.size[0] / photo.image.size[0]
     return checked_box([edge * scale for edge in box], photo.size)
 

@@ -17,6 +17,8 @@ from ..inference.steps import Steps, within
 from .models import evaluated
 from .views import ViewOptions, model_templates
 
+SCORE_NOISE = 0.05  # by which scores of right and wrong candidates may be mixed up
+
 
 class Match(NamedTuple):
     """Candidates (inference.pose.Candidate), best first, and the seconds spent on features, match and refine."""
@@ -26,9 +28,9 @@ class Match(NamedTuple):
 
     @property
     def confidence(self) -> float:
-        """The best candidate's share, 0..1, among all; not calibrated."""
+        """The best candidate's share, 0..1, among all that were found; not yet calibrated."""
         scores = np.array([candidate.score for candidate in self.candidates])
-        return float(1 / np.exp(scores - scores[0]).sum())
+        return float(1 / np.exp((scores - scores[0]) / SCORE_NOISE).sum())
 
 
 class Angles(NamedTuple):
@@ -86,11 +88,11 @@ def match(
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does."""
     from ..inference import pose
-    from ..inference.networks import chosen_device, extract_features, load_network
+    from ..inference.networks import extract_features, feature_network
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
-    extract = partial(extract_features, load_network(network, chosen_device(device)))
+    extract = partial(extract_features, feature_network(network, device))
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)

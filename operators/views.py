@@ -33,6 +33,7 @@ class ViewOptions(NamedTuple):
     subdivisions: int = 3
     background: str = "WHITE"
     network: str = "efficientnet_lite0"
+    device: str = "auto"
 
     @property
     def directions(self) -> np.ndarray:
@@ -70,7 +71,8 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
 
 def _key(model: Model, options: ViewOptions) -> str:
     render = {"samples": SAMPLES, "size": SIZE, "format": FORMAT}
-    return json.dumps({"model": model.digest, **options._asdict(), **render})
+    looks = {key: value for key, value in options._asdict().items() if key != "device"}
+    return json.dumps({"model": model.digest, **looks, **render})
 
 
 def _load(path: Path, key: str) -> Templates | None:
@@ -98,9 +100,9 @@ def _store(templates: Templates, path: Path, key: str) -> None:
 
 
 def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
-    from ..inference.networks import extract_features, load_network  # torch only now
+    from ..inference.networks import extract_features, feature_network  # torch only now
 
-    network = load_network(options.network)
+    network = feature_network(options.network, options.device)
     outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting = [], [], [], []

@@ -174,6 +174,7 @@ def test_jobs_and_failures(folder):
     first = results[0]
     assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
+    np.testing.assert_allclose(results[-1]["box"], first["box"], atol=12)  # proposed
     for result, word in zip(results[1:6], ("damaged", "exist", "outside", "chair", "focal"), strict=True):
         assert word in result["error"] and set(result) == KEYS
     assert {path.name for path in (folder / "c").glob("*_overlay.png")} == {
@@ -196,6 +197,7 @@ def test_jobs_and_failures(folder):
         (("--photo", "one.png", "--out", "d", "--blend", "missing.blend"), "does not exist"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--views", "0"), "number of views"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "vgg"), "vgg"),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "u2netp"), "makes masks"),
         (("--photo", "one.png", "--out", "one.png/d", "--model", "wedge.obj"), "cannot be written"),
         (("--jobs", "one.png", "--out", "d", "--model", "wedge.obj"), "is not JSON"),
     ],
