@@ -4,6 +4,7 @@ SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
 EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
+WITHOUT_TORCH := extension layers models rendering scene
 
 .PHONY: setup demo test lint build validate test-versions clean
 
@@ -28,12 +29,12 @@ validate: build
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) .
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) build/photo_pose-*.zip
 
-# Registration in each supported Blender, without torch: the add-on must load where torch is missing.
+# The extension in each supported Blender, without torch: it must load where torch is missing.
 test-versions: $(BLENDER_VERSIONS:%=test-blender-%)
 
 test-blender-%:
-	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pytest)==' requirements*.txt | xargs)"
-	.venv-$*/bin/python -m pytest tests/test_extension.py tests/test_layers.py
+	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest)==' requirements*.txt | xargs)"
+	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH:%=tests/test_%.py)
 
 clean:
 	rm -rf build .venv* .pytest_cache .ruff_cache

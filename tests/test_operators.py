@@ -1,5 +1,7 @@
 """The operators: a known camera is found again, the scene gets just that camera, and every refusal is one sentence."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -20,10 +22,16 @@ PLACE = np.array([3.0, 1.0, 2.0])
 TRUE = Camera(intrinsics(400, SIZE), look_at(PLACE + np.array([2.2, -3.5, 1.3]), PLACE + [0.3, 0, -0.1], 0.1), SIZE)
 
 
+@pytest.fixture(scope="module")
+def views_folder(tmp_path_factory):
+    """Training views shared by the tests of this file: the model is the same in all of them."""
+    return tmp_path_factory.mktemp("views")
+
+
 @pytest.fixture
-def monkey(scene, tmp_path, monkeypatch):
-    """Suzanne with coloured faces, and training views cached for this test run only."""
-    monkeypatch.setattr(views, "cache_folder", lambda: tmp_path / "cache")
+def monkey(scene, views_folder, monkeypatch):
+    """Suzanne with coloured faces."""
+    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
     bpy.ops.mesh.primitive_monkey_add(location=PLACE)
     colors = ((0.8, 0.1, 0.1, 1), (0.1, 0.5, 0.1, 1), (0.1, 0.1, 0.8, 1), (0.9, 0.8, 0.2, 1))
     for number, color in enumerate(colors):
@@ -159,6 +167,25 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(monkey, photo, options
             }
         )
     assert differences(before, snapshot()) == {}
+
+
+@pytest.mark.parametrize("package", ["torch", "PIL"])
+def test_a_missing_package_is_named(monkey, photo, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)  # makes its import fail
+    before = snapshot()
+    for operator in (bpy.ops.photopose.match_photo, bpy.ops.photopose.render_views):
+        with pytest.raises(RuntimeError, match="^Error: Photo Pose needs .*Install.*\\n$"):
+            operator()
+    assert differences(before, snapshot()) == {}
+
+
+def test_training_views_are_rendered_ahead(monkey, scene, views_folder):
+    before = snapshot()
+    assert bpy.ops.photopose.render_views(subdivisions=1, sphere="FULL") == {"FINISHED"}
+    assert differences(before, snapshot()) == {}
+    files = set(views_folder.iterdir())
+    bpy.ops.photopose.render_views(subdivisions=1, sphere="FULL")
+    assert set(views_folder.iterdir()) == files
 
 
 def test_a_scene_without_models_is_refused(scene, tmp_path):

@@ -1,0 +1,103 @@
+"""Retrieval and start poses, stage by stage."""
+
+import numpy as np
+import pytest
+
+from photo_pose.inference import pose, retrieval
+from photo_pose.inference.crops import SIZE, photo_view, template_view
+from photo_pose.inference.geometry import (
+    Box,
+    Camera,
+    Sphere,
+    intrinsics,
+    look_at,
+    rotation_angle,
+    rotation_from_vector,
+    view_sphere,
+)
+from photo_pose.inference.templates import Templates
+
+RANDOM = np.random.default_rng(5)
+OUTLINE = RANDOM.normal(size=(300, 3)) * [0.25, 0.15, 0.4]
+
+
+def rotation(*degrees: float) -> np.ndarray:
+    return rotation_from_vector(np.radians(degrees))
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (1.4, 0.6)])
+def test_start_pose_fills_the_box(place):
+    """With the right rotation, the true translation comes back, wherever in the photo the object is."""
+    camera = Camera(intrinsics(900, (1200, 900), (580, 470)), np.eye(4), (1200, 900))
+    turn, translation = rotation(20, -50, 70), np.array([*place, 3.5])
+    pixels = camera.project(OUTLINE @ turn.T + translation)
+    box = Box.around(pixels)
+    found = pose.start_pose(camera, box, OUTLINE, turn)
+    np.testing.assert_allclose(found.translation, translation, atol=0.02)
+
+
+def test_apparent_sizes_are_those_of_rolled_photos():
+    """A view's box in a photo of a camera rolled by any angle, against a photo projected with that roll."""
+    directions = view_sphere(1, full=True)
+    cameras = [template_view(direction, OUTLINE) for direction in directions]
+    poses = np.stack([camera.camera_to_world for camera in cameras])
+    nothing = np.zeros((len(cameras), 1, 1, 1))
+    templates = Templates(directions, poses, poses[:, :3, :3], nothing, nothing, nothing, OUTLINE)
+    rolls = np.radians([0, 30, -75, 180])
+    sizes = retrieval.apparent_sizes(templates, rolls)
+    for number, roll in enumerate(rolls):
+        # the photo is upright, and its crop, rolled, shows the object as the template does
+        photo = Camera(intrinsics(1, (1, 1)), np.eye(4), (1, 1))
+        view = photo_view(photo, Box(0.4, 0.4, 0.6, 0.6), roll).camera_to_world[:3, :3]
+        camera = Camera(np.eye(3), poses[11], (1, 1))
+        box = Box.around((lambda seen: seen[:, :2] / seen[:, 2:])(camera.to_camera(OUTLINE) @ view.T))
+        assert sizes[11, number] == pytest.approx((box.width, box.height))
+
+
+def test_pooling_is_torch_s():
+    torch = pytest.importorskip("torch")
+    maps = RANDOM.normal(size=(2, 14, 14, 5)).astype(np.float32)
+    expected = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(maps).permute(0, 3, 1, 2), 8)
+    np.testing.assert_allclose(retrieval.pooled(maps), expected.permute(0, 2, 3, 1).reshape(2, -1), atol=1e-5)
+
+
+def test_whitened_patches_have_unit_variance_and_no_correlation():
+    patches = (RANDOM.normal(size=(5000, 100)) @ RANDOM.normal(size=(100, 100))).astype(np.float32)
+    white = retrieval.Whitening.of(patches)(patches, 32)
+    np.testing.assert_allclose(np.cov(white.T), np.eye(32), atol=0.02)
+
+
+def test_diverse_starts_are_apart_and_best_first():
+    rotations = np.stack([rotation(0, 0, angle) for angle in (0, 5, 20, 24, 90)])
+    scores = np.array([1.0, 3.0, 2.0, 2.5, 0.5])
+    assert retrieval.diverse(scores, rotations, 6, np.radians(14)) == [1, 3, 4]
+    assert retrieval.diverse(scores, rotations, 2, np.radians(14)) == [1, 3]
+
+
+def test_the_other_side_is_always_tried():
+    around = np.diag([-1.0, -1.0, 1.0])  # the model turned about its vertical
+    rotations = np.stack([np.eye(3), rotation(0, 40, 0), rotation(40, 0, 0), rotation(3, 0, 0) @ around])
+    scores = np.array([4.0, 3.0, 2.0, 1.0])
+    assert pose._with_flip([0, 1, 2], scores, rotations, 3) == [0, 1, 3]
+    assert pose._with_flip([0, 3, 1], scores, rotations, 3) == [0, 3, 1]
+    assert pose._with_flip([0], scores, rotations, 1) == [0]
+
+
+def test_poses_that_became_the_same_are_reported_once():
+    target = pose.Target("chair", None, None)
+    starts = [pose.Start(target, 0, 0, 0.0)] * 3
+    poses = [pose.Pose(rotation(0, 0, angle), np.zeros(3)) for angle in (0, 3, 30)]
+    kept = pose._without_repeats(list(zip(starts, poses, (3.0, 2.0, 1.0), strict=True)))
+    assert [score for _start, _pose, score in kept] == [3.0, 1.0]
+
+
+def test_placed_puts_the_camera_into_the_world():
+    camera = Camera(intrinsics(500, (SIZE, SIZE)), np.eye(4), (SIZE, SIZE))
+    sphere = Sphere(np.array([5.0, -2, 1]), 3.0)
+    true = camera.placed(look_at(np.array([9.0, -12, 4]), sphere.center, 0.3))
+    points = sphere.center + sphere.radius * OUTLINE
+    relative = true.world_to_camera
+    center = true.to_camera(sphere.center) / sphere.radius
+    found = pose.placed(camera, pose.Pose(relative[:3, :3], center), sphere)
+    np.testing.assert_allclose(found.project(points), true.project(points))
+    assert rotation_angle(found.camera_to_world[:3, :3], true.camera_to_world[:3, :3]) < 1e-6
