@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from mathutils import Matrix
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
+from .fingerprint import looks
 
 
 class Part(NamedTuple):
@@ -30,7 +30,7 @@ class Model(NamedTuple):
     sphere: Sphere
     vertices: np.ndarray  # (N, 3) world
     world_from_model: np.ndarray  # (4, 4)
-    digest: str  # of everything that changes its looks; not of where it stands
+    fingerprint: str  # of everything that changes its looks; not of where it stands
 
 
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
@@ -128,132 +128,12 @@ def _measured(root: bpy.types.Object, parts: list[Part]) -> Model:
     radius = float(np.linalg.norm(vertices - center, axis=1).max())
     if radius < 1e-9 or radius < 1e-7 * np.abs(center).max():
         raise PoseError(f'Model "{root.name}" has no size.')
-    return Model(root.name, parts, Sphere(center, radius), vertices, np.array(root.matrix_world), _digest(root, parts))
+    world_from_model = np.array(root.matrix_world)
+    fingerprint = looks(parts, world_from_model, radius)
+    return Model(root.name, parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
 
 
 def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
     coordinates = np.empty(3 * len(mesh.vertices), np.float32)
     mesh.vertices.foreach_get("co", coordinates)
     return coordinates.reshape(-1, 3).astype(float)
-
-
-def _digest(root: bpy.types.Object, parts: list[Part]) -> str:
-    """Hash of geometry, materials and orientation; places are relative to the root, so moving it changes nothing."""
-    digest = hashlib.sha256()
-    world_from_model = np.array(root.matrix_world)
-    digest.update(_rounded(world_from_model[:3, :3]))
-    for mesh, matrix in parts:
-        digest.update(_rounded(matrix[:3, :3]) + _rounded(matrix[:3, 3] - world_from_model[:3, 3]))
-        for layer in (mesh.vertices, "co"), (mesh.loops, "vertex_index"), (mesh.polygons, "loop_total"):
-            digest.update(_array(*layer))
-        digest.update(_array(mesh.polygons, "material_index") + _array(mesh.polygons, "use_smooth"))
-        for attribute in (*(uv.data for uv in mesh.uv_layers),):
-            digest.update(_array(attribute, "uv"))
-        for color in mesh.color_attributes:
-            digest.update(color.name.encode() + _array(color.data, "color"))
-        for material in mesh.materials:
-            digest.update(_material_text(material).encode())
-    return digest.hexdigest()
-
-
-def _rounded(matrix: np.ndarray) -> bytes:
-    """Five significant digits of the largest entry: more than float noise, less than the eye sees."""
-    scale = 10.0 ** np.floor(np.log10(np.abs(matrix).max() + 1e-30))
-    return (np.round(matrix / scale, 5) + 0.0).tobytes() + np.float64(scale).tobytes()
-
-
-def _array(collection, attribute: str) -> bytes:
-    if not len(collection):
-        return b""
-    value = getattr(collection[0], attribute)
-    width = len(value) if hasattr(value, "__len__") else 1
-    kind = {bool: bool, int: np.int32}.get(type(value), np.float32)
-    array = np.empty(len(collection) * width, kind)
-    collection.foreach_get(attribute, array)
-    return array.tobytes()
-
-
-def _material_text(material: bpy.types.Material | None) -> str:
-    if material is None:
-        return "none"
-    if not material.node_tree:
-        return str(tuple(material.diffuse_color))
-    return _tree_text(material.node_tree)
-
-
-def _tree_text(tree: bpy.types.NodeTree) -> str:
-    lines = [_settings_text(node) for node in tree.nodes]
-    for node in tree.nodes:
-        lines += [
-            f"{node.name}.{s.identifier}={_value_text(s.default_value)}"
-            for s in node.inputs
-            if hasattr(s, "default_value")
-        ]
-        lines += [
-            f"{node.name}:{s.identifier}={_value_text(s.default_value)}"
-            for s in node.outputs
-            if hasattr(s, "default_value")
-        ]
-    lines += [
-        f"{link.from_node.name}.{link.from_socket.identifier}>{link.to_node.name}.{link.to_socket.identifier}"
-        for link in tree.links
-    ]
-    return "\n".join(lines)
-
-
-_ONLY_FOR_THE_EYE = {
-    "location",
-    "location_absolute",
-    "width",
-    "height",
-    "select",
-    "label",
-    "color",
-    "hide",
-    "parent",
-    "show_options",
-}
-
-
-def _settings_text(node: bpy.types.Node) -> str:
-    """All settings of a node that may change its output."""
-    values = []
-    for prop in node.bl_rna.properties:
-        if prop.identifier in _ONLY_FOR_THE_EYE or prop.type == "COLLECTION":
-            continue
-        if not prop.is_readonly or prop.identifier in {"color_ramp", "mapping", "type"}:
-            values.append(f"{prop.identifier}={_value_text(getattr(node, prop.identifier))}")
-    return " ".join(values)
-
-
-def _value_text(value) -> str:
-    if isinstance(value, bpy.types.Image):
-        return _image_text(value)
-    if isinstance(value, bpy.types.NodeTree):
-        return _tree_text(value)
-    if isinstance(value, bpy.types.ColorRamp):
-        return str([(e.position, tuple(e.color)) for e in value.elements]) + value.interpolation
-    if isinstance(value, bpy.types.CurveMapping):
-        return str([[tuple(p.location) for p in curve.points] for curve in value.curves])
-    if isinstance(value, bpy.types.ID):
-        return value.name
-    return str(tuple(value)) if hasattr(value, "__len__") and not isinstance(value, str) else str(value)
-
-
-def _image_text(image: bpy.types.Image) -> str:
-    text = f"{image.source} {tuple(image.size)} {image.colorspace_settings.name}"
-    if image.packed_file:
-        return text + hashlib.sha256(image.packed_file.data).hexdigest()
-    if image.is_dirty or image.source == "GENERATED":
-        pixels = np.empty(len(image.pixels), np.float32)
-        image.pixels.foreach_get(pixels)
-        return text + hashlib.sha256(pixels.tobytes()).hexdigest()
-    return text + _file_text(bpy.path.abspath(image.filepath, library=image.library))
-
-
-def _file_text(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return f"missing {path}"

@@ -72,7 +72,7 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
 def _key(model: Model, options: ViewOptions) -> str:
     render = {"samples": SAMPLES, "size": SIZE, "format": FORMAT}
     looks = {key: value for key, value in options._asdict().items() if key != "device"}
-    return json.dumps({"model": model.digest, **looks, **render})
+    return json.dumps({"model": model.fingerprint, **looks, **render})
 
 
 def _load(path: Path, key: str) -> Templates | None:

@@ -14,10 +14,10 @@ def extent(root) -> np.ndarray:
         return np.ptp(model.vertices, axis=0)
 
 
-def digest(root) -> str:
+def fingerprint(root) -> str:
     bpy.context.view_layer.update()
     with evaluated(root) as model:
-        return model.digest
+        return model.fingerprint
 
 
 def cube(**options):
@@ -91,11 +91,17 @@ def test_edits_in_edit_mode_are_seen(scene):
     assert bpy.context.mode == "EDIT_MESH"
 
 
-def test_digest_follows_looks_not_place(scene):
+def test_fingerprint_follows_looks_not_place(scene):
     obj = cube()
-    first = digest(obj)
+    first = fingerprint(obj)
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    child = bpy.context.object
+    child.parent = obj
+    first = fingerprint(obj)
     obj.location = (123.4, -5, 6)
-    assert digest(obj) == first
+    assert fingerprint(obj) == first
+    obj.scale = (0.001, 0.001, 0.001)
+    assert fingerprint(obj) == first
     seen = {first}
     material = bpy.data.materials.new("Paint")
     material.use_nodes = True
@@ -120,13 +126,15 @@ def test_digest_follows_looks_not_place(scene):
         yield
         obj.data.uv_layers[0].data[0].uv = (0.9, 0.9)
         yield
-        obj.scale.x = 2
+        child.location.x += 0.1
+        yield
+        obj.scale.x *= 1.01
 
     for _change in changes():
         obj.data.update()
-        assert digest(obj) not in seen
-        seen.add(digest(obj))
-    assert digest(obj) not in seen
+        assert fingerprint(obj) not in seen
+        seen.add(fingerprint(obj))
+    assert fingerprint(obj) not in seen
 
 
 def test_slots_of_the_object_overrule_the_mesh(scene):
