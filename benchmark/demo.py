@@ -58,30 +58,36 @@ def chair_case() -> Case:
     return Case("chair", obj, photo, box, ["--lens", f"{shot.lens}"], truth, vertices)
 
 
-def run(case: Case) -> dict:
+def run(case: Case, method: str = "match") -> dict:
     """The line of results.jsonl that batch.py writes for the case; ends the program where batch.py fails."""
+    out = OUT / (case.name if method == "match" else f"{case.name}_{method}")
     command = [sys.executable, ROOT / "batch.py", "--model", case.obj, "--photo", case.photo]
-    command += ["--box", *(f"{edge:.1f}" for edge in case.box), *case.options, "--out", OUT / case.name]
-    print(f"\n{case.name}: {shlex.join(str(word) for word in command)}", flush=True)
+    command += ["--box", *(f"{edge:.1f}" for edge in case.box), *case.options, "--method", method, "--out", out]
+    print(f"\n{case.name}, {method}: {shlex.join(str(word) for word in command)}", flush=True)
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
         sys.exit(status)
-    return json.loads((OUT / case.name / "results.jsonl").read_text())
+    return json.loads((out / "results.jsonl").read_text())
 
 
 def report(case: Case, result: dict) -> None:
-    """Prints where the results are and how far the camera is from the known one."""
+    """Prints how far the camera is from the known one."""
     found = _camera(result)
     center = (case.vertices.min(0) + case.vertices.max(0)) / 2
     view = np.degrees(angle_between(found.position - center, case.truth.position - center))
     pixels = np.linalg.norm(found.project(case.vertices) - case.truth.project(case.vertices), axis=1).mean()
     share = pixels / max(case.box.width, case.box.height)
+    print(f"  view angle off by {view:.1f} degrees")
+    print(f"  model off by {pixels:.1f} px on average, {share:.1%} of the box")
+    seconds = result["seconds"]
+    print(f"  {seconds['total']:.1f} s, of which {seconds['render']:.1f} s for the training views")
+
+
+def report_files(case: Case) -> None:
+    """Prints where the results are."""
     print(f"  overlay picture  {_overlay(case)}")
     print(f"  Blender file     {OUT / case.name / 'matched.blend'}")
     print(f"  results          {OUT / case.name / 'results.jsonl'}")
-    print(f"  view angle off by {view:.1f} degrees")
-    print(f"  model off by {pixels:.1f} px on average, {share:.1%} of the box")
-    print(f"  confidence {result['confidence']:.2f}, {result['seconds']['total']:.1f} s")
 
 
 def before_after(case: Case, path: Path) -> None:
@@ -110,6 +116,8 @@ def main() -> None:
     cube, chair = cube_case(), chair_case()
     for case in (cube, chair):
         report(case, run(case))
+        report_files(case)
+        report(case, run(case, "knn"))  # the paper's recipe, for comparison
     before_after(chair, OUT / "before_after.png")
 
 

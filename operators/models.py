@@ -69,14 +69,16 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
         obj.update_from_editmode()
     depsgraph = bpy.context.evaluated_depsgraph_get()
     family = {root, *root.children_recursive}
-    copies: dict[bpy.types.Object, bpy.types.Mesh] = {}  # instances of one object share one
+    copies: dict[tuple[int, ...], bpy.types.Mesh] = {}  # instances of one mesh with the same materials share one
     parts = []
     try:
         for obj, owner, matrix in _shown_meshes(depsgraph):
             if owner in family:
-                if obj not in copies:
-                    copies[obj] = _copied_mesh(obj, depsgraph)
-                parts.append(Part(copies[obj], np.array(matrix)))
+                materials = (slot.material.as_pointer() if slot.material else 0 for slot in obj.material_slots)
+                key = (obj.data.as_pointer(), *materials)
+                if key not in copies:
+                    copies[key] = _copied_mesh(obj, depsgraph)
+                parts.append(Part(copies[key], np.array(matrix)))
         yield _measured(root, parts)
     finally:
         bpy.data.batch_remove(copies.values())
@@ -90,30 +92,31 @@ def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:
 
 
 def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
-    """(evaluated object, original object that owns it, matrix) of all that a render would show with faces."""
+    """(evaluated mesh object, original object that owns it, matrix) of all that a render would show with faces.
+
+    Text, curves and the like come twice, as themselves and with their mesh as their own instance. The objects of
+    instances live, at one and the same address, only until the next one is asked for.
+    """
     for instance in depsgraph.object_instances:
         obj = instance.object
+        if obj.type != "MESH":
+            continue
         owner = (instance.parent if instance.is_instance else obj).original
         shown = instance.show_self and not obj.hide_render and not owner.hide_render
-        if shown and obj.type in {"MESH", "CURVE", "SURFACE", "FONT", "META"} and _has_faces(obj):
+        if shown and (obj.data.polygons or obj.mode == "EDIT"):  # an edited mesh keeps its faces elsewhere
             yield obj, owner, instance.matrix_world.copy()
 
 
-def _has_faces(obj: bpy.types.Object) -> bool:
-    """Whether an evaluated object becomes a mesh with at least one face."""
-    if obj.type == "MESH" and obj.mode != "EDIT":  # an edited mesh keeps its faces elsewhere
-        return bool(obj.data.polygons)
-    mesh = obj.to_mesh()
-    found = mesh is not None and bool(mesh.polygons)
-    obj.to_mesh_clear()
-    return found
-
-
 def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
-    mesh = bpy.data.meshes.new_from_object(obj, preserve_all_data_layers=True, depsgraph=depsgraph)
-    for index, slot in enumerate(obj.material_slots):  # a slot may overrule the mesh's own material
-        if index < len(mesh.materials):
-            mesh.materials[index] = slot.material.original if slot.material else None
+    source = obj.original.evaluated_get(depsgraph)
+    if source.data.as_pointer() == obj.data.as_pointer():
+        mesh = bpy.data.meshes.new_from_object(source, preserve_all_data_layers=True, depsgraph=depsgraph)
+    else:  # made by geometry nodes or of text, of which new_from_object knows nothing, or crashes Blender 4.2
+        mesh = obj.data.copy()
+    for index, material in enumerate(mesh.materials):
+        slot = obj.material_slots[index] if index < len(obj.material_slots) else None
+        shown = slot.material if slot and slot.link == "OBJECT" else material
+        mesh.materials[index] = shown.original if shown else None
     return mesh
 
 

@@ -5,22 +5,16 @@ from __future__ import annotations
 import bpy
 
 SIMPLE = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
-VOLATILE = {
-    "session_uid",
-    "is_evaluated",
-    "is_updated",
-    "is_updated_data",
-    "is_runtime_data",
-    "tag",
-    "stereo_3d_format",
-}
+INTERFACE = {"window_managers", "screens", "workspaces"}  # not the user's data
+VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag"}
+UNREADABLE = {"stereo_3d_format", "uv_sculpt"}  # reading the latter crashes Blender 4.2
 
 
 def snapshot() -> dict[str, object]:
     """Every simple property of every data-block, its users, and what is selected, active and in which mode."""
     state: dict[str, object] = {}
     for prop in bpy.data.bl_rna.properties:
-        if prop.type != "COLLECTION":
+        if prop.type != "COLLECTION" or prop.identifier in INTERFACE:
             continue
         for block in getattr(bpy.data, prop.identifier):
             _collect(block, f"{prop.identifier}[{block.name}]", state, 3)
@@ -40,7 +34,7 @@ def differences(before: dict[str, object], after: dict[str, object]) -> dict[str
 
 def _collect(block, path: str, state: dict[str, object], depth: int) -> None:
     for prop in block.bl_rna.properties:
-        if prop.identifier in VOLATILE or prop.identifier == "rna_type":
+        if prop.identifier in VOLATILE | UNREADABLE | {"rna_type"}:
             continue
         value = getattr(block, prop.identifier, None)
         name = f"{path}.{prop.identifier}"

@@ -63,6 +63,54 @@ def test_collection_instances(scene):
         np.testing.assert_allclose(model.sphere.center, [2, 0, 0], atol=1e-6)
 
 
+def test_instances_keep_their_own_meshes(scene):
+    """Blender hands out all instances at one address: their meshes must not be mixed up."""
+    collection = bpy.data.collections.new("Parts")
+    scene.collection.children.link(collection)
+    bpy.ops.mesh.primitive_cone_add(vertices=7)
+    cone = bpy.context.object
+    for obj in (cone, cube(), cube(location=(3, 0, 0))):
+        scene.collection.objects.unlink(obj)
+        collection.objects.link(obj)
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", collection
+    scene.collection.objects.link(instance)
+    bpy.context.view_layer.update()
+    with evaluated(instance) as model:
+        assert sorted(len(part.mesh.vertices) for part in model.parts) == [8, 8, 8]
+        assert sorted(len(part.mesh.polygons) for part in model.parts) == [6, 6, 8]
+
+
+def test_geometry_nodes_instances(scene):
+    group = bpy.data.node_groups.new("Row", "GeometryNodeTree")
+    group.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    kinds = ("GeometryNodeMeshLine", "GeometryNodeMeshCube", "GeometryNodeInstanceOnPoints", "NodeGroupOutput")
+    line, box, place, output = (group.nodes.new(kind) for kind in kinds)
+    line.inputs["Count"].default_value, line.inputs["Offset"].default_value = 4, (0, 0, 2)
+    group.links.new(line.outputs[0], place.inputs["Points"])
+    group.links.new(box.outputs[0], place.inputs["Instance"])
+    group.links.new(place.outputs[0], output.inputs[0])
+    obj = cube()
+    obj.modifiers.new("Row", "NODES").node_group = group
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(extent(obj), [1, 1, 7], atol=1e-6)
+
+
+def test_textures_and_shape_keys_survive(scene):
+    obj = cube()
+    obj.shape_key_add(name="Basis")
+    tall = obj.shape_key_add(name="Tall")
+    for point in tall.data:
+        point.co.z *= 3
+    tall.value = 1.0
+    bpy.context.view_layer.update()
+    keys = len(bpy.data.shape_keys)
+    np.testing.assert_allclose(extent(obj), [2, 2, 6])
+    with evaluated(obj) as model:
+        assert model.parts[0].mesh.uv_layers.active is not None
+    assert len(bpy.data.shape_keys) == keys
+
+
 def test_objects_are_read_at_the_current_frame(scene):
     obj = cube()
     for frame, size in ((1, 1.0), (10, 5.0)):
@@ -76,6 +124,8 @@ def test_text_and_curves_are_models(scene):
     bpy.ops.object.text_add()
     assert scene_roots(scene) == [bpy.context.object]
     assert extent(bpy.context.object)[0] > 1
+    with evaluated(bpy.context.object) as model:
+        assert len(model.parts) == 1
 
 
 def test_edits_in_edit_mode_are_seen(scene):
