@@ -20,6 +20,14 @@ class UsageError(Exception):
     """Wrong arguments; its text is one sentence."""
 
 
+def positive(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
@@ -54,16 +62,18 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
-    parser.add_argument("--views", type=int, metavar="N", help="at least so many training views; default 209 or 386")
+    parser.add_argument(
+        "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
+    )
     parser.add_argument("--sphere", choices=("upper", "full"), default="upper", help="where the object is seen from")
     roll = parser.add_mutually_exclusive_group()
     roll.add_argument("--upright", dest="any_roll", action="store_false", help="the camera is about level (default)")
     roll.add_argument("--any-roll", dest="any_roll", action="store_true")
-    parser.add_argument("--candidates", type=int, default=6, metavar="N")
+    parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
-    parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--threads", type=positive, metavar="N")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     return parser
 

@@ -234,6 +234,14 @@ def checked_focal(focal: float) -> float:
     return float(focal)
 
 
+def checked_point(point: Iterable[float]) -> tuple[float, float]:
+    """Principal point (x, y) px. PoseError unless it is two finite numbers."""
+    values = tuple(point) if isinstance(point, Iterable) else ()
+    if len(values) != 2 or not all(_is_finite(value) for value in values):
+        raise PoseError("The principal point must be two numbers: x and y in pixels.")
+    return float(values[0]), float(values[1])
+
+
 def default_focal(size: tuple[int, int]) -> float:
     """Focal length in px of Blender's default camera: 50 mm, 36 mm of sensor along the longer side."""
     return focal_from_lens(DEFAULT_LENS, DEFAULT_SENSOR, size)

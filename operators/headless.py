@@ -52,8 +52,7 @@ def run(options: argparse.Namespace) -> int:
             file.write(json.dumps(result) + "\n")
             file.flush()
             failed += result["status"] == "error"
-    with quiet():
-        bpy.ops.wm.save_as_mainfile(filepath=str((options.out / "matched.blend").resolve()), copy=True)
+    _save_scene(options.out / "matched.blend")
     return 1 if failed else 0
 
 
@@ -238,6 +237,14 @@ def _save_picture(picture: Image.Image, path: Path) -> None:
         picture.save(path)
     except OSError as error:
         raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
+
+
+def _save_scene(path: Path) -> None:
+    try:
+        with quiet():
+            bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
+    except RuntimeError as error:
+        raise PoseError(f'"{path}" cannot be written.') from error
 
 
 def _add_camera(photo: Photo, camera: Camera, sphere: Sphere) -> bpy.types.Object:

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
-from ..inference.image import Photo, checked_focal, default_focal, focal_from_lens
+from ..inference.image import Photo, checked_focal, checked_point, default_focal, focal_from_lens
 from ..inference.steps import Steps, within
 from .models import evaluated
 from .views import ViewOptions, model_templates
@@ -56,6 +56,8 @@ def photo_camera(
         focal = focal_from_lens(lens, sensor, photo.size)
     else:
         focal = photo.exif_focal or default_focal(photo.size)
+    if principal_point is not None:
+        principal_point = checked_point(principal_point)
     return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
 
 

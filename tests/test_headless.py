@@ -151,6 +151,7 @@ def test_jobs_and_failures(folder):
         {"photo": "two.jpg", "box": [400, 0, 500, 10]},
         {"photo": "two.jpg", "object": "chair"},
         {"photo": "two.jpg", "focal": -1},
+        {"photo": "two.jpg", "principal_point": [1]},
         {"photo": "one.png"},
     ]
     (folder / "jobs.jsonl").write_text("\n".join(json.dumps(job) for job in jobs))
@@ -168,14 +169,14 @@ def test_jobs_and_failures(folder):
     )
     assert done.returncode == 1
     results = lines(folder, "c")
-    assert [result["status"] for result in results] == ["ok", *["error"] * 5, "ok"]
+    assert [result["status"] for result in results] == ["ok", *["error"] * 6, "ok"]
     said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]
-    assert len(said) == 5
+    assert len(said) == 6
     first = results[0]
     assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
     np.testing.assert_allclose(results[-1]["box"], first["box"], atol=12)  # proposed
-    for result, word in zip(results[1:6], ("damaged", "exist", "outside", "chair", "focal"), strict=True):
+    for result, word in zip(results[1:7], ("damaged", "exist", "outside", "chair", "focal", "principal"), strict=True):
         assert word in result["error"] and set(result) == KEYS
     assert {path.name for path in (folder / "c").glob("*_overlay.png")} == {
         "one_overlay.png",
@@ -195,7 +196,9 @@ def test_jobs_and_failures(folder):
         (("--photo", "one.png", "--out", "d", "--model", "missing.obj"), "does not exist"),
         (("--photo", "one.png", "--out", "d", "--model", "one.png"), "is none of"),
         (("--photo", "one.png", "--out", "d", "--blend", "missing.blend"), "does not exist"),
-        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--views", "0"), "number of views"),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--views", "9999"), "number of views"),
+        (("--photo", "one.png", "--out", "d", "--candidates", "0"), "--candidates"),
+        (("--photo", "one.png", "--out", "d", "--threads", "-1"), "--threads"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "vgg"), "vgg"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "u2netp"), "makes masks"),
         (("--photo", "one.png", "--out", "one.png/d", "--model", "wedge.obj"), "cannot be written"),
