@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from .rendering import in_unit_sphere, quiet, studio
 from .views import ViewOptions, cache_folder, subdivisions_for
 
 JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
+PROPOSALS = 3  # boxes that are tried when none is given
 OVERLAY_SIDE = 1024  # px, longer side at most
 
 Job = dict[str, Any]  # JOB_KEYS; what is not given is None
@@ -150,21 +152,7 @@ def _result(job: Job, stem: str, options: argparse.Namespace, targets: list, onb
 def _matched(job: Job, stem: str, options: argparse.Namespace, targets: list, seconds: dict) -> dict[str, Any]:
     photo = load_photo(job["photo"])
     mask = _mask(job["mask"], photo)
-    box = _box(job["box"], mask, photo)
-    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
-    steps = matching.match(
-        photo,
-        camera,
-        box,
-        _wanted(targets, job["object"]),
-        any_roll=options.any_roll,
-        method=options.method.upper(),
-        count=options.candidates,
-        refine=options.refine,
-        network=options.network,
-        device=options.device,
-    )
-    found = finish(steps)
+    box, found = _best_match(job, photo, _boxes(job["box"], mask, photo), options, targets)
     seconds.update(found.seconds)
     best = found.candidates[0]
     root = bpy.data.objects[best.model]
@@ -184,6 +172,27 @@ def _matched(job: Job, stem: str, options: argparse.Namespace, targets: list, se
         "confidence": found.confidence,
         "candidates": ranked,
     }
+
+
+def _best_match(
+    job: Job, photo: Photo, boxes: Sequence[Box], options: argparse.Namespace, targets: list
+) -> tuple[Box, matching.Match]:
+    """The box in which the photo agrees best with a model, and the match in it."""
+    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    match = partial(
+        matching.match,
+        photo,
+        camera,
+        targets=_wanted(targets, job["object"]),
+        any_roll=options.any_roll,
+        method=options.method.upper(),
+        count=options.candidates,
+        refine=options.refine,
+        network=options.network,
+        device=options.device,
+    )
+    matches = [(box, finish(match(box=box))) for box in boxes]
+    return max(matches, key=lambda item: item[1].candidates[0].score)
 
 
 def _wanted(targets: list, names: Sequence[str] | str | None) -> list:
@@ -207,15 +216,15 @@ def _mask(path: Path | None, photo: Photo) -> np.ndarray | None:
     return np.array(mask.image.convert("L").resize(photo.image.size)) >= 128
 
 
-def _box(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo) -> Box:
-    """The given box, else the mask's, else that of what stands out most in the photo."""
+def _boxes(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo) -> list[Box]:
+    """The given box, else the mask's, else those of what stands out most in the photo."""
     if given is not None:
-        return checked_box(given, photo.size)
+        return [checked_box(given, photo.size)]
     box = None if mask is None else alpha_box(mask, 0.5)
     if box is None:
-        return proposed_boxes(photo, load_network("u2netp"))[0]
+        return proposed_boxes(photo, load_network("u2netp"))[:PROPOSALS]
     scale = photo.size[0] / photo.image.size[0]
-    return checked_box([edge * scale for edge in box], photo.size)
+    return [checked_box([edge * scale for edge in box], photo.size)]
 
 
 def _silhouette(root: bpy.types.Object, camera: Camera) -> np.ndarray:
