@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .crops import DISTANCE, FIRST_PATCH, SIZE, STRIDE
-from .geometry import Box, Camera, rotation_angle, rotation_from_vector
+from .geometry import Box, Camera, rotation_from_vector
 from .retrieval import Index, pooled, unit
 from .templates import Templates
 
 STAGES = (8, 16, 32)  # principal components
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FEWEST = 8  # points
-FARTHEST = np.radians(40)  # that one alignment may turn the model
 NEAREST = 1e-3  # depth of a point, in radii of the model
 BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
 MISFIT_WEIGHT = 4.0  # in the final score
@@ -104,7 +103,7 @@ def align(
 
     view and features (G, G, C) are a crop of the photo, taken at its camera's place and given in its axes.
     Gives the pose and its robust cost in the last stage; the pose as it was, and an infinite cost, when there is
-    too little to align or the pose runs away.
+    too little to align.
     """
     templates = index.templates
     seen = templates.covered & ~np.isnan(templates.points[..., 0])
@@ -117,8 +116,6 @@ def align(
         maps = index.whitening(wanted, components), index.whitening(features, components)
         problem = _Problem(points, *maps, to_view, _TO_PATCHES @ view.K, frame)
         moved, cost = _levenberg_marquardt(problem, moved)
-    if rotation_angle(moved.rotation, pose.rotation) > FARTHEST:
-        return pose, np.inf
     return moved, cost
 
 

@@ -21,6 +21,7 @@ SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turn
 BATCH = 16  # crops that go through the network at once
 ROUNDS = 3  # of alignment, each in a new crop
 APART = np.radians(14)  # between starts
+FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is another view's business
 SAME = np.radians(5)  # poses nearer than this are one
 FLIPPED = np.radians(25)  # how far from exactly turned round a view may be to stand for the model's other side
 RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
@@ -98,10 +99,14 @@ def find_candidates(crops: PhotoCrops, starts: Sequence[Start], refine: bool = T
 
     Their score is `agreement` with the templates nearest to the final pose, and a little of the start's.
     """
-    poses = [_first_pose(crops, start) for start in starts]
+    first = poses = [_first_pose(crops, start) for start in starts]
     rounds = ROUNDS if refine else 0
     for round_ in range(rounds):
-        poses = [align(*closeup)[0] for closeup in _closeups(crops, starts, poses)]
+        moved = [align(*closeup)[0] for closeup in _closeups(crops, starts, poses)]
+        poses = [
+            new if rotation_angle(new.rotation, origin.rotation) < FARTHEST else old
+            for old, new, origin in zip(poses, moved, first, strict=True)
+        ]
         yield (round_ + 1) / (rounds + 1)
     scores = [
         agreement(*closeup) + RETRIEVAL_WEIGHT * start.score
