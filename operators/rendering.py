@@ -19,7 +19,7 @@ from ..inference.geometry import Camera, Sphere, blender_axes
 from .models import Model
 from .scene import blender_lens
 
-SAMPLES = 2  # of Cycles; four take 1.7 times as long and match no better (measured on real photos)
+SAMPLES = 2  # of Cycles: enough to look at
 SKY = "studiolights/world/studio.exr"  # one of Blender's own
 
 
