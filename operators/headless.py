@@ -22,6 +22,7 @@ from ..inference.image import Photo, alpha_box, checked_box, load_photo
 from ..inference.masks import proposed_boxes
 from ..inference.networks import load_network
 from ..inference.overlay import intersection_over_union, overlay
+from ..inference.pose import Candidate, Target
 from ..inference.steps import finish
 from . import matching, scene
 from .importing import import_models
@@ -133,7 +134,9 @@ def _stems(jobs: Iterable[Job]) -> list[str]:
     return stems
 
 
-def _result(job: Job, stem: str, options: argparse.Namespace, targets: list, onboarding: float) -> dict[str, Any]:
+def _result(
+    job: Job, stem: str, options: argparse.Namespace, targets: Sequence[Target], onboarding: float
+) -> dict[str, Any]:
     """The photo's line of results.jsonl."""
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
@@ -149,7 +152,9 @@ def _result(job: Job, stem: str, options: argparse.Namespace, targets: list, onb
     return line
 
 
-def _matched(job: Job, stem: str, options: argparse.Namespace, targets: list, seconds: dict) -> dict[str, Any]:
+def _matched(
+    job: Job, stem: str, options: argparse.Namespace, targets: Sequence[Target], seconds: dict
+) -> dict[str, Any]:
     photo = load_photo(job["photo"])
     mask = _mask(job["mask"], photo)
     box, found = _best_match(job, photo, _boxes(job["box"], mask, photo), options, targets)
@@ -175,7 +180,7 @@ def _matched(job: Job, stem: str, options: argparse.Namespace, targets: list, se
 
 
 def _best_match(
-    job: Job, photo: Photo, boxes: Sequence[Box], options: argparse.Namespace, targets: list
+    job: Job, photo: Photo, boxes: Sequence[Box], options: argparse.Namespace, targets: Sequence[Target]
 ) -> tuple[Box, matching.Match]:
     """The box in which the photo agrees best with a model, and the match in it."""
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
@@ -195,7 +200,7 @@ def _best_match(
     return max(matches, key=lambda item: item[1].candidates[0].score)
 
 
-def _wanted(targets: list, names: Sequence[str] | str | None) -> list:
+def _wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
     """The targets with these names, all without names."""
     names = [names] if isinstance(names, str) else names
     if not names:
@@ -282,7 +287,7 @@ def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -
         scene.write_camera(current, camera_object, camera)
 
 
-def _described(candidate, sphere: Sphere) -> dict[str, Any]:
+def _described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
     """A candidate as in results.jsonl."""
     angles = matching.seen_from(candidate.camera, sphere)
     return {

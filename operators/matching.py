@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
@@ -17,13 +17,16 @@ from ..inference.steps import Steps, within
 from .models import evaluated
 from .views import ViewOptions, model_templates
 
+if TYPE_CHECKING:
+    from ..inference.pose import Candidate, Target
+
 SCORE_NOISE = 0.05  # by which scores of right and wrong candidates may be mixed up
 
 
 class Match(NamedTuple):
-    """Candidates (inference.pose.Candidate), best first, and the seconds spent on features, match and refine."""
+    """Candidates, best first, and the seconds spent on features, match and refine."""
 
-    candidates: list
+    candidates: list[Candidate]
     seconds: dict[str, float]
 
     @property
@@ -61,7 +64,7 @@ def photo_camera(
     return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
 
 
-def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list]:
+def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list[Target]]:
     """Targets for matching: the training views of every model, rendered where the cache has none."""
     from ..inference.pose import Target
     from ..inference.retrieval import Index
@@ -79,7 +82,7 @@ def match(
     photo: Photo,
     camera: Camera,
     box: Box,
-    targets: list,
+    targets: Sequence[Target],
     *,
     any_roll: bool = False,
     method: str = "MATCH",
