@@ -61,10 +61,9 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
             self.cancel(context)
             return {"CANCELLED"}
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._start = self._end = at
-        elif event.type == "MOUSEMOVE" and self._start:
-            self._end = at
-        elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start:
+            self._start = at
+        self._end = at
+        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start:
             self.cancel(context)
             return self._take(context)
         return {"RUNNING_MODAL"}
@@ -112,8 +111,9 @@ def _texture(photo: Photo):
     shown = photo.image.convert("RGBA")
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     rows = np.asarray(shown, np.float32)[::-1] / 255  # the first row at the bottom
-    pixels = gpu.types.Buffer("FLOAT", rows.size, rows.ravel())
-    return gpu.types.GPUTexture(shown.size, format="RGBA8", data=pixels)
+    linear = rows**2.2  # near enough to sRGB, which the view turns it into again
+    pixels = gpu.types.Buffer("FLOAT", linear.size, linear.ravel())
+    return gpu.types.GPUTexture(shown.size, format="RGBA16F", data=pixels)
 
 
 def _draw_rectangle(start: tuple[float, float], end: tuple[float, float]) -> None:
