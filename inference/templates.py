@@ -62,12 +62,6 @@ def extreme_points(vertices: np.ndarray) -> np.ndarray:
     return vertices[sorted(farthest)]
 
 
-def on_white(rgba: np.ndarray) -> np.ndarray:
-    """(..., 4) uint8 with straight alpha -> (..., 3) uint8 over white."""
-    alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
 def patch_coverage(alpha: np.ndarray) -> np.ndarray:
     """(SIZE, SIZE) uint8 -> (G, G): mean alpha, 0..1, over a stride-sized cell around every patch centre."""
     shift = int(patch_centers()[0, 0, 0] - SIZE / GRID / 2)

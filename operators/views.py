@@ -105,7 +105,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     from ..inference.networks import extract_features, feature_network  # torch only now
 
     network = feature_network(options.network, options.device)
-    outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+    outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting = [], [], [], []
     with studio(model, options.background, TEMPLATE_SAMPLES) as render:
@@ -130,10 +130,15 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     )
 
 
+def _outline(model: Model) -> np.ndarray:
+    """The model's extreme points (P, 3) in its unit sphere."""
+    return extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+
+
 def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> Steps[int]:
     """Writes every view as a PNG and their directions to views.json; gives their number."""
     name = bpy.path.clean_name(model.name)
-    outline = extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+    outline = _outline(model)
     listing = []
     with studio(model, options.background, PICTURE_SAMPLES) as render:
         for index, direction in enumerate(options.directions):
