@@ -1,18 +1,60 @@
-"""Templates: views rendered around a model, with what matching needs to know of each of their patches."""
+"""Templates: rendered views of a model, with what matching needs to know of each of their patches."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .crops import GRID, SIZE, patch_centers
+from .crops import FIRST_PATCH, SIZE, STRIDE
 from .geometry import Camera, view_sphere
 
 COVERED = 0.4  # part of a patch that the model must cover to count
+
+
+class Rendering(NamedTuple):
+    """A rendered view.
+
+    rgba (H, W, 4) uint8 sRGB with straight alpha; backdrop (H, W, 3) uint8, what lies behind; points (H, W, 3)
+    float32 in units of the model's bounding sphere (centre 0, radius 1), meaningless where nothing was hit.
+    """
+
+    rgba: np.ndarray
+    backdrop: np.ndarray
+    points: np.ndarray
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """(H, W, 3) uint8: the model in front of its backdrop."""
+        alpha = self.rgba[..., 3:].astype(np.uint16)
+        blend = self.rgba[..., :3] * alpha + self.backdrop * (255 - alpha)
+        return ((blend + 127) // 255).astype(np.uint8)
+
+
+Render = Callable[[Camera], Rendering]  # cameras in the model's unit sphere
+
+
+class Template(NamedTuple):
+    """One view's patches: features (G, G, C), coverage (G, G), points (G, G, 3); see Templates."""
+
+    features: np.ndarray
+    coverage: np.ndarray
+    points: np.ndarray
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(G, G) bool: patches that show the model."""
+        return self.coverage > COVERED
+
+    @classmethod
+    def of(cls, view: Rendering, features: np.ndarray) -> Template:
+        """Of a crop's rendering and its features."""
+        alpha = view.rgba[..., 3]
+        return cls(features, patch_coverage(alpha), patch_points(view.points, alpha))
 
 
 @dataclass(frozen=True)
@@ -35,6 +77,9 @@ class Templates:
 
     def camera(self, index: int) -> Camera:
         return Camera(self.K[index], self.camera_to_world[index], (SIZE, SIZE))
+
+    def template(self, index: int) -> Template:
+        return Template(self.features[index].astype(np.float32), self.coverage[index], self.points[index])
 
     @cached_property
     def rotations(self) -> np.ndarray:
@@ -63,16 +108,16 @@ def extreme_points(vertices: np.ndarray) -> np.ndarray:
 
 
 def patch_coverage(alpha: np.ndarray) -> np.ndarray:
-    """(SIZE, SIZE) uint8 -> (G, G): mean alpha, 0..1, over a stride-sized cell around every patch centre."""
-    shift = int(patch_centers()[0, 0, 0] - SIZE / GRID / 2)
+    """(S, S) uint8 -> (G, G): mean alpha, 0..1, over a stride-sized cell around every patch centre."""
+    shift, grid = int(FIRST_PATCH - STRIDE / 2), len(alpha) // STRIDE
     moved = np.zeros_like(alpha)
-    moved[: SIZE - shift, : SIZE - shift] = alpha[shift:, shift:]
-    return moved.reshape(GRID, SIZE // GRID, GRID, SIZE // GRID).mean((1, 3)) / 255
+    moved[:-shift, :-shift] = alpha[shift:, shift:]
+    return moved.reshape(grid, STRIDE, grid, STRIDE).mean((1, 3)) / 255
 
 
 def patch_points(points: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """points (SIZE, SIZE, 3), alpha (SIZE, SIZE) -> (G, G, 3): the point at every patch centre, NaN off the model."""
-    at = patch_centers()[0, :, 0].astype(int)
+    """points (S, S, 3), alpha (S, S) -> (G, G, 3): the point at every patch centre, NaN off the model."""
+    at = (FIRST_PATCH + STRIDE * np.arange(len(alpha) // STRIDE)).astype(int)
     chosen = points[np.ix_(at, at)].astype(np.float32)
     chosen[alpha[np.ix_(at, at)] < 128] = np.nan
     return chosen

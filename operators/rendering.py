@@ -6,43 +6,21 @@ import os
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import bpy
 import numpy as np
 from mathutils import Matrix
 
 from ..inference.geometry import Camera, Sphere, blender_axes
+from ..inference.templates import Render, Rendering
 from .models import Model
 from .scene import blender_lens
 
 SAMPLES = 2  # of Cycles: enough to look at
 SKY = "studiolights/world/studio.exr"  # one of Blender's own
-
-
-class Rendering(NamedTuple):
-    """A rendered view.
-
-    rgba (H, W, 4) uint8 sRGB with straight alpha; backdrop (H, W, 3) uint8, what lies behind; points (H, W, 3)
-    float32 in units of the model's bounding sphere (centre 0, radius 1), meaningless where nothing was hit.
-    """
-
-    rgba: np.ndarray
-    backdrop: np.ndarray
-    points: np.ndarray
-
-    @property
-    def rgb(self) -> np.ndarray:
-        """(H, W, 3) uint8: the model in front of its backdrop."""
-        alpha = self.rgba[..., 3:].astype(np.uint16)
-        blend = self.rgba[..., :3] * alpha + self.backdrop * (255 - alpha)
-        return ((blend + 127) // 255).astype(np.uint8)
-
-
-Render = Callable[[Camera], Rendering]
 
 
 @contextmanager
@@ -75,19 +53,23 @@ def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet(*, errors_too: bool = False) -> Iterator[None]:
     """Keeps what Blender's own code prints in background mode out of the terminal; Python's prints too."""
+    streams = (1, 2) if errors_too else (1,)
     sys.stdout.flush()
-    terminal = os.dup(1)
+    sys.stderr.flush()
+    terminals = [os.dup(stream) for stream in streams]
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    for stream in streams:
+        os.dup2(nowhere, stream)
     try:
         yield
     finally:
         sys.stdout.flush()
-        os.dup2(terminal, 1)
+        for stream, terminal in zip(streams, terminals, strict=True):
+            os.dup2(terminal, stream)
+            os.close(terminal)
         os.close(nowhere)
-        os.close(terminal)
 
 
 def _fast_folder() -> str | None:
