@@ -6,13 +6,17 @@ VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
 WITHOUT_TORCH := extension layers models rendering scene
 
-.PHONY: setup demo test lint build validate test-versions clean
+.PHONY: setup demo benchmark test lint build validate test-versions clean
 
 setup:
 	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
 
 demo: setup
 	$(PYTHON) -m benchmark.demo
+
+benchmark: setup
+	$(PYTHON) -m benchmark.queries
+	$(PYTHON) -m benchmark.accuracy
 
 test: lint
 	$(PYTHON) -m pytest

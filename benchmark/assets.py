@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -25,11 +26,25 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "phot
 SHA256 = {
     "visp-images-data cube": "11bb8510f04335711592d57511e79b2a8d6e1fa8e09ef8a0c5a11fb8be2b3c46",
     "sweethome3d-furniture chairs": "c515400dbe3fe2184940f1e6173bd46391744ce9788b2f05a4c3ab4504918fb7",
+    "sweethome3d-furniture benchmark": "c2c70d54c17a120de75c298e9ae03c930d6f5e9443b7c1427700e978bc3a1a6a",
+    "opencv-doc": "7c036c9afc3ab8ce367ab026175543dfb9f3f6d6cc22c5e26aa19e5d3ec06dea",
+    "mate-backgrounds": "5e01491fc1a023610900de70b8c63f35e70ecd2e169a208e3ea59423bf4b002f",
     "blendswap-cc-0/chairWithCushion": "6ac2b7774436a8c437c430219bb2db9969730e4c8f6c464c1eabd81a448200ad",
     "blendswap-cc-0/decorativePlant": "56752b28b4a17435683bdd204847dd34f719cc264cbd2e11973a22baa65909b2",
     "blendswap-cc-0/sofa2": "e717738f1f8f03e9e56e502c32de7911f982c757d5b9847b5a07fe937516bebc",
     "blendswap-cc-0/basketball": "f288a77e72d6f9374b6d21cf5ebe85251156c08a512dc08e89ef3b7869898d78",
 }
+
+# Real photos that make backdrops: file names in examples of opencv-doc and in mate-backgrounds.
+BACKDROPS = {
+    "opencv-doc": """data/aero1.jpg data/aloeL.jpg data/baboon.jpg data/basketball1.png data/board.jpg
+        data/box_in_scene.png data/building.jpg data/butterfly.jpg data/chicky_512.png data/fruits.jpg data/graf1.png
+        data/home.jpg data/left01.jpg data/leuvenA.jpg data/licenseplate_motion.jpg data/messi5.jpg data/right.jpg
+        data/rubberwhale1.png data/squirrel_cls.jpg data/stuff.jpg hfs/data/000.jpg hfs/data/001.jpg
+        hfs/data/002.jpg""",
+    "mate-backgrounds": "Dune.jpg Garden.jpg GreenMeadow.jpg Storm.jpg Wood.jpg",
+}
+FOLDERS = {"opencv-doc": "doc/opencv-doc/examples", "mate-backgrounds": "backgrounds/mate/nature"}
 
 # Corners of the cube in frames of its film, index in its CAD file: x, y px.
 # Where lines fitted to the edges meet, corrected by eye at 20x; the poses fit them to 0.4 to 0.6 px rms.
@@ -118,6 +133,24 @@ def furniture(name: str) -> Path:
     folder = _unpacked(name)
     _check(name, _content(folder))
     return _obj(folder)
+
+
+def models(names: Sequence[str], what: str) -> dict[str, Path]:
+    """The .obj files of several models, checked together by the hash of what."""
+    folders = {name: _unpacked(name) for name in names}
+    _check(what, *(_content(folder) for folder in folders.values()))
+    return {name: _obj(folder) for name, folder in folders.items()}
+
+
+def backdrops() -> list[Path]:
+    """Real photos, indoors and outdoors."""
+    paths = []
+    for package, names in BACKDROPS.items():
+        folder = fetch_deb(package) / "usr/share" / FOLDERS[package]
+        files = [folder / name for name in names.split()]
+        _check(package, *(file.read_bytes() for file in files))
+        paths += files
+    return paths
 
 
 def _download_deb(package: str, folder: Path) -> None:

@@ -51,7 +51,7 @@ def chair_case() -> Case:
     names = ("chairWithCushion", "sofa2", "decorativePlant", "basketball")
     obj, sofa, plant, ball = (assets.furniture(f"blendswap-cc-0/{name}") for name in names)
     clutter = [Piece(sofa, (45, 190), radians(-12)), Piece(plant, (-62, 105)), Piece(ball, (42, 10))]
-    shot = Shot(radians(-41), radians(15), radians(2.5), 35, 195, (8, 37, 47), "interior.exr")
+    shot = Shot(radians(-41), radians(15), radians(2.5), 35, 195, (8, 37, 47), "interior")
     photo, truth, vertices = photograph(obj, clutter, shot, assets.CACHE / "photographs")
     left, top, right, bottom = Box.around(truth.project(vertices))
     box = Box(left - 6, top + 3, right + 4, bottom + 5)  # as a user would drag it

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import bpy
 import numpy as np
 
+from benchmark import stage
 from inference.geometry import Camera, blender_axes, direction_from_angles, intrinsics, look_at
 
 SIZE = (640, 480)
-SENSOR = 36.0
 SAMPLES = 32  # no denoiser: the Blender of Linux distributions has none, and photos are a little noisy
 
 
@@ -38,7 +34,7 @@ class Photograph(NamedTuple):
 
 class Shot(NamedTuple):
     """How to take the picture: direction and roll of the camera, radians; lens, mm; distance, scene units;
-    target: the world point in the middle of the picture; hdri: a file name among Blender's studio lights."""
+    target: the world point in the middle of the picture; hdri: one of Blender's studio lights."""
 
     azimuth: float
     elevation: float
@@ -57,64 +53,25 @@ def photograph(obj: Path, clutter: list[Piece], shot: Shot, folder: Path) -> Pho
     photo, known = folder / f"{obj.stem}.jpg", folder / "known.npz"
     if not known.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with _silence():
-            camera, vertices = _take(obj, clutter, shot, photo)
+        camera, vertices = _take(obj, clutter, shot, photo)
         np.savez(known, K=camera.K, camera_to_world=camera.camera_to_world, vertices=vertices)
     answer = np.load(known)
     return Photograph(photo, Camera(answer["K"], answer["camera_to_world"], SIZE), answer["vertices"])
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Blender reports its progress on the process' own stdout, past sys.stdout."""
-    sys.stdout.flush()
-    terminal, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 1)
-        os.close(terminal)
-        os.close(nowhere)
-
-
 def _take(obj: Path, clutter: list[Piece], shot: Shot, photo: Path) -> tuple[Camera, np.ndarray]:
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    parts = _import(obj)
-    vertices = np.concatenate([_local_vertices(part) for part in parts])
-    to_world = np.array(parts[0].matrix_world)  # the importer turns Y up into Z up, alike for every part
-    floor = (vertices @ to_world[:3, :3].T + to_world[:3, 3])[:, 2].min()
+    model = stage.import_obj(obj)
+    floor = stage.world_vertices(model)[:, 2].min()
     for piece in clutter:
-        _stand(_import(piece.obj), piece, floor)
+        stage.place(stage.import_obj(piece.obj), 1.0, piece.turn, np.array([*piece.place, floor]))
     _add_floor(floor)
-    _light(shot)
+    stage.light(shot.hdri, shot.hdri_turn)
     camera_to_world = _aim(shot)
     _render(photo)
-    K = intrinsics(shot.lens / SENSOR * SIZE[0], SIZE)
-    return Camera(K, np.linalg.inv(to_world) @ camera_to_world, SIZE), vertices
-
-
-def _import(obj: Path) -> list[bpy.types.Object]:
-    bpy.ops.wm.obj_import(filepath=str(obj))
-    return list(bpy.context.selected_objects)
-
-
-def _local_vertices(part: bpy.types.Object) -> np.ndarray:
-    numbers = np.empty(3 * len(part.data.vertices), np.float32)
-    part.data.vertices.foreach_get("co", numbers)
-    return numbers.reshape(-1, 3).astype(float)
-
-
-def _stand(parts: list[bpy.types.Object], piece: Piece, floor: float) -> None:
-    turned = [_local_vertices(part) @ np.array(part.matrix_world)[:3, :3].T for part in parts]
-    low, high = np.concatenate(turned).min(0), np.concatenate(turned).max(0)
-    for part in parts:
-        part.location = -(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]
-    holder = bpy.data.objects.new("piece", None)
-    bpy.context.collection.objects.link(holder)
-    for part in parts:
-        part.parent = holder
-    holder.location, holder.rotation_euler.z = (*piece.place, floor), piece.turn
+    K = intrinsics(shot.lens / stage.SENSOR * SIZE[0], SIZE)
+    # the importer turns Y up into Z up
+    return Camera(K, np.linalg.inv(np.array(model.matrix_world)) @ camera_to_world, SIZE), stage.local_vertices(model)
 
 
 def _add_floor(height: float) -> None:
@@ -135,28 +92,13 @@ def _add_floor(height: float) -> None:
     bpy.context.object.data.materials.append(material)
 
 
-def _light(shot: Shot) -> None:
-    world = bpy.data.worlds.new("hdri")
-    bpy.context.scene.world = world
-    world.use_nodes = True
-    nodes, links = world.node_tree.nodes, world.node_tree.links
-    place, turn = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
-    picture = nodes.new("ShaderNodeTexEnvironment")
-    folder = Path(bpy.utils.system_resource("DATAFILES")) / "studiolights" / "world"
-    picture.image = bpy.data.images.load(str(folder / shot.hdri))
-    turn.inputs["Rotation"].default_value[2] = shot.hdri_turn
-    links.new(place.outputs["Generated"], turn.inputs["Vector"])
-    links.new(turn.outputs["Vector"], picture.inputs["Vector"])
-    links.new(picture.outputs["Color"], nodes["Background"].inputs["Color"])
-
-
 def _aim(shot: Shot) -> np.ndarray:
     """Puts the scene's camera in place; returns its camera_to_world (4, 4)."""
     target = np.array(shot.target)
     position = target + shot.distance * direction_from_angles(shot.azimuth, shot.elevation)
     camera_to_world = look_at(position, target, shot.roll)
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    camera.data.lens, camera.data.sensor_width = shot.lens, SENSOR
+    camera.data.lens, camera.data.sensor_width = shot.lens, stage.SENSOR
     camera.data.clip_end = 10 * shot.distance  # the furniture is in centimetres
     camera.matrix_world = blender_axes(camera_to_world).T
     bpy.context.collection.objects.link(camera)
@@ -169,9 +111,11 @@ def _render(photo: Path) -> None:
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.seed = SAMPLES, 1
     scene.cycles.max_bounces = 4
+    scene.world.cycles.sampling_method = "AUTOMATIC"  # finer than the denoised pictures of the benchmark need
     scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
     scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.render.resolution_percentage = 100
     scene.render.image_settings.file_format, scene.render.image_settings.quality = "JPEG", 92
     scene.render.filepath = str(photo)
-    bpy.ops.render.render(write_still=True)
+    with stage.quiet():
+        bpy.ops.render.render(write_still=True)

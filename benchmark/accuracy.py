@@ -1,0 +1,257 @@
+"""`python -m benchmark.accuracy`: matches the benchmark's pictures, stage by stage, and compares with the truth.
+
+Every answer is written down at once: what was stopped goes on where it was. `--report` tells what is there so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from math import tau
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmark import assets, report
+from benchmark.product import ROOT, import_product
+from benchmark.queries import Query, models, queries
+from benchmark.recipes import HALVES, SUBJECTS
+from inference.errors import PoseError
+from inference.geometry import Box, angle_between, rotation_angle, rotation_from_vector
+
+FOLDER = assets.CACHE.parent / "accuracy"
+VIEWS = assets.CACHE.parent / "views"  # training views, which other runs and other versions share
+OUTLINE_SIDE = 320  # px of the kept silhouettes
+WORST_OVERLAY = 10.0  # of a model behind the camera, say
+
+
+class Variant(NamedTuple):
+    """How the matcher is asked: without names the stages of refinement.Stages to be switched off.
+
+    focal: whether it is told the true one; others: whether it has to find the model among all of its half.
+    """
+
+    without: tuple[str, ...] = ()
+    method: str = "MATCH"
+    focal: bool = True
+    others: bool = False
+
+
+VARIANTS = {
+    "match": Variant(),
+    "no refine": Variant(without=("refine",)),
+    "no verify": Variant(without=("verify", "refine")),
+    "no align": Variant(without=("align",)),
+    "retrieval only": Variant(without=("align", "verify", "refine")),
+    "paper knn": Variant(method="KNN"),
+    "unknown focal": Variant(focal=False),
+    "other model": Variant(others=True),
+}
+
+
+def product_hash() -> str:
+    """Names a run by all that decides what the matcher finds."""
+    digest = hashlib.sha256()
+    for folder in ("inference", "operators"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".npz"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def measure(chosen: Sequence[Query], variants: Sequence[str], path: Path, threads: int) -> None:
+    """Appends a line to path for every variant and query that it has no line of; model after model."""
+    done = {(line["variant"], line["query"]) for line in report.lines(path)}
+    wanted = [(name, query) for name in variants for query in chosen if (name, query.id) not in done]
+    wanted.sort(key=lambda item: (VARIANTS[item[0]].others, item[1].half, item[1].model))
+    began = time.perf_counter()
+    with closing(Workshop(threads)) as workshop, path.open("a", encoding="utf-8") as file:
+        for number, (name, query) in enumerate(wanted, start=1):
+            line = {"variant": name, "query": query.id, "half": query.half, **_answer(workshop, name, query, path)}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            each = (time.perf_counter() - began) / number
+            told = line.get("error") or f"{line['candidates'][0].get('view', 'other model'):>6}"
+            print(f"{number} of {len(wanted)}  {each:.1f} s each  {name:14} {query.id:44} {told}", flush=True)
+
+
+class Workshop:
+    """Blender's scene with the models that were needed, and what the matcher wants of those that are needed now."""
+
+    def __init__(self, threads: int) -> None:
+        import_product()
+        import bpy
+        import torch
+
+        torch.set_num_threads(threads)
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+        bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", threads
+        self.scene = bpy.context.scene
+        self.roots: dict[str, Any] = {}
+        self.targets: dict[str, Any] = {}
+        self.renderer: Any = None
+        self._opened = ExitStack()
+
+    def fetch(self, names: Sequence[str]) -> None:
+        """Prepares targets and a renderer for these models, and forgets the others: each takes much memory."""
+        from photo_pose.inference.steps import finish
+        from photo_pose.operators import matching
+        from photo_pose.operators.views import ViewOptions
+
+        if list(self.targets) == list(names):
+            return
+        self._opened.close()
+        kept, self.targets = self.targets, {}
+        for name in names:
+            steps = matching.prepare([self._root(name)], ViewOptions(device="cpu"), VIEWS)
+            self.targets[name] = kept.get(name) or finish(steps)[0]
+        self.renderer = self._opened.enter_context(matching.target_renderer())
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def name_of(self, target: str) -> str:
+        """The benchmark's name of the model that the matcher calls target."""
+        return next(name for name, root in self.roots.items() if root.name == target)
+
+    def _root(self, name: str) -> Any:
+        from photo_pose.operators.importing import import_models
+
+        if name not in self.roots:
+            (self.roots[name],) = import_models(self.scene, models()[name])
+        return self.roots[name]
+
+
+def _answer(workshop: Workshop, name: str, query: Query, path: Path) -> dict[str, Any]:
+    """What the matcher says about the query, and how far off that is."""
+    variant = VARIANTS[name]
+    workshop.fetch([subject.name for subject in HALVES[query.half]] if variant.others else [query.model])
+    began = time.perf_counter()
+    try:
+        found = _matched(query, variant, workshop)
+    except PoseError as error:
+        return {"error": str(error)}
+    total = time.perf_counter() - began
+    outline = _silhouette(found.candidates[0], workshop)
+    kept = path.with_suffix("") / f"{name}_{query.id}.png"
+    kept.parent.mkdir(exist_ok=True)
+    Image.fromarray(outline).save(kept)
+    return {
+        "candidates": [_judged(candidate, workshop, query) for candidate in found.candidates],
+        "confidence": found.confidence,
+        "mask_iou": _agreement(outline, query.silhouette),
+        "outline": str(kept.relative_to(path.parent)),
+        "seconds": {"total": total, **found.seconds},
+    }
+
+
+def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
+    """The product's answer: a matching.Match."""
+    from photo_pose.inference.errors import PoseError as ProductError
+    from photo_pose.inference.geometry import Box as ProductBox
+    from photo_pose.inference.image import load_photo
+    from photo_pose.inference.refinement import Stages
+    from photo_pose.inference.steps import finish
+    from photo_pose.operators import matching
+
+    photo = load_photo(query.photo)
+    camera = matching.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
+    given = photo, camera, ProductBox(*query.box), list(workshop.targets.values()), workshop.renderer
+    stages = Stages(**dict.fromkeys(variant.without, False))
+    try:
+        return finish(matching.match(*given, method=variant.method, stages=stages, device="cpu"))
+    except ProductError as error:
+        raise PoseError(str(error)) from error
+
+
+def _silhouette(candidate: Any, workshop: Workshop) -> np.ndarray:
+    """(H, W) bool of the candidate's model as its camera sees it, at most OUTLINE_SIDE px."""
+    from photo_pose.inference.geometry import Box as ProductBox
+    from photo_pose.operators.rendering import in_unit_sphere
+
+    camera, target = candidate.camera, workshop.targets[workshop.name_of(candidate.model)]
+    scale = OUTLINE_SIDE / max(camera.size)
+    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+    view = in_unit_sphere(camera, target.sphere).windowed(ProductBox(0, 0, *camera.size), size)
+    return workshop.renderer(target)(view).rgba[..., 3] >= 128
+
+
+def _judged(candidate: Any, workshop: Workshop, query: Query) -> dict[str, Any]:
+    """A candidate's score and errors: view and rotation in degrees, overlay in sizes of the model's box, focal
+    in shares of the true one. Only the score when it is of another model."""
+    line = {"model": workshop.name_of(candidate.model), "score": float(candidate.score)}
+    if line["model"] != query.model:
+        return line
+    to_camera = candidate.camera.world_to_camera @ np.array(workshop.roots[query.model].matrix_world)
+    points = _vertices(query.obj)
+    middle = (points.min(0) + points.max(0)) / 2
+    truth = query.camera.world_to_camera
+    poses = list(_alike(to_camera, middle, SUBJECTS[query.model].symmetry))
+    pose = min(poses, key=lambda pose: rotation_angle(pose[:3, :3], truth[:3, :3]))
+
+    seen = points @ pose[:3, :3].T + pose[:3, 3]
+    pixels = seen @ candidate.camera.K.T
+    wanted = query.camera.project(points)
+    box = Box.around(wanted)
+    off = np.linalg.norm(pixels[:, :2] / pixels[:, 2:] - wanted, axis=1).mean() / max(box.width, box.height)
+    off = off if seen[:, 2].min() > 0 else WORST_OVERLAY
+    view = angle_between(np.linalg.inv(pose)[:3, 3] - middle, query.camera.position - middle)
+    turn = rotation_angle(pose[:3, :3], truth[:3, :3])
+    errors = {"view": np.degrees(view), "rotation": np.degrees(turn), "overlay": min(off, WORST_OVERLAY)}
+    errors["focal"] = abs(candidate.camera.focal / query.camera.focal - 1)
+    return {**line, **{key: round(float(value), 5) for key, value in errors.items()}}
+
+
+def _alike(to_camera: np.ndarray, middle: np.ndarray, symmetry: int) -> Iterator[np.ndarray]:
+    """All poses (4, 4) in which a symmetric model, whose vertical is Y, looks as in this one."""
+    for number in range(symmetry):
+        turn = np.eye(4)
+        turn[:3, :3] = rotation_from_vector(np.array([0.0, tau * number / symmetry, 0.0]))
+        turn[:3, 3] = middle - turn[:3, :3] @ middle
+        yield to_camera @ turn
+
+
+def _vertices(obj: Path) -> np.ndarray:
+    """(N, 3) of an .obj file, some thousands."""
+    rows = [line.split()[1:4] for line in obj.read_text(errors="replace").splitlines() if line.startswith("v ")]
+    return np.array(rows, float)[:: len(rows) // 5000 + 1]
+
+
+def _agreement(outline: np.ndarray, truth: Path) -> float:
+    """Intersection over union with the true silhouette."""
+    known = np.array(Image.open(truth).convert("L").resize(outline.shape[::-1])) >= 128
+    return float((outline & known).sum() / max((outline | known).sum(), 1))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", choices=(*HALVES, "both"), default="both")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--limit", type=int, help="only the first pictures of each half, spread over all models")
+    parser.add_argument("--run", help="name of the results; default: a hash of the matcher's sources")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--report", action="store_true", help="only tell about the results that are there")
+    options = parser.parse_args(arguments)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{options.run or product_hash()}.jsonl"
+    halves = HALVES if options.half == "both" else (options.half,)
+    chosen = [query for half in halves for query in queries(half, options.limit)]
+    if not options.report:
+        measure(chosen, options.variants, path, options.threads)
+    folder = ROOT / "build" / "benchmark" / path.stem
+    report.write(path, chosen, options.variants, folder)
+    print(f"Report: {folder / 'report.md'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseError as error:
+        sys.exit(str(error))

@@ -1,0 +1,117 @@
+"""The benchmark's truth, checked against Blender's pixels; and the figures that its report gives."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("bpy")
+pytest.importorskip("mathutils")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmark import accuracy, queries, recipes, report, sensor
+
+CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (0, 2) for z in (0, 1)], float)
+FACES = ("1 2 4 3", "5 7 8 6", "1 5 6 2", "3 4 8 7", "1 3 7 5", "2 6 8 4")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for pictures, in which every model is the same wooden block and every occluder another one."""
+    lines = [f"v {x} {y} {z}" for x, y, z in CORNERS] + [f"f {face}" for face in FACES]
+    block = tmp_path / "block.obj"
+    block.write_text("mtllib block.mtl\nusemtl wood\n" + "\n".join(lines) + "\n")
+    block.with_suffix(".mtl").write_text("newmtl wood\nKd 0.6 0.4 0.2\n")
+    names = (*recipes.SUBJECTS, *recipes.CLUTTER)
+    monkeypatch.setattr(queries, "models", lambda: dict.fromkeys(names, block))
+    monkeypatch.setattr(queries, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def inside_hull(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool: pixel centres inside the convex hull of pixels (N, 2)."""
+    x, y = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5)
+    inside = np.ones(x.shape, bool)
+    for a in pixels:
+        for b in pixels:
+            normal = np.array([a[1] - b[1], b[0] - a[0]])
+            if np.abs(normal).max() > 0 and ((pixels - a) @ normal).min() > -1e-9:  # an edge of the hull
+                inside &= (x - a[0]) * normal[0] + (y - a[1]) * normal[1] >= 0
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("size", "cut", "occluder"),
+    [((200, 150), (0.0, 0.0), None), ((150, 200), (-0.2, 0.2), None), ((200, 150), (0.0, 0.0), "scopia/puff")],
+    ids=["plain", "portrait, cut off", "partly hidden"],
+)
+def test_truth_is_what_blender_shows(
+    studio: Path, size: tuple[int, int], cut: tuple[float, float], occluder: str | None
+) -> None:
+    """Masks, boxes and flags agree with the vertices of the file, projected by the recorded camera."""
+    recipe = recipes.recipes("tuning")[3]
+    recipe = recipe._replace(size=size, backdrop=None, clutter=(), occluder=occluder)
+    recipe = recipe._replace(frame=recipe.frame._replace(cut=cut), roll=0.3)
+    queries.take(recipe, threads=1)
+    query = queries._read(recipe, "tuning", queries.models()[recipe.model])
+
+    whole, seen = (np.array(Image.open(path)) for path in (query.silhouette, query.mask))
+    pixels = query.camera.project(CORNERS)
+    expected = inside_hull(pixels, size)
+    assert (whole != expected).sum() <= 0.01 * expected.sum()
+    assert not (seen & ~whole).any()
+    rows, columns = expected.nonzero()
+    bounds = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    assert query.true_box == pytest.approx(bounds, abs=1.01)
+    assert query.box == pytest.approx(bounds, abs=0.05 * max(size) + 1.01) and query.box != query.true_box
+    assert query.flags["hidden"] == pytest.approx(1 - seen.sum() / whole.sum())
+    assert (query.flags["hidden"] > 0.1) == (occluder is not None)
+    assert query.flags["cut"] == pytest.approx(1 - np.prod(1 - np.abs(cut)), abs=0.03)
+    assert Image.open(query.photo).size == size
+
+
+def test_recipes_keep_the_halves_apart() -> None:
+    """At least 300 pictures of 28 models, none in both halves, each under a name of its own and always the same."""
+    halves = [recipes.recipes(half) for half in recipes.HALVES]
+    tuning, test = ({recipe.model for recipe in half} for half in halves)
+    assert not tuning & test and len(tuning | test) >= 28
+    ids = [recipe.id for half in halves for recipe in half]
+    assert len(set(ids)) == len(ids) >= 300
+    assert [recipe.id for recipe in recipes.recipes("tuning")] == ids[: len(halves[0])]
+
+
+def test_picture_is_exposed_by_its_object() -> None:
+    """However strong the light is, the object is as bright as the sensor wants it and the backdrop as it was."""
+    wanted = sensor.Sensor(0.2, (1.0, 1.0), 0.0, 0, 0.0, 1e-9, 90, 1)
+    mask = np.zeros((8, 8), bool)
+    mask[:, :4] = True
+    light, backdrop = 7.0 * mask[..., None] * np.ones(3), np.full((8, 8, 3), 0.5)
+    picture = np.asarray(sensor.developed(light, mask.astype(float), mask, backdrop, wanted))
+    assert picture[:, :4] == pytest.approx(124, abs=1)  # sRGB of 0.2
+    assert picture[:, 4:] == pytest.approx(188, abs=1)  # sRGB of 0.5
+
+
+def test_symmetric_poses_show_the_same() -> None:
+    """A block turned by half a circle about its vertical covers the same pixels."""
+    pose = np.eye(4)
+    pose[:3, 3] = 0.5, -0.3, 9
+    middle = CORNERS.mean(0)
+    first, second = accuracy._alike(pose, middle, 2)
+    assert np.array_equal(first, pose)
+    seen = CORNERS @ second[:3, :3].T + second[:3, 3]
+    gaps = np.linalg.norm(seen[:, None] - (CORNERS + pose[:3, 3])[None], axis=-1)
+    assert gaps.min(1).max() < 1e-9 and gaps.diagonal().min() > 1
+
+
+def test_reliability_of_known_answers() -> None:
+    """Half of the answers given with confidence 0.75 are right, and all of those given with 0.95."""
+    answers = [(0.75, 5.0), (0.75, 50.0), (0.95, 1.0), (0.95, 9.9)]
+    lines = [{"confidence": said, "candidates": [{"view": view}]} for said, view in answers]
+    found = report.reliability(lines)
+    assert [part["right"] for part in found["bins"]] == [0.5, 1.0]
+    assert found["calibration error"] == pytest.approx((0.25 + 0.05) / 2)
+    assert found["Brier score"] == pytest.approx((0.25**2 + 0.75**2 + 2 * 0.05**2) / 4)
