@@ -1,39 +1,41 @@
-"""Featuremetric alignment: moves a pose until the templates' features agree with the photo's.
+"""Alignment: moves a pose until what a rendered view shows, and where the model ends, agree with the photo.
 
-The idea of PixLoc (Sarlin et al., CVPR 2021) and FoundPose (Ornek et al., ECCV 2024) on whitened CNN features, coarse
-to fine in the number of principal components: the first ones vary slowly over the picture and catch from afar.
+Levenberg-Marquardt on a sum of terms. The main one is featuremetric, the idea of PixLoc (Sarlin et al., CVPR 2021)
+and FoundPose (Ornek et al., ECCV 2024) on whitened CNN features, coarse to fine in the number of principal
+components: the first ones vary slowly over the picture and catch from afar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .crops import DISTANCE, FIRST_PATCH, SIZE, STRIDE
+from .crops import FIRST_PATCH, STRIDE
 from .geometry import Box, Camera, rotation_from_vector
-from .retrieval import Index, pooled, unit
-from .templates import Templates
+from .retrieval import Whitening
+from .templates import Template
 
 STAGES = (8, 16, 32)  # principal components
-NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FEWEST = 8  # points
 NEAREST = 1e-3  # depth of a point, in radii of the model
 BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
-MISFIT_WEIGHT = 4.0  # in the final score
 BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
-_TO_PATCHES = np.array([[1, 0, -FIRST_PATCH], [0, 1, -FIRST_PATCH], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
+PARAMETERS = 9  # turn (3), shift (3), log focal length, principal point (2)
+FIRST_POINT = int(FIRST_PATCH) + 0.5  # px: middle of the pixel whose point stands for the first patch
+TO_PATCHES = np.array([[1, 0, -FIRST_POINT], [0, 1, -FIRST_POINT], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
 
 
 class Pose(NamedTuple):
-    """world -> camera: rotation (3, 3), translation (3,)."""
+    """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
 
     rotation: np.ndarray
     translation: np.ndarray
+    K: np.ndarray
 
     def camera_to_world(self) -> np.ndarray:
         matrix = np.eye(4)
@@ -41,174 +43,235 @@ class Pose(NamedTuple):
         matrix[:3, 3] = -self.rotation.T @ self.translation
         return matrix
 
+    def moved(self, step: np.ndarray) -> Pose:
+        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths and a shift
+        of the principal point, in focal lengths."""
+        K = self.K.copy()
+        K[:2, 2] += step[7:] * K[0, 0]
+        K[[0, 1], [0, 1]] *= np.exp(step[6])
+        return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
 
-class Frame(NamedTuple):
-    """The photo's box, that the model's outline must go on filling: outline (P, 3); K (3, 3) to units of the box's
-    longer side; edges (4,), left, top, right, bottom in these units; known (4,) bool, False where a box is cut off."""
+
+class Locks(NamedTuple):
+    """What alignment leaves as it is. roll: that of the camera, its horizon stays as level as it is."""
+
+    rotation: bool = False
+    position: bool = False
+    roll: bool = False
+    lens: bool = True
+    principal_point: bool = True
+
+    def freedom(self, pose: Pose) -> np.ndarray:
+        """(PARAMETERS, F): a basis of the steps that are left.
+
+        A free lens comes with a change of distance that keeps the model's size, unless the position is locked.
+        """
+        basis = np.eye(PARAMETERS)
+        if not self.position:
+            basis[3:6, 6] = pose.translation
+        turns = np.zeros((PARAMETERS, 0)) if self.rotation else basis[:, :3]
+        if self.roll and not self.rotation:
+            turns = turns @ _level_turns(pose.rotation[:, 2])
+        free = [turns]
+        free += [] if self.position else [basis[:, 3:6]]
+        free += [] if self.lens else [basis[:, 6:7]]
+        free += [] if self.principal_point else [basis[:, 7:]]
+        return np.concatenate(free, axis=1)
+
+
+FREE = Locks()
+
+
+class Quadratic(NamedTuple):
+    """A term's cost at a pose, with its Gauss-Newton Hessian (PARAMETERS, PARAMETERS) and gradient (PARAMETERS,)."""
+
+    cost: float
+    hessian: np.ndarray
+    gradient: np.ndarray
+
+
+Term = Callable[[Pose], Quadratic]
+_IMPOSSIBLE = Quadratic(np.inf, np.eye(PARAMETERS), np.zeros(PARAMETERS))
+
+
+class FeatureTerm(NamedTuple):
+    """points (P, 3) of the model look, in image (G, G, D), like wanted (P, D); to_image (3, 3) from photo pixels."""
+
+    points: np.ndarray
+    wanted: np.ndarray
+    image: np.ndarray
+    to_image: np.ndarray
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at, motion = projected_motion(pose, self.points, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        found, slopes, inside = _sampled(self.image, at)
+        residual = found - self.wanted
+        error = np.where(inside, (residual**2).mean(1), OUTSIDE)
+        weight = inside / (1 + error) / residual.size
+        weighted = (slopes * weight[:, None, None]).transpose(0, 2, 1)  # (P, 2, D)
+        pull = (weighted @ residual[..., None]).ravel()
+        motion = motion.reshape(-1, PARAMETERS)
+        curved = (weighted @ slopes) @ motion.reshape(-1, 2, PARAMETERS)
+        hessian = motion.T @ curved.reshape(-1, PARAMETERS)
+        return Quadratic(float(np.log1p(error).mean()) / 2, hessian, motion.T @ pull)
+
+
+class BoxTerm(NamedTuple):
+    """The model's outline (P, 3) goes on filling the photo's box: features alone let texture-less models drift.
+
+    edges (4,), left, top, right, bottom, in units of the box's longer side; to_image (3, 3) takes photo pixels to
+    these units; known (4,) bool, False where the box is cut off.
+    """
 
     outline: np.ndarray
-    K: np.ndarray
     edges: np.ndarray
     known: np.ndarray
+    to_image: np.ndarray
 
     @classmethod
-    def of(cls, outline: np.ndarray, camera: Camera, box: Box) -> Frame:
+    def of(cls, outline: np.ndarray, camera: Camera, box: Box) -> BoxTerm:
         """Edges of the box that lie on or beyond the photo's border are taken as cut off there."""
         side = max(box.width, box.height)
         border = 0.01 * side
-        size = np.array(camera.size)
-        known = np.concatenate([np.array(box[:2]) > border, np.array(box[2:]) < size - border])
-        return cls(outline, np.diag([1 / side, 1 / side, 1]) @ camera.K, np.array(box) / side, known)
+        known = np.concatenate([np.array(box[:2]) > border, np.array(box[2:]) < np.array(camera.size) - border])
+        return cls(outline, np.array(box) / side, known, np.diag([1 / side, 1 / side, 1]))
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at = projected(pose, self.outline, self.to_image)
+        extreme = self.outline[np.concatenate([at.argmin(0), at.argmax(0)])]
+        at, motion = projected_motion(pose, extreme, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        edge, axis = np.arange(4), np.array([0, 1, 0, 1])
+        residual = (at[edge, axis] - self.edges) / BOX_DEVIATION
+        return robust(residual, motion[edge, axis] / BOX_DEVIATION, BOX_WEIGHT * self.known)
+
+    def misfit(self, pose: Pose) -> float:
+        """Mean distance of the outline's box from the known edges of the photo's, in units of its longer side."""
+        at = projected(pose, self.outline, self.to_image)
+        away = np.abs(np.concatenate([at.min(0), at.max(0)]) - self.edges)
+        return float(away[self.known].mean()) if self.known.any() else 0.0
 
 
-class _Problem(NamedTuple):
-    points: np.ndarray  # (P, 3)
-    wanted: np.ndarray  # (P, D) the template's features there
-    image: np.ndarray  # (G, G, D) the crop's features
-    to_view: np.ndarray  # (3, 3) photo camera -> crop camera
-    K: np.ndarray  # (3, 3) crop camera -> patches
-    frame: Frame
+class SilhouetteTerm(NamedTuple):
+    """The model's contour lies on the mask's: points (P, 3) of the model belong on lines through targets (P, 2) across
+    normals (P, 2), in units of deviation px; to_image (3, 3) takes photo pixels there."""
+
+    points: np.ndarray
+    targets: np.ndarray
+    normals: np.ndarray
+    to_image: np.ndarray
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at, motion = projected_motion(pose, self.points, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        residual = ((at - self.targets) * self.normals).sum(1) / self.deviation
+        slopes = (motion * self.normals[..., None]).sum(1) / self.deviation
+        return robust(residual, slopes, np.full(len(residual), self.weight / len(residual)))
 
 
-def nearest_templates(pose: Pose, templates: Templates) -> np.ndarray:
-    """Indices of the NEIGHBOURS views whose directions are nearest to the one that pose sees the model from."""
-    direction = -pose.rotation.T @ pose.translation
-    return np.argsort(-templates.directions @ direction)[:NEIGHBOURS]
+class LensPrior(NamedTuple):
+    """log of the focal length, px, is near center, give or take deviation."""
+
+    center: float
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        slope = np.zeros((1, PARAMETERS))
+        slope[0, 6] = 1 / self.deviation
+        return robust(np.array([np.log(pose.K[0, 0]) - self.center]) / self.deviation, slope, np.array([self.weight]))
 
 
-def aligned_view(camera: Camera, pose: Pose, templates: Templates, template: int) -> Camera:
-    """The crop of camera's photo in which, if pose is right, the model lies where it does in a template's own crop."""
-    distance = np.linalg.norm(pose.translation)
-    forward = pose.translation / distance
-    right = pose.rotation @ templates.rotations[template][0]  # where the template's camera has its right
-    right -= forward * (forward @ right)
-    right /= np.linalg.norm(right)
-    view = np.eye(4)
-    view[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
-    K = templates.K[template].copy()
-    K[[0, 1], [0, 1]] *= distance / DISTANCE
-    return Camera(K, camera.camera_to_world @ view, (SIZE, SIZE))
+def feature_terms(
+    whitening: Whitening, shown: Sequence[Template], view: Camera, features: np.ndarray, K: np.ndarray
+) -> list[FeatureTerm]:
+    """One a stage: the model's patches that rendered views show are found in view, a crop of the photo.
 
-
-def align(
-    pose: Pose,
-    index: Index,
-    chosen: Sequence[int],
-    view: Camera,
-    features: np.ndarray,
-    frame: Frame,
-    stages: Sequence[int] = STAGES,
-) -> tuple[Pose, float]:
-    """Levenberg-Marquardt from pose (photo camera <- the model's unit sphere) on the patches of chosen templates.
-
-    view and features (G, G, C) are a crop of the photo, taken at its camera's place and given in its axes.
-    Gives the pose and its robust cost in the last stage; the pose as it was, and an infinite cost, when there is
-    too little to align.
+    view has its features (G, G, C) and is given in the axes of the photo's camera, whose intrinsics are K (3, 3).
+    No terms when the views show too little.
     """
-    templates = index.templates
-    seen = templates.covered & ~np.isnan(templates.points[..., 0])
-    points = np.concatenate([templates.points[template][seen[template]] for template in chosen])
-    wanted = np.concatenate([index.features[template][seen[template]] for template in chosen])
+    seen = [template.covered & ~np.isnan(template.points[..., 0]) for template in shown]
+    points = np.concatenate([template.points[part] for template, part in zip(shown, seen, strict=True)])
+    wanted = np.concatenate([template.features[part] for template, part in zip(shown, seen, strict=True)])
     if len(points) < FEWEST:
-        return pose, np.inf
-    to_view, moved = view.camera_to_world[:3, :3].T, pose
-    for components in stages:
-        maps = index.whitening(wanted, components), index.whitening(features, components)
-        problem = _Problem(points, *maps, to_view, _TO_PATCHES @ view.K, frame)
-        moved, cost = _levenberg_marquardt(problem, moved)
-    return moved, cost
+        return []
+    to_image = TO_PATCHES @ view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(K)
+    maps = whitening(wanted, max(STAGES)), whitening(features, max(STAGES))
+    return [FeatureTerm(points, *(values[..., :components] for values in maps), to_image) for components in STAGES]
 
 
-def agreement(
-    pose: Pose, index: Index, chosen: Sequence[int], view: Camera, features: np.ndarray, frame: Frame
-) -> float:
-    """How well a pose, in a crop framed as by `aligned_view`, agrees with the nearest template and the photo's box.
-
-    Cosine of the pooled maps (-1..1) plus mean cosine of the whitened patches (-1..1), less the misfit of the box.
-    """
-    nearest = chosen[0]
-    coarse = unit(pooled(features[None]))[0] @ index.coarse[nearest]
-    fine = unit(index.whitening(features)).ravel() @ index.fine[nearest]
-    return float(coarse + fine - MISFIT_WEIGHT * _box_misfit(frame, pose))
-
-
-def _levenberg_marquardt(problem: _Problem, pose: Pose) -> tuple[Pose, float]:
+def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Pose, float]:
+    """Levenberg-Marquardt on the sum of the terms: the pose and its cost, never higher than at the start."""
     damping = DAMPING
-    cost, hessian, gradient = _linearised(problem, pose)
+    now = _sum(terms, pose)
     for _ in range(ITERATIONS):
-        step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)) + 1e-9 * np.eye(6), gradient)
-        moved = Pose(rotation_from_vector(step[:3]) @ pose.rotation, pose.translation + step[3:])
-        new_cost, new_hessian, new_gradient = _linearised(problem, moved)
-        if new_cost >= cost:
+        basis = locks.freedom(pose)
+        if not basis.size:
+            break
+        hessian = basis.T @ now.hessian @ basis
+        damped = hessian + damping * np.diag(np.diag(hessian)) + 1e-9 * np.eye(len(hessian))
+        moved = pose.moved(basis @ -np.linalg.solve(damped, basis.T @ now.gradient))
+        then = _sum(terms, moved)
+        if not then.cost < now.cost:
             damping *= 10
             continue
-        gain = cost - new_cost
-        pose, cost, hessian, gradient = moved, new_cost, new_hessian, new_gradient
+        gain = now.cost - then.cost
+        pose, now = moved, then
         damping /= 10
-        if gain < 1e-4 * cost:
+        if gain < 1e-4 * now.cost:
             break
-    return pose, cost
+    return pose, now.cost
 
 
-def _linearised(problem: _Problem, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
-    """Robust (Cauchy) cost, Gauss-Newton Hessian (6, 6) and gradient (6,) for a turn, then a shift, of the model."""
-    terms = _feature_term(problem, pose), _box_term(problem.frame, pose)
-    return tuple(sum(parts) for parts in zip(*terms, strict=True))
+def projected(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> np.ndarray:
+    """Where points (P, 3) lie in an image that to_image (3, 3) takes photo pixels to: (P, 2)."""
+    image = (points @ pose.rotation.T + pose.translation) @ (to_image @ pose.K).T
+    return image[:, :2] / image[:, 2:]
 
 
-def _feature_term(problem: _Problem, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
-    turned = problem.points @ pose.rotation.T
-    seen = (turned + pose.translation) @ problem.to_view.T
-    if seen[:, 2].min() <= NEAREST:
-        return np.inf, np.eye(6), np.zeros(6)
-    patches = seen @ problem.K.T
-    found, slopes, inside = _sampled(problem.image, patches[:, :2] / patches[:, 2:])
-    residual = found - problem.wanted
-    error = np.where(inside, (residual**2).mean(1), OUTSIDE)
-    weight = inside / (1 + error) / residual.size
-    motion = _motion(problem.K, problem.to_view, turned, seen)
-    curvature = np.einsum("pci,pcj,p->pij", slopes, slopes, weight)
-    pull = np.einsum("pci,pc,p->pi", slopes, residual, weight)
-    hessian = np.einsum("pia,pij,pjb->ab", motion, curvature, motion, optimize=True)
-    return float(np.log1p(error).mean()) / 2, hessian, np.einsum("pia,pi->a", motion, pull)
-
-
-def _box_term(frame: Frame, pose: Pose) -> tuple[float, np.ndarray, np.ndarray]:
-    """Holds the outline's box to the photo's: features alone let texture-less models shrink and drift."""
-    turned = frame.outline @ pose.rotation.T
+def projected_motion(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """`projected`, and how it moves with the pose: (P, 2, PARAMETERS), None when a point is not in front."""
+    turned = points @ pose.rotation.T
     seen = turned + pose.translation
+    image = seen @ (to_image @ pose.K).T
+    at = image[:, :2] / image[:, 2:]
     if seen[:, 2].min() <= NEAREST:
-        return np.inf, np.eye(6), np.zeros(6)
-    pixels = seen @ frame.K.T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    extreme = np.concatenate([pixels.argmin(0), pixels.argmax(0)])
-    axis = np.array([0, 1, 0, 1])
-    residual = (pixels[extreme, axis] - frame.edges) / BOX_DEVIATION
-    weight = BOX_WEIGHT * frame.known / (1 + residual**2)
-    motion = _motion(frame.K, np.eye(3), turned[extreme], seen[extreme])[np.arange(4), axis] / BOX_DEVIATION
-    cost = BOX_WEIGHT * float((frame.known * np.log1p(residual**2)).sum()) / 2
-    return cost, np.einsum("pa,pb,p->ab", motion, motion, weight), motion.T @ (weight * residual)
+        return at, None
+    by_ray = (to_image[:2] - at[..., None] * to_image[2]) / image[:, 2, None, None]  # (P, 2, 3)
+    by_shift = by_ray @ pose.K
+    (x, y, z), (u, v, w) = turned.T[..., None], np.moveaxis(by_shift, -1, 0)
+    motion = np.empty((*at.shape, PARAMETERS))
+    motion[..., 0], motion[..., 1], motion[..., 2] = y * w - z * v, z * u - x * w, x * v - y * u
+    motion[..., 3:6] = by_shift
+    motion[..., 6] = u * seen[:, :1] + v * seen[:, 1:2]  # K scales x and y alone
+    motion[..., 7:] = by_ray[..., :2] * (pose.K[0, 0] * seen[:, 2, None, None])
+    return at, motion
 
 
-def _box_misfit(frame: Frame, pose: Pose) -> float:
-    """Mean distance of the outline's box from the known edges of the photo's, in units of its longer side."""
-    pixels = (frame.outline @ pose.rotation.T + pose.translation) @ frame.K.T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    away = np.abs(np.concatenate([pixels.min(0), pixels.max(0)]) - frame.edges)
-    return float(away[frame.known].mean()) if frame.known.any() else 0.0
+def robust(residual: np.ndarray, slopes: np.ndarray, weight: np.ndarray) -> Quadratic:
+    """Weighted Cauchy cost of residuals (N,) of unit deviation with slopes (N, PARAMETERS)."""
+    cost = float((weight * np.log1p(residual**2)).sum()) / 2
+    weight = weight / (1 + residual**2)
+    return Quadratic(cost, (slopes * weight[:, None]).T @ slopes, slopes.T @ (weight * residual))
 
 
-def _motion(K: np.ndarray, to_view: np.ndarray, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(P, 2, 6): how points seen (P, 3) by a camera K move in its image when the model turns and shifts."""
-    (fx, fy), depth = K.diagonal()[:2], seen[:, 2]
-    projection = np.zeros((len(seen), 2, 3))
-    projection[:, 0, 0], projection[:, 1, 1] = fx / depth, fy / depth
-    projection[:, 0, 2], projection[:, 1, 2] = -fx * seen[:, 0] / depth**2, -fy * seen[:, 1] / depth**2
-    projection = projection @ to_view
-    x, y, z = turned.T
-    zero = np.zeros_like(x)
-    turn = np.stack([zero, z, -y, -z, zero, x, y, -x, zero], -1).reshape(-1, 3, 3)
-    return np.concatenate([projection @ turn, projection], -1)
+def _sum(terms: Sequence[Term], pose: Pose) -> Quadratic:
+    return Quadratic(*(sum(parts) for parts in zip(*(term(pose) for term in terms), strict=True)))
+
+
+def _level_turns(up: np.ndarray) -> np.ndarray:
+    """(3, 2): turns of the model in camera axes that leave the roll of its vertical, up (3,) there, as it is."""
+    x, y, z = up
+    if x * x + y * y < 1e-6:  # looking straight up or down, roll is the turn about the viewing axis
+        return np.eye(3)[:, :2]
+    constraint = np.array([[x * z, y * z, -(x * x + y * y)]])  # of the turn, where atan2(x, y) does not change
+    return np.linalg.svd(constraint)[2][1:].T
 
 
 def _sampled(image: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

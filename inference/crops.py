@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .geometry import Box, Camera, intrinsics, look_at, roll_matrix, rotation_from_vector
+from .geometry import Box, Camera, intrinsics, look_at, roll_matrix, turn_between
 
 SIZE = 224  # px, side of a crop
 STRIDE = 16  # px between patches
@@ -27,7 +27,8 @@ def template_view(direction: np.ndarray, outline: np.ndarray) -> Camera:
 
 def photo_view(camera: Camera, box: Box, roll: float = 0.0, scale: float = 1.0) -> Camera:
     """Camera at camera's place that looks at the middle of its box, rolled, and frames scale times the box."""
-    turn = _turn_towards(camera.ray(box.center))
+    turn = np.eye(4)
+    turn[:3, :3] = turn_between(np.array([0.0, 0.0, 1.0]), camera.ray(box.center))
     aimed = Camera(np.eye(3), camera.camera_to_world @ turn, camera.size)
     corners = _rays(camera, box) @ turn[:3, :3]
     apparent = Box.around(corners[:, :2] / corners[:, 2:])
@@ -47,15 +48,6 @@ def _window(box: Box) -> Box:
     side = max(box.width, box.height) * (1 + 2 * PADDING)
     left, top = box.center - side * (0.5 + (FIRST_PATCH - STRIDE / 2) / SIZE)
     return Box(left, top, left + side, top + side)
-
-
-def _turn_towards(ray: np.ndarray) -> np.ndarray:
-    """(4, 4) smallest rotation that takes the viewing axis to a unit ray (3,) in front of the camera."""
-    axis = np.cross([0.0, 0.0, 1.0], ray)
-    sine = np.linalg.norm(axis)
-    turn = np.eye(4)
-    turn[:3, :3] = rotation_from_vector(axis / max(sine, 1e-12) * np.arcsin(min(sine, 1.0)))
-    return turn
 
 
 def _rays(camera: Camera, box: Box) -> np.ndarray:

@@ -143,6 +143,14 @@ def rotation_from_vector(vector: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * np.sinc(angle / 2 / np.pi) ** 2 * cross @ cross
 
 
+def turn_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(3, 3): the smallest rotation that takes the direction of a (3,) to that of b (3,); they are less than 180
+    degrees apart."""
+    axis = np.cross(a, b)
+    angle = np.arctan2(np.linalg.norm(axis), a @ b)
+    return rotation_from_vector(axis / max(float(np.linalg.norm(axis)), 1e-12) * angle)
+
+
 def roll_matrix(roll: float) -> np.ndarray:
     """(4, 4): applied on the right of a camera_to_world it rolls that camera about its viewing axis."""
     matrix = np.eye(4)

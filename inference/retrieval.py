@@ -55,6 +55,17 @@ class Index:
     def whitening(self) -> Whitening:
         return Whitening.of(self.features[self.templates.covered])
 
+    def sizes(self, rolls: np.ndarray) -> np.ndarray:
+        """`apparent_sizes`, computed once for the same rolls (R,)."""
+        key = rolls.tobytes()
+        if key not in self._sizes:
+            self._sizes[key] = apparent_sizes(self.templates, rolls)
+        return self._sizes[key]
+
+    @cached_property
+    def _sizes(self) -> dict[bytes, np.ndarray]:
+        return {}
+
     @cached_property
     def coarse(self) -> np.ndarray:
         """(V, D) unit."""
@@ -102,13 +113,11 @@ class Hypotheses(NamedTuple):
 
 def apparent_sizes(templates: Templates, rolls: np.ndarray) -> np.ndarray:
     """(V, R, 2): width and height, in crop cameras' rays, of each view's box in a photo taken with each roll."""
-    sizes = np.empty((len(templates.directions), len(rolls), 2))
-    seen = templates.outline @ templates.rotations.transpose(0, 2, 1)  # (V, P, 3)
-    plane = seen[..., :2] / (seen[..., 2:] + DISTANCE)
-    for index, roll in enumerate(rolls):
-        turned = plane @ roll_matrix(roll)[:2, :2].T
-        sizes[:, index] = turned.max(1) - turned.min(1)
-    return sizes
+    seen = templates.rotations @ templates.outline.T.astype(float)  # (V, 3, P)
+    plane = seen[:, :2] / (seen[:, 2:] + DISTANCE)
+    axes = np.stack([roll_matrix(roll)[:2, :2] for roll in rolls])  # (R, 2, 2)
+    turned = axes.reshape(-1, 2) @ plane  # (V, 2 R, P)
+    return (turned.max(-1) - turned.min(-1)).reshape(len(plane), len(rolls), 2)
 
 
 def diverse(scores: np.ndarray, rotations: np.ndarray, count: int, apart: float) -> list[int]:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
 from PIL import Image
 
+from ..inference.candidates import Stages
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
 from ..inference.image import Photo, alpha_box, checked_box, load_photo
@@ -23,11 +24,13 @@ from ..inference.masks import proposed_boxes
 from ..inference.networks import load_network
 from ..inference.overlay import intersection_over_union, overlay
 from ..inference.pose import Candidate, Target
+from ..inference.refinement import Renderer
 from ..inference.steps import finish
+from ..inference.templates import Render
 from . import matching, scene
 from .importing import import_models
-from .models import chosen_models, evaluated
-from .rendering import in_unit_sphere, quiet, studio
+from .models import chosen_models
+from .rendering import in_unit_sphere, quiet
 from .views import ViewOptions, cache_folder, subdivisions_for
 
 JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
@@ -35,6 +38,14 @@ PROPOSALS = 3  # boxes that are tried when none is given
 OVERLAY_SIDE = 1024  # px, longer side at most
 
 Job = dict[str, Any]  # JOB_KEYS; what is not given is None
+
+
+class Work(NamedTuple):
+    """What all photos share."""
+
+    options: argparse.Namespace
+    targets: Sequence[Target]
+    renderer: Renderer
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,9 +59,11 @@ def run(options: argparse.Namespace) -> int:
     onboarding = time.perf_counter() - began
 
     failed = 0
-    with (options.out / "results.jsonl").open("w", encoding="utf-8") as file:
+    listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
+    with listing as file, matching.target_renderer() as renderer:
+        work = Work(options, targets, renderer)
         for job, stem in zip(jobs, _stems(jobs), strict=True):
-            result = _result(job, stem, options, targets, onboarding)
+            result = _result(job, stem, work, onboarding)
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json.dumps(result) + "\n")
             file.flush()
@@ -134,9 +147,7 @@ def _stems(jobs: Iterable[Job]) -> list[str]:
     return stems
 
 
-def _result(
-    job: Job, stem: str, options: argparse.Namespace, targets: Sequence[Target], onboarding: float
-) -> dict[str, Any]:
+def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:
     """The photo's line of results.jsonl."""
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
@@ -144,7 +155,7 @@ def _result(
     line.update(dict.fromkeys((*empty, "confidence")), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     try:
-        line.update(_matched(job, stem, options, targets, seconds))
+        line.update(_matched(job, stem, work, seconds))
     except PoseError as error:
         line.update(status="error", error=str(error))
         print(f"photo_pose: {error}", file=sys.stderr)
@@ -152,19 +163,18 @@ def _result(
     return line
 
 
-def _matched(
-    job: Job, stem: str, options: argparse.Namespace, targets: Sequence[Target], seconds: dict
-) -> dict[str, Any]:
+def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
+    options = work.options
     photo = load_photo(job["photo"])
     mask = _mask(job["mask"], photo)
-    box, found = _best_match(job, photo, _boxes(job["box"], mask, photo), options, targets)
+    box, found = _best_match(job, photo, _boxes(job["box"], mask, photo), mask, work)
     seconds.update(found.seconds)
     best = found.candidates[0]
-    root = bpy.data.objects[best.model]
-    rgba = _silhouette(root, best.camera)
+    target = next(target for target in work.targets if target.name == best.model)
+    rgba = _silhouette(work.renderer(target), in_unit_sphere(best.camera, target.sphere))
     _save_picture(overlay(photo, rgba), options.out / f"{stem}_overlay.png")
-    spheres = {target.name: target.sphere for target in targets}
-    camera_object = _add_camera(photo, best.camera, spheres[best.model])
+    spheres = {target.name: target.sphere for target in work.targets}
+    camera_object = _add_camera(photo, best.camera, target.sphere)
     if options.render:
         _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
     ranked = [_described(candidate, spheres[candidate.model]) for candidate in found.candidates]
@@ -180,19 +190,23 @@ def _matched(
 
 
 def _best_match(
-    job: Job, photo: Photo, boxes: Sequence[Box], options: argparse.Namespace, targets: Sequence[Target]
+    job: Job, photo: Photo, boxes: Sequence[Box], mask: np.ndarray | None, work: Work
 ) -> tuple[Box, matching.Match]:
     """The box in which the photo agrees best with a model, and the match in it."""
+    options = work.options
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     match = partial(
         matching.match,
         photo,
         camera,
-        targets=_wanted(targets, job["object"]),
+        targets=_wanted(work.targets, job["object"]),
+        renderer=work.renderer,
         any_roll=options.any_roll,
         method=options.method.upper(),
+        mask=mask,
         count=options.candidates,
-        refine=options.refine,
+        free_lens=job["focal"] is None and job["lens"] is None and photo.exif_focal is None,
+        stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
         network=options.network,
         device=options.device,
     )
@@ -232,13 +246,11 @@ def _boxes(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo)
     return [checked_box([edge * scale for edge in box], photo.size)]
 
 
-def _silhouette(root: bpy.types.Object, camera: Camera) -> np.ndarray:
-    """The model as camera sees it, (H, W, 4) uint8 on nothing, at most OVERLAY_SIDE px."""
+def _silhouette(render: Render, camera: Camera) -> np.ndarray:
+    """The model as camera, in its unit sphere, sees it: (H, W, 4) uint8 on nothing, at most OVERLAY_SIDE px."""
     scale = min(1.0, OVERLAY_SIDE / max(camera.size))
     size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
-    with evaluated(root) as model, studio(model) as render:
-        view = in_unit_sphere(camera, model.sphere).windowed(Box(0, 0, *camera.size), size)
-        return render(view).rgba
+    return render(camera.windowed(Box(0, 0, *camera.size), size)).rgba
 
 
 def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:

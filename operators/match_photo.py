@@ -47,7 +47,7 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         require_packages()
         from ..inference.image import checked_box, load_photo
-        from .matching import match, prepare
+        from .matching import match, prepare, target_renderer
         from .views import ViewOptions, cache_folder
 
         if not self.filepath:
@@ -58,8 +58,9 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
         options = ViewOptions(self.sphere, self.subdivisions)
         preparing = prepare(chosen_models(context.scene), options, cache_folder())
         targets = yield from within(preparing, 0.0, 0.8)
-        matching = match(photo, camera, box, targets, any_roll=self.any_roll, method=self.method)
-        found = yield from within(matching, 0.8, 1.0)
+        with target_renderer() as renderer:
+            matching = match(photo, camera, box, targets, renderer, any_roll=self.any_roll, method=self.method)
+            found = yield from within(matching, 0.8, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 
     def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:

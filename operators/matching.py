@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,12 +15,18 @@ import numpy as np
 from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
 from ..inference.image import Photo, checked_focal, checked_point, default_focal, focal_from_lens
 from ..inference.steps import Steps, within
+from ..inference.templates import Render
+from . import drawing
 from .models import evaluated
+from .rendering import studio
 from .views import ViewOptions, model_templates
 
 if TYPE_CHECKING:
+    from ..inference.candidates import Stages
     from ..inference.pose import Candidate, Target
+    from ..inference.refinement import Renderer
 
+SAMPLES = 2  # of Cycles, for views that verify a pose
 SCORE_NOISE = 0.05  # by which scores of right and wrong candidates may be mixed up
 
 
@@ -78,34 +85,59 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     return targets
 
 
+@contextmanager
+def target_renderer() -> Iterator[Renderer]:
+    """Gives what draws targets: with the graphics card where that is safe and faithful, else with Cycles.
+
+    A model is set up when it is first asked for and stays so until the end.
+    """
+    with ExitStack() as opened:
+
+        @cache
+        def render(name: str) -> Render:
+            model = opened.enter_context(evaluated(bpy.data.objects[name]))
+            drawn = drawing.available() and drawing.drawable(model)
+            return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
+
+        yield lambda target: render(target.name)
+
+
 def match(
     photo: Photo,
     camera: Camera,
     box: Box,
     targets: Sequence[Target],
+    renderer: Renderer,
     *,
     any_roll: bool = False,
     method: str = "MATCH",
     count: int = 6,
-    refine: bool = True,
+    stages: Stages | None = None,
+    free_lens: bool = False,
+    mask: np.ndarray | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
-    """Finds the cameras that see one of the targets in the photo's box as the photo does."""
+    """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
+
+    With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
+    """
+    from ..inference import candidates as finding
     from ..inference import pose
     from ..inference.networks import extract_features, feature_network
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
-        starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.9)
+        starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.6)
         matched, features = time.perf_counter(), crops.seconds
-        candidates = yield from within(pose.find_candidates(crops, starts, refine), 0.9, 1.0)
+        steps = finding.find_candidates(crops, starts, renderer, stages or finding.ALL, free_lens)
+        candidates = yield from within(steps, 0.6, 1.0)
     return Match(
         candidates,
         {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},

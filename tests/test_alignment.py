@@ -1,133 +1,194 @@
-"""Featuremetric alignment on made-up templates: a smooth random feature field on a ball."""
+"""Terms, their derivatives, locks and their minimum; features are made up to fit exactly."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
-from photo_pose.inference import alignment, crops
-from photo_pose.inference.alignment import Pose
+from photo_pose.inference.alignment import (
+    PARAMETERS,
+    BoxTerm,
+    FeatureTerm,
+    LensPrior,
+    Locks,
+    Pose,
+    Term,
+    minimise,
+    projected,
+    projected_motion,
+)
 from photo_pose.inference.geometry import (
     Box,
     Camera,
     intrinsics,
     look_at,
+    roll_of,
     rotation_angle,
     rotation_from_vector,
-    view_sphere,
 )
-from photo_pose.inference.retrieval import Index
-from photo_pose.inference.templates import Templates
 
 RANDOM = np.random.default_rng(3)
-WAVES, PHASES = RANDOM.normal(size=(40, 3)) * 2.0, RANDOM.uniform(0, 6, 40)
-
-
-def paint(points: np.ndarray) -> np.ndarray:
-    """(..., 3) -> (..., 40): what a network would say of a point of the ball."""
-    return np.sin(points @ WAVES.T + PHASES)
-
-
-def seen(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """The unit ball in a crop: points (G, G, 3), NaN beside it, and features (G, G, 40)."""
-    pixels = crops.patch_centers()
-    homogeneous = np.concatenate([pixels, np.ones_like(pixels[..., :1])], -1)
-    rays = homogeneous @ np.linalg.inv(camera.K).T @ camera.camera_to_world[:3, :3].T
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    along = -(rays @ camera.position)
-    inside = along**2 - camera.position @ camera.position + 1
-    points = camera.position + rays * (along - np.sqrt(np.where(inside > 0, inside, np.nan)))[..., None]
-    return points, np.nan_to_num(paint(points))
-
-
-@pytest.fixture(scope="module")
-def index() -> Index:
-    directions = view_sphere(2, full=True)
-    outline = view_sphere(3, full=True)
-    cameras = [crops.template_view(direction, outline) for direction in directions]
-    points, features = zip(*(seen(camera) for camera in cameras), strict=True)
-    points = np.stack(points).astype(np.float32)
-    poses, K = np.stack([c.camera_to_world for c in cameras]), np.stack([c.K for c in cameras])
-    coverage = (~np.isnan(points[..., 0])).astype(np.float16)
-    return Index(Templates(directions, poses, K, np.stack(features).astype(np.float16), coverage, points, outline))
-
-
-def pose_of(camera: Camera) -> Pose:
-    return Pose(camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3])
-
-
-TRUE = Camera(np.eye(3), look_at(np.array([2.0, -2.2, 1.4]), np.array([0.05, 0.1, 0]), 0.2), (1, 1))
-FRAME = alignment.Frame.of(
-    view_sphere(3, full=True),
-    Camera(intrinsics(1000, (800, 800)), np.eye(4), (800, 800)),
-    Box(48, 77, 681, 722),  # where the ball is seen, give or take some pixels
+POINTS = RANDOM.uniform(-0.6, 0.6, (60, 3))
+SIZE = (800, 600)
+K = np.array([[900.0, 0, 410], [0, 880, 290], [0, 0, 1]])
+TO_PATCHES = (  # of a crop whose camera is turned and rolled against the photo's
+    intrinsics(18, (13, 13)) @ rotation_from_vector(np.array([0.06, 0.04, 0.4])) @ np.linalg.inv(K)
 )
-PHOTO = Camera(np.eye(3), np.eye(4), (1, 1))  # poses are relative to the photo's camera
+STEP = 1e-6
+MOVES = np.eye(PARAMETERS)
 
 
-def test_alignment_finds_the_true_pose(index):
-    true = pose_of(TRUE)
-    pose = Pose(rotation_from_vector(np.radians([5, -6, 8])) @ true.rotation, true.translation * 1.05)
-    started = rotation_angle(pose.rotation, true.rotation)
-    for _ in range(3):
-        chosen = alignment.nearest_templates(pose, index.templates)
-        view = alignment.aligned_view(PHOTO, pose, index.templates, chosen[0])
-        _points, features = seen(view.placed(TRUE.camera_to_world @ view.camera_to_world))
-        pose, cost = alignment.align(pose, index, chosen, view, features, FRAME)
-    assert np.degrees(started) > 10
-    assert np.degrees(rotation_angle(pose.rotation, true.rotation)) < 0.7
-    np.testing.assert_allclose(pose.translation, true.translation, atol=0.06)  # of 0.16 at the start
-    assert 0 < cost < 0.2
+def pose_from(position: tuple[float, float, float], roll: float = 0.2, K: np.ndarray = K) -> Pose:
+    camera = Camera(K, look_at(np.array(position), np.array([0.05, 0.1, 0]), roll), SIZE)
+    return Pose(camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3], K)
 
 
-def test_aligned_view_of_a_template_s_own_pose_is_its_camera(index):
-    camera = index.templates.camera(7)
-    view = alignment.aligned_view(PHOTO, pose_of(camera), index.templates, 7)
-    np.testing.assert_allclose(view.camera_to_world, np.eye(4), atol=1e-9)
-    np.testing.assert_allclose(view.K, camera.K, rtol=1e-9)
+POSE = pose_from((2.0, -2.2, 1.4))
 
 
-def test_nearest_templates_see_the_same_side(index):
-    pose = pose_of(index.templates.camera(7))
-    assert alignment.nearest_templates(pose, index.templates)[0] == 7
+def slopes(value: Callable[[Pose], np.ndarray], pose: Pose) -> np.ndarray:
+    """Central differences (..., PARAMETERS)."""
+    ahead, behind = (np.stack([value(pose.moved(s * STEP * move)) for move in MOVES], -1) for s in (1, -1))
+    return (ahead - behind) / (2 * STEP)
 
 
-def test_gradient_is_that_of_the_cost(index):
-    """Against differences of the cost itself."""
-    pose = Pose(
-        rotation_from_vector(np.array([0.03, -0.02, 0.04])) @ pose_of(TRUE).rotation,
-        pose_of(TRUE).translation,
+def place_term(true: Pose, points: np.ndarray = POINTS) -> FeatureTerm:
+    """Features that tell their own place in the crop: the cost is how far points are from where true shows them."""
+    places = np.moveaxis(np.indices((14, 14), float), 0, -1)[..., ::-1] / 4
+    return FeatureTerm(points, projected(true, points, TO_PATCHES) / 4, places, TO_PATCHES)
+
+
+def box_term(pose: Pose, shift: float = 0.0, points: np.ndarray = POINTS) -> BoxTerm:
+    box = np.array(Box.around(projected(pose, points, np.eye(3)))) + [shift, shift, shift, -shift]
+    return BoxTerm.of(points, Camera(pose.K, np.eye(4), SIZE), Box(*box))
+
+
+def settled(terms: list[Term], pose: Pose, locks: Locks, rounds: int = 10) -> Pose:
+    for _ in range(rounds):
+        pose, _cost = minimise(terms, pose, locks)
+    return pose
+
+
+@pytest.mark.parametrize("to_image", [np.eye(3), TO_PATCHES])
+def test_motion_of_projected_points(to_image):
+    at, motion = projected_motion(POSE, POINTS, to_image)
+    np.testing.assert_array_equal(at, projected(POSE, POINTS, to_image))
+    expected = slopes(partial(projected, points=POINTS, to_image=to_image), POSE)
+    np.testing.assert_allclose(motion, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+
+RANDOM_FEATURES = FeatureTerm(POINTS, RANDOM.normal(size=(60, 5)), RANDOM.normal(size=(14, 14, 5)), TO_PATCHES)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        place_term(pose_from((2.1, -2.2, 1.3))),
+        RANDOM_FEATURES,
+        box_term(POSE, shift=15.0),
+        LensPrior(np.log(700.0), 0.2, 0.05),
+    ],
+    ids=["places", "features", "box", "lens"],
+)
+def test_gradient_is_that_of_the_cost(term):
+    cost, hessian, gradient = term(POSE)
+    assert cost > 0 and np.abs(gradient).max() > 0
+    np.testing.assert_allclose(gradient, slopes(lambda pose: term(pose).cost, POSE), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(hessian, hessian.T, atol=1e-12)
+    assert np.linalg.eigvalsh(hessian).min() > -1e-9 * np.trace(hessian)
+
+
+def test_points_behind_the_camera_are_impossible():
+    behind = POSE._replace(translation=np.array([0, 0, 0.2]))
+    assert all(np.isinf(term(behind).cost) for term in (place_term(POSE), box_term(POSE)))
+
+
+def test_points_outside_the_crop_pull_nowhere():
+    away = place_term(POSE)._replace(to_image=intrinsics(1, (1, 1), (50.0, 0.0)) @ TO_PATCHES)(POSE)
+    assert away.cost > 0.5 and not away.gradient.any()
+
+
+def test_edges_of_a_box_that_is_cut_off_do_not_count():
+    right = pose_from((2.0, -2.2, 1.4))._replace(translation=POSE.translation + [1.1, 0, 0])
+    seen = Box.around(projected(right, POINTS, np.eye(3)))
+    assert seen.right > SIZE[0] > seen.left
+    term = BoxTerm.of(POINTS, Camera(K, np.eye(4), SIZE), seen._replace(right=SIZE[0]))
+    assert term.known.tolist() == [True, True, False, True]
+    assert term(right).cost == pytest.approx(0) and term.misfit(right) == pytest.approx(0)
+    assert term.misfit(POSE) > 0.1
+
+
+def test_the_true_pose_is_found():
+    start = POSE._replace(
+        rotation=rotation_from_vector(np.radians([5, -6, 8])) @ POSE.rotation, translation=POSE.translation * 1.05
     )
-    view = alignment.aligned_view(PHOTO, pose, index.templates, 7)
-    _points, features = seen(view.placed(TRUE.camera_to_world @ view.camera_to_world))
-    template = alignment.nearest_templates(pose, index.templates)[0]
-    visible = index.templates.covered[template]
-    problem = alignment._Problem(
-        index.templates.points[template][visible].astype(float),
-        index.whitening(index.features[template][visible], 8),
-        index.whitening(features, 8),
-        view.camera_to_world[:3, :3].T,
-        alignment._TO_PATCHES @ view.K,
-        FRAME,
-    )
-    _cost, _hessian, gradient = alignment._linearised(problem, pose)
-    step = 1e-6
-    for axis, move in enumerate(np.eye(6) * step):
-        ahead, behind = (
-            alignment._linearised(
-                problem,
-                Pose(rotation_from_vector(s * move[:3]) @ pose.rotation, pose.translation + s * move[3:]),
-            )[0]
-            for s in (1, -1)
-        )
-        slope = (ahead - behind) / (2 * step)
-        assert gradient[axis] == pytest.approx(slope, rel=0.02, abs=0.02 * np.abs(gradient).max())
+    found = settled([place_term(POSE), box_term(POSE)], start, Locks())
+    assert np.degrees(rotation_angle(found.rotation, POSE.rotation)) < 0.01
+    np.testing.assert_allclose(found.translation, POSE.translation, atol=1e-3)
+    np.testing.assert_array_equal(found.K, K)
 
 
-def test_nothing_to_see_leaves_the_pose(index):
-    empty = Index(replace(index.templates, coverage=index.templates.coverage * 0))
-    empty.__dict__["whitening"] = index.whitening
-    pose = pose_of(TRUE)
-    view = alignment.aligned_view(PHOTO, pose, index.templates, 7)
-    result, cost = alignment.align(pose, empty, [7], view, index.features[7], FRAME)
-    assert result is pose and np.isinf(cost)
+def roll(pose: Pose) -> float:
+    return roll_of(pose.camera_to_world())
+
+
+LOCKED = {
+    "rotation": lambda pose: pose.rotation,
+    "position": lambda pose: pose.translation,
+    "roll": roll,
+    "lens": lambda pose: pose.K.diagonal(),
+    "principal_point": lambda pose: pose.K[:2, 2],
+}
+
+
+@pytest.mark.parametrize("name", LOCKED)
+@pytest.mark.parametrize(("degrees", "tolerance"), [(0.03, 1e-6), (4, 1e-3)])
+def test_a_lock_keeps_what_it_names(name, degrees, tolerance):
+    """All else is free, moves and lowers the cost."""
+    start = POSE.moved(np.radians(degrees) * np.array([1, -0.7, 0.5, 0.4, 0.3, -0.5, 0.6, 0.1, -0.2]))
+    terms = [place_term(POSE), box_term(POSE)]
+    locks = Locks(lens=False, principal_point=False)._replace(**{name: True})
+    found, cost = minimise(terms, start, locks)
+    np.testing.assert_allclose(LOCKED[name](found), LOCKED[name](start), atol=tolerance if name == "roll" else 1e-12)
+    assert cost < 0.5 * sum(term(start).cost for term in terms)
+    for other in LOCKED.keys() - {name, "roll" if name == "rotation" else name}:
+        assert not np.allclose(LOCKED[other](found), LOCKED[other](start), atol=1e-6), other
+
+
+def test_everything_locked_leaves_the_pose():
+    start = POSE.moved(np.full(PARAMETERS, 0.02))
+    assert minimise([place_term(POSE)], start, Locks(*[True] * 5))[0] is start
+
+
+def test_a_free_lens_keeps_the_size_unless_the_position_is_locked():
+    free = Locks(rotation=True, lens=False).freedom(POSE)[:, -1]
+    held = Locks(rotation=True, position=True, lens=False).freedom(POSE)[:, -1]
+    middle = np.zeros((1, 3))
+    _at, motion = projected_motion(POSE, np.concatenate([middle, 1e-3 * POSE.rotation[:1]]), np.eye(3))
+    across = motion[1] - motion[0]  # of two points beside each other, so of the model's size
+    assert np.abs(across @ free).max() < 1e-3 * np.abs(across @ held).max()
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_strong_perspective_tells_the_lens(factor):
+    near = pose_from((1.1, -1.2, 0.8), K=intrinsics(500.0, SIZE))
+    start = near.moved(np.array([0.05, -0.04, 0.06, 0, 0, 0, 0, 0, 0]))
+    start = start._replace(
+        translation=near.translation * factor, K=intrinsics(500.0 * factor, SIZE)
+    )  # as large as the truth
+    found = settled([place_term(near)], start, Locks(lens=False))
+    assert found.K[0, 0] == pytest.approx(500, rel=0.002)
+    np.testing.assert_allclose(found.translation, near.translation, rtol=0.01, atol=0.005)
+
+
+def test_weak_perspective_leaves_the_lens_to_its_prior():
+    """A flat, distant model: any lens shows it alike, so only the prior moves the focal length."""
+    flat = POINTS * [0.05, 0.05, 0]
+    true = Pose(np.eye(3), np.array([0, 0, 8.0]), intrinsics(5000.0, SIZE))
+    start = true._replace(translation=true.translation * 1.2, K=intrinsics(6000.0, SIZE))
+    terms = [place_term(true, flat)]
+    alone = settled(terms, start, Locks(rotation=True, lens=False))
+    guided = settled([*terms, LensPrior(np.log(5500.0), 0.1, 0.05)], start, Locks(rotation=True, lens=False))
+    assert alone.K[0, 0] == pytest.approx(6000, rel=0.01)
+    assert guided.K[0, 0] == pytest.approx(5500, rel=0.002)

@@ -1,0 +1,86 @@
+"""The focal length of a photo that does not tell it: what a rendered model's perspective says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .alignment import STAGES, Pose, feature_terms
+from .geometry import turn_between
+from .pose import PhotoCrops
+from .refinement import Renderer, Verified, aligned, look_closely, verify
+from .steps import Steps, within
+
+LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
+USUAL = 40.0  # mm, of the prior: between a phone's and a zoom's
+SPREAD = 0.45  # its deviation in log focal length
+PRIOR_WEIGHT = 0.005  # of a squared deviation, half of it, against the score
+COST_WEIGHT = 2.0  # of alignment's costs against the score
+SHARPNESS = 0.015  # of quality, by which a focal length may be worse than the best to count in the fit half as much
+NOISE = 0.01  # of quality: what tells nothing
+
+
+class Lens(NamedTuple):
+    """Focal length, px, and the standard deviation of its logarithm."""
+
+    focal: float
+    deviation: float
+
+
+def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Steps[tuple[Verified, Lens]]:
+    """Tries several focal lengths for one candidate, aligns it with each, and fits a parabola to how well they do.
+
+    Perspective tells focal length from distance only where the object is near and the lens is wide: the prior
+    decides the rest, and the deviation says so.
+    """
+    sensor = max(crops.camera.size) / 36
+    tried: list[Verified] = []
+    for number, focal in enumerate(LENSES * sensor):
+        part = number / (len(LENSES) + 1), (number + 1) / (len(LENSES) + 1)
+        tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *part)))
+    quality = np.array([_quality(one) for one in tried]) - PRIOR_WEIGHT * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
+    lens = fitted(np.log(LENSES * sensor), quality)
+    nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
+    found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), part[1], 1.0)
+    return found, lens
+
+
+def fitted(logs: np.ndarray, quality: np.ndarray) -> Lens:
+    """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width."""
+    weight = np.exp((quality - quality.max()) / SHARPNESS / 2)
+    curvature, slope, _ = np.polyfit(logs, quality, 2, w=weight)
+    peak = -slope / 2 / curvature if curvature < 0 else logs[int(quality.argmax())]
+    deviation = np.sqrt(NOISE / 2 / max(-curvature, 1e-9))
+    return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(min(deviation, SPREAD)))
+
+
+def with_focal(pose: Pose, focal: float) -> Pose:
+    """The pose with another focal length, px: the model is as large, as far off-centre and seen from the same side.
+
+    This is perspective strength: a short focal length from near by, or a long one from far away.
+    """
+    factor = focal / pose.K[0, 0]
+    K = pose.K.copy()
+    K[[0, 1], [0, 1]] *= factor
+    translation = pose.translation * [1, 1, factor]
+    return Pose(turn_between(pose.translation, translation) @ pose.rotation, translation, K)
+
+
+def _with_lens(crops: PhotoCrops, verified: Verified, focal: float, renderer: Renderer) -> Steps[Verified]:
+    start = verified.closeup.start
+    start = start._replace(pose=with_focal(start.pose, focal))
+    (closeup,) = look_closely(crops, [start], [with_focal(verified.closeup.pose, focal)])
+    (closeup,) = look_closely(crops, [start], [aligned(crops, closeup, closeup.nearest)])
+    (found,) = yield from verify(crops, [closeup], renderer)
+    return found
+
+
+def _quality(verified: Verified) -> float:
+    """The score, and how well features agree where they should, at the coarsest and the finest stage."""
+    closeup = verified.closeup
+    whitening = closeup.start.target.index.whitening
+    terms = feature_terms(whitening, [verified.shown], closeup.view, closeup.features, closeup.pose.K)
+    ends: Sequence = [terms[0], terms[len(STAGES) - 1]] if terms else []
+    return verified.score - COST_WEIGHT * sum(term(closeup.pose).cost for term in ends)

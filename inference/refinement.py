@@ -1,0 +1,156 @@
+"""Refinement: start poses become poses that lie on the photo, and every one is judged by rendering the model there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .alignment import FREE, BoxTerm, Locks, Pose, feature_terms, minimise
+from .crops import DISTANCE, SIZE
+from .geometry import Camera, rotation_angle
+from .image import warp_views
+from .pose import PhotoCrops, Start, Target
+from .retrieval import Whitening, pooled, unit
+from .steps import Steps
+from .templates import Render, Template, Templates
+
+ROUNDS = 3  # of alignment to the training views, each in a new crop
+NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
+FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is another view's business
+SAME = np.radians(5)  # poses nearer than this are one
+MISFIT_WEIGHT = 4.0  # of the box in the score
+RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
+
+Renderer = Callable[[Target], Render]  # what draws a target in its unit sphere
+
+
+class Closeup(NamedTuple):
+    """A pose in the crop of the photo that frames it like a training view: view in the photo camera's axes."""
+
+    start: Start
+    pose: Pose
+    view: Camera
+    picture: np.ndarray  # (SIZE, SIZE, 3) uint8
+    features: np.ndarray  # (G, G, C)
+
+    @property
+    def nearest(self) -> list[Template]:
+        templates = self.start.target.index.templates
+        return [templates.template(index) for index in nearest_templates(self.pose, templates)]
+
+
+def approach(crops: PhotoCrops, starts: Sequence[Start], rounds: int = ROUNDS) -> Steps[list[Closeup]]:
+    """Aligns the starts to the training views nearest to them; those that meet are merged, the better start stays."""
+    closeups = look_closely(crops, starts, [start.pose for start in starts])
+    for round_ in range(rounds):
+        poses = [aligned(crops, closeup, closeup.nearest) for closeup in closeups]
+        closeups = look_closely(crops, *_without_repeats([c.start for c in closeups], poses))
+        yield (round_ + 1) / rounds
+    return closeups
+
+
+class Verified(NamedTuple):
+    """A closeup beside a rendering of the model in its pose; score is comparable within one photo."""
+
+    closeup: Closeup
+    shown: Template
+    alpha: np.ndarray  # (SIZE, SIZE) uint8, the model's silhouette
+    points: np.ndarray  # (SIZE, SIZE, 3) the model's surface
+    score: float
+
+
+def verify(crops: PhotoCrops, closeups: Sequence[Closeup], renderer: Renderer) -> Steps[list[Verified]]:
+    """Renders the model in every closeup's own crop, through the very camera, and compares the two pictures."""
+    renderings = []
+    for closeup in closeups:
+        camera_to_world = closeup.pose.camera_to_world() @ closeup.view.camera_to_world
+        renderings.append(renderer(closeup.start.target)(closeup.view.placed(camera_to_world)))
+        yield len(renderings) / len(closeups)
+    features = crops.look(np.stack([rendering.rgb for rendering in renderings]))
+    shown = [Template.of(rendering, own) for rendering, own in zip(renderings, features, strict=True)]
+    return [
+        Verified(closeup, template, rendering.rgba[..., 3], rendering.points, score(crops, closeup, template))
+        for closeup, template, rendering in zip(closeups, shown, renderings, strict=True)
+    ]
+
+
+def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
+    """How well the photo's crop and the box agree with what a view of the model shows."""
+    index = closeup.start.target.index
+    misfit = BoxTerm.of(index.templates.outline, crops.camera, crops.box).misfit(closeup.pose)
+    similar = similarity(index.whitening, shown, closeup.features)
+    return similar - MISFIT_WEIGHT * misfit + RETRIEVAL_WEIGHT * closeup.start.score
+
+
+def similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> float:
+    """Cosine of the pooled maps (-1..1) plus the mean cosine of the whitened patches on the model (-1..1)."""
+    coarse = unit(pooled(features[None]))[0] @ unit(pooled(shown.features[None]))[0]
+    cosines = (unit(whitening(features)) * unit(whitening(shown.features))).sum(-1)
+    covered = shown.covered
+    return float(coarse + (cosines * covered).sum() / max(covered.sum(), 1))
+
+
+def refine(
+    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, locks: Locks = FREE
+) -> Steps[list[Verified]]:
+    """Aligns every pose to its own rendering; each stays as it was where its score falls."""
+    poses = [aligned(crops, old.closeup, [old.shown, *old.closeup.nearest], locks) for old in verified]
+    closeups = look_closely(crops, [old.closeup.start for old in verified], poses)
+    renewed = yield from verify(crops, closeups, renderer)
+    return [max(pair, key=lambda one: one.score) for pair in zip(verified, renewed, strict=True)]
+
+
+def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], locks: Locks = FREE) -> Pose:
+    """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
+    index, pose = closeup.start.target.index, closeup.pose
+    box = BoxTerm.of(index.templates.outline, crops.camera, crops.box)
+    for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
+        pose, _cost = minimise([features, box], pose, locks)
+    near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
+    return pose if near else closeup.pose
+
+
+def look_closely(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[Closeup]:
+    """Poses, each in a crop of its own."""
+    views = [aligned_view(pose, start.target.index.templates) for start, pose in zip(starts, poses, strict=True)]
+    pictures = np.stack(
+        [
+            warp_views(crops.photo, Camera(pose.K, np.eye(4), crops.camera.size), [view])[0]
+            for pose, view in zip(poses, views, strict=True)
+        ]
+    )
+    return [Closeup(*parts) for parts in zip(starts, poses, views, pictures, crops.look(pictures), strict=True)]
+
+
+def nearest_templates(pose: Pose, templates: Templates) -> np.ndarray:
+    """Indices of the NEIGHBOURS views whose directions are nearest to the one that pose sees the model from."""
+    direction = -pose.rotation.T @ pose.translation
+    return np.argsort(-templates.directions @ direction)[:NEIGHBOURS]
+
+
+def aligned_view(pose: Pose, templates: Templates) -> Camera:
+    """The crop of the photo in which, if pose is right, the model lies where it does in the nearest template's own
+    crop; a camera at the photo camera's place, in its axes."""
+    nearest = nearest_templates(pose, templates)[0]
+    distance = np.linalg.norm(pose.translation)
+    forward = pose.translation / distance
+    right = pose.rotation @ templates.rotations[nearest][0]  # where the template's camera has its right
+    right -= forward * (forward @ right)
+    right /= np.linalg.norm(right)
+    view = np.eye(4)
+    view[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
+    K = templates.K[nearest].copy()
+    K[[0, 1], [0, 1]] *= distance / DISTANCE
+    return Camera(K, view, (SIZE, SIZE))
+
+
+def _without_repeats(starts: Sequence[Start], poses: Sequence[Pose]) -> tuple[list[Start], list[Pose]]:
+    """Drops poses that were aligned to the same one as an earlier pose of the same model."""
+    kept: list[tuple[Start, Pose]] = []
+    for start, pose in zip(starts, poses, strict=True):
+        same = [other for other in kept if other[0].target is start.target]
+        if all(rotation_angle(other[1].rotation, pose.rotation) > SAME for other in same):
+            kept.append((start, pose))
+    return [start for start, _ in kept], [pose for _, pose in kept]

@@ -1,0 +1,94 @@
+"""Refinement by the outline: the rendered silhouette is moved onto the object's mask, where that helps."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from .alignment import BoxTerm, SilhouetteTerm, feature_terms, minimise
+from .overlay import intersection_over_union
+from .pose import PhotoCrops
+from .refinement import Renderer, Verified, verify
+from .segmentation import edges, segment
+from .steps import Steps
+
+ROUNDS = 2
+MOST = 400  # points of a contour
+FEWEST = 20
+DEVIATION = 2.0  # px in a crop: farther off it counts less and less
+REACH = 24.0  # px: contours farther apart do not belong together
+WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
+MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
+IOU_WEIGHT = 2.0  # of overlap with a given mask in the score
+
+
+def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
+    """Moves a pose onto the mask that is found around its silhouette; it stays where it was unless that pays.
+
+    Colours tell where a plain object ends better than features do, and where a textured one ends worse.
+    """
+    for _ in range(ROUNDS):
+        mask = segment(one.closeup.picture, one.alpha)
+        moved = yield from _moved(crops, one, mask, WEIGHT, renderer)
+        if overlap(moved, mask) - overlap(one, mask) + moved.score - one.score < MARGIN:
+            break
+        one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
+    return one
+
+
+def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
+    """Moves a pose onto the user's mask; its score then tells how well it fills that too."""
+    mask = crops.mask_in(one.closeup.view, one.closeup.pose.K)
+    for _ in range(ROUNDS):
+        one = yield from _moved(crops, one, mask, GIVEN_WEIGHT, renderer)
+    return one._replace(score=one.score + IOU_WEIGHT * overlap(one, mask))
+
+
+def overlap(one: Verified, mask: np.ndarray) -> float:
+    """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1 in its crop."""
+    return intersection_over_union(one.alpha >= 128, mask > 0.5)
+
+
+def _moved(crops: PhotoCrops, one: Verified, mask: np.ndarray, weight: float, renderer: Renderer) -> Steps[Verified]:
+    """The pose with its contour on the mask's, verified in the same crop."""
+    contour = contour_term(one, mask, weight)
+    if contour is None:
+        return one
+    index, closeup = one.closeup.start.target.index, one.closeup
+    box = BoxTerm.of(index.templates.outline, crops.camera, crops.box)
+    features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, closeup.pose.K)
+    pose, _cost = minimise([*features[-1:], box, contour], closeup.pose)
+    (moved,) = yield from verify(crops, [closeup._replace(pose=pose)], renderer)
+    return moved
+
+
+def contour_term(one: Verified, mask: np.ndarray, weight: float) -> SilhouetteTerm | None:
+    """Pairs contour points both ways, nearest to nearest; None where there is no contour on one side."""
+    ours, theirs = _contour(one.alpha >= 128), _contour(mask > 0.5)
+    if min(len(ours), len(theirs)) < FEWEST:
+        return None
+    away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
+    first = np.concatenate([np.arange(len(ours)), away.argmin(0)])
+    second = np.concatenate([away.argmin(1), np.arange(len(theirs))])
+    near = away[first, second] < REACH
+    ours, theirs = ours[first[near]], theirs[second[near]]
+    view = one.closeup.view
+    to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
+    points, normals = one.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
+    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, DEVIATION, weight)
+
+
+def _contour(shape: np.ndarray) -> np.ndarray:
+    """(P, 2) rows and columns of edge pixels, not of those where the crop ends."""
+    edge = edges(shape)
+    edge[[0, -1]] = edge[:, [0, -1]] = False
+    places = np.argwhere(edge)
+    return places[:: len(places) // MOST + 1]
+
+
+def _normals(mask: np.ndarray) -> np.ndarray:
+    """(S, S, 2): unit x, y across the mask's edge."""
+    smooth = Image.fromarray((255 * mask).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+    down, right = np.gradient(np.array(smooth, float))
+    slope = np.stack([right, down], -1)
+    return slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-6)

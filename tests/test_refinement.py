@@ -1,0 +1,246 @@
+"""From start poses to judged poses, on a made-up model with a made-up network."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import made_up
+import numpy as np
+import pytest
+
+from photo_pose.inference import candidates, refinement
+from photo_pose.inference.alignment import Locks, Pose, feature_terms
+from photo_pose.inference.candidates import Stages
+from photo_pose.inference.crops import PADDING, SIZE, patch_centers
+from photo_pose.inference.geometry import (
+    Box,
+    Camera,
+    Sphere,
+    angle_between,
+    intrinsics,
+    look_at,
+    rotation_angle,
+    rotation_from_vector,
+)
+from photo_pose.inference.pose import UPRIGHT_ROLLS, PhotoCrops, Start, Target, find_starts, start_pose
+from photo_pose.inference.retrieval import Index
+from photo_pose.inference.steps import finish
+from photo_pose.inference.templates import Render, Rendering, Templates
+
+CAMERA = Camera(
+    intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
+)
+TRUE = made_up.pose_of(CAMERA)
+SPHERE = Sphere(np.array([5.0, -2, 1]), 3.0)
+
+
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return made_up.templates()
+
+
+@pytest.fixture(scope="module")
+def target(templates: Templates) -> Target:
+    return Target("desk", SPHERE, Index(templates))
+
+
+@pytest.fixture(scope="module")
+def hidden(target: Target) -> Target:
+    """Its training views show nothing."""
+    templates = target.index.templates
+    index = Index(replace(templates, coverage=templates.coverage * 0))
+    index.__dict__["whitening"] = target.index.whitening
+    return target._replace(index=index)
+
+
+@pytest.fixture(scope="module")
+def crops() -> PhotoCrops:
+    photographed = replace(CAMERA, camera_to_world=np.eye(4))
+    return PhotoCrops(made_up.photo_of(CAMERA), photographed, made_up.box_of(CAMERA), UPRIGHT_ROLLS, made_up.extract)
+
+
+def renderer(_target: Target) -> Render:
+    return made_up.render
+
+
+def empty(camera: Camera) -> Rendering:
+    shown = made_up.render(camera)
+    return shown._replace(rgba=shown.rgba * 0)
+
+
+def unused(_target: Target) -> Render:
+    raise AssertionError("nothing was to be rendered")
+
+
+def turned(crops: PhotoCrops, *degrees: float) -> Pose:
+    """The true pose turned, in the photo's axes, and moved as a start from the box is."""
+    rotation = rotation_from_vector(np.radians(degrees)) @ TRUE.rotation
+    return start_pose(crops.camera, crops.box, made_up.OUTLINE, rotation)
+
+
+def error(pose: Pose) -> float:
+    return float(np.degrees(rotation_angle(pose.rotation, TRUE.rotation)))
+
+
+@pytest.fixture
+def closeups(crops: PhotoCrops, target: Target) -> Callable[..., list[refinement.Closeup]]:
+    """Of poses as they are."""
+    return lambda *poses: finish(refinement.approach(crops, [Start(target, pose, 0.0) for pose in poses], 0))
+
+
+@pytest.fixture
+def verified(crops, closeups) -> Callable[..., list[refinement.Verified]]:
+    return lambda *poses: finish(refinement.verify(crops, closeups(*poses), renderer))
+
+
+def test_aligned_view_of_a_template_s_own_pose_is_its_camera(templates):
+    camera = templates.camera(7)
+    pose = made_up.pose_of(camera)
+    assert refinement.nearest_templates(pose, templates)[0] == 7
+    view = refinement.aligned_view(pose, templates)
+    np.testing.assert_allclose(view.camera_to_world, np.eye(4), atol=1e-9)
+    np.testing.assert_allclose(view.K, camera.K, rtol=1e-9)
+
+
+def test_approach_finds_the_true_pose(crops, target):
+    start = Start(target, turned(crops, 6, -7, 8), 1.0)
+    (found,) = finish(refinement.approach(crops, [start]))
+    assert error(start.pose) > 12
+    assert error(found.pose) < 2
+    np.testing.assert_allclose(found.pose.translation, TRUE.translation, rtol=0.03, atol=0.03)
+    assert found.start is start
+
+
+def test_views_that_show_nothing_leave_the_pose(crops, hidden):
+    start = Start(hidden, turned(crops, 2, -4, 3), 0.0)
+    (found,) = finish(refinement.approach(crops, [start]))
+    np.testing.assert_array_equal(found.pose.rotation, start.pose.rotation)
+
+
+@pytest.mark.parametrize("closer", [1.0, 0.6])
+def test_aligned_view_frames_the_model_as_training_views_do(templates, closer):
+    """As large at any distance, and in the middle of the patches."""
+    pose = TRUE._replace(translation=TRUE.translation * closer)
+    seen = refinement.aligned_view(pose, templates).project(made_up.OUTLINE @ pose.rotation.T + pose.translation)
+    box = Box.around(seen)
+    assert max(box.width, box.height) == pytest.approx(SIZE / (1 + 2 * PADDING), rel=0.15)
+    np.testing.assert_allclose(box.center, patch_centers().mean((0, 1)), atol=0.06 * SIZE)
+
+
+def test_alignment_that_leaves_its_start_far_behind_is_dropped(crops, target):
+    far = Start(target, turned(crops, 0, 40, 0), 0.0)
+    (closeup,) = refinement.look_closely(crops, [far], [turned(crops, 3, 4, 5)])
+    assert refinement.aligned(crops, closeup, closeup.nearest) is closeup.pose
+
+
+def test_a_closeup_shows_the_photo_through_its_view(crops, closeups):
+    """The true pose rendered through that view is the photo's crop."""
+    (closeup,) = closeups(TRUE)
+    view = closeup.view.placed(CAMERA.camera_to_world @ closeup.view.camera_to_world)
+    drawn = made_up.render(view, 200).rgb.astype(float)
+    assert np.abs(drawn - closeup.picture).mean() < 5
+    np.testing.assert_array_equal(closeup.features, made_up.extract(closeup.picture[None])[0])
+
+
+def test_a_view_s_own_features_fit_exactly(crops, target, verified):
+    """Points of a rendered view lie where its patches do, to the fraction of a pixel."""
+    (true,) = verified(TRUE)
+    view = true.closeup.view
+    for term in feature_terms(target.index.whitening, [true.shown], view, true.shown.features, TRUE.K):
+        assert term(TRUE).cost < 1e-6
+
+
+def test_poses_that_became_the_same_are_kept_once(target):
+    other = target._replace(name="another")
+    starts = [Start(one, TRUE, score) for one, score in ((target, 3.0), (target, 2.0), (other, 1.5), (target, 1.0))]
+    poses = [Pose(rotation_from_vector(np.radians([0, 0, d])), np.zeros(3), TRUE.K) for d in (0, 3, 3, 30)]
+    kept, left = refinement._without_repeats(starts, poses)
+    assert [start.score for start in kept] == [3.0, 1.5, 1.0]
+    assert left == [poses[0], poses[2], poses[3]]
+
+
+def test_starts_that_meet_are_merged_into_the_better(crops, target):
+    starts = [Start(target, turned(crops, 0, degrees, 0), score) for degrees, score in ((8, 2.0), (-8, 1.0))]
+    (found,) = finish(refinement.approach(crops, starts))
+    assert found.start is starts[0]
+
+
+@pytest.mark.parametrize("wrong", [(8, 0, 0), (0, 10, 0), (0, 0, 12), (0, 180, 0)])
+def test_verification_prefers_the_true_pose(crops, verified, wrong):
+    true, other = verified(TRUE, turned(crops, *wrong))
+    assert true.score > other.score + 0.02
+    assert true.alpha.shape == (SIZE, SIZE) and true.points.shape == (SIZE, SIZE, 3)
+
+
+def test_verification_renders_through_the_closeup_s_own_camera(crops, closeups):
+    (closeup,) = closeups(turned(crops, 3, 4, 5))
+    asked: list[Camera] = []
+
+    def watched(_target: Target) -> Render:
+        return lambda camera: (asked.append(camera), made_up.render(camera))[1]
+
+    finish(refinement.verify(crops, [closeup], watched))
+    expected = closeup.pose.camera_to_world() @ closeup.view.camera_to_world
+    np.testing.assert_allclose(asked[0].camera_to_world, expected)
+    np.testing.assert_array_equal(asked[0].K, closeup.view.K)
+
+
+def test_a_pose_that_does_not_fill_the_box_is_worth_less(crops, closeups):
+    box = np.array(crops.box) + [0, 0, 30, 0]
+    wider = PhotoCrops(crops.photo, crops.camera, Box(*box), crops.rolls, crops.extract)
+    right, wrong = (finish(refinement.verify(some, closeups(TRUE), renderer))[0] for some in (crops, wider))
+    assert right.score > wrong.score + 0.05
+
+
+def test_refinement_aligns_to_the_pose_s_own_rendering(crops, hidden):
+    """Where the training views show nothing, that alone improves it."""
+    (closeup,) = refinement.look_closely(crops, [Start(hidden, TRUE, 0.0)], [turned(crops, 2, -4, 3)])
+    (old,) = finish(refinement.verify(crops, [closeup], renderer))
+    (new,) = finish(refinement.refine(crops, [old], renderer))
+    assert new.score > old.score
+    assert error(new.closeup.pose) < 0.8 * error(old.closeup.pose)
+
+
+def test_refinement_raises_the_score(crops, verified):
+    before = verified(turned(crops, 2, -4, 3), turned(crops, -4, 1, 2), turned(crops, 0, 180, 0))
+    after = finish(refinement.refine(crops, before, renderer))
+    assert all(new.score >= old.score for old, new in zip(before, after, strict=True))
+    assert all(new.score > old.score for old, new in zip(before[:2], after[:2], strict=True))
+    assert all(
+        error(new.closeup.pose) < 0.7 * error(old.closeup.pose) for old, new in zip(before[:2], after[:2], strict=True)
+    )
+
+
+def test_refinement_keeps_what_would_get_worse(crops, verified):
+    before = verified(turned(crops, 2, -4, 3), TRUE)
+    after = finish(refinement.refine(crops, before, lambda _target: empty))
+    assert all(new is old for old, new in zip(before, after, strict=True))
+
+
+def test_refinement_respects_locks(crops, verified):
+    before = verified(turned(crops, 2, -4, 3))
+    (found,) = finish(refinement.refine(crops, before, renderer, Locks(position=True)))
+    assert found is not before[0]
+    np.testing.assert_array_equal(found.closeup.pose.translation, before[0].closeup.pose.translation)
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_without_verification_nothing_is_rendered(crops, target, align):
+    starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((0, 180, 0), (3, -4, 5))]
+    found = finish(candidates.find_candidates(crops, starts, unused, Stages(align=align, verify=False)))
+    assert [candidate.score for candidate in found] == sorted((c.score for c in found), reverse=True)
+    unmoved = any(np.allclose(found[0].camera.camera_to_world[:3, :3].T, s.pose.rotation) for s in starts)
+    assert unmoved is not align
+
+
+def test_the_photo_s_camera_is_found(crops, target):
+    """From nothing but photo, box and lens; the error falls with every stage."""
+    starts = finish(find_starts(crops, [target]))
+    errors = []
+    for stages in (Stages(align=False, verify=False), Stages(refine=False), Stages()):
+        best = finish(candidates.find_candidates(crops, starts, renderer, stages))[0]
+        assert best.model == "desk"
+        seen = (best.camera.position - SPHERE.center) / SPHERE.radius
+        errors.append(float(np.degrees(angle_between(seen, CAMERA.position))))
+    assert errors[0] > errors[1] >= errors[2]
+    assert errors[2] < 2
+    np.testing.assert_allclose(seen, CAMERA.position, rtol=0.03, atol=0.03)
