@@ -33,25 +33,29 @@ WORST_OVERLAY = 10.0  # of a model behind the camera, say
 
 
 class Variant(NamedTuple):
-    """How the matcher is asked: without names the stages of refinement.Stages to be switched off.
+    """How the matcher is asked: without names the stages of candidates.Stages to be switched off.
 
-    focal: whether it is told the true one; others: whether it has to find the model among all of its half.
+    focal, mask: whether it is told the true ones; others: whether it has to find the model among all of its half.
     """
 
     without: tuple[str, ...] = ()
     method: str = "MATCH"
     focal: bool = True
+    mask: bool = False
     others: bool = False
 
 
 VARIANTS = {
     "match": Variant(),
+    "no silhouette": Variant(without=("silhouette",)),
     "no refine": Variant(without=("refine",)),
-    "no verify": Variant(without=("verify", "refine")),
+    "no verify": Variant(without=("verify",)),
     "no align": Variant(without=("align",)),
-    "retrieval only": Variant(without=("align", "verify", "refine")),
+    "retrieval only": Variant(without=("align", "verify")),
     "paper knn": Variant(method="KNN"),
+    "true mask": Variant(mask=True),
     "unknown focal": Variant(focal=False),
+    "usual focal": Variant(focal=False, without=("lens",)),
     "other model": Variant(others=True),
 }
 
@@ -157,16 +161,21 @@ def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     from photo_pose.inference.errors import PoseError as ProductError
     from photo_pose.inference.geometry import Box as ProductBox
     from photo_pose.inference.image import load_photo
-    from photo_pose.inference.refinement import Stages
+    from photo_pose.inference.candidates import Stages
     from photo_pose.inference.steps import finish
     from photo_pose.operators import matching
 
     photo = load_photo(query.photo)
     camera = matching.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
     given = photo, camera, ProductBox(*query.box), list(workshop.targets.values()), workshop.renderer
-    stages = Stages(**dict.fromkeys(variant.without, False))
+    how = {
+        "method": variant.method,
+        "stages": Stages(**dict.fromkeys(variant.without, False)),
+        "free_lens": not variant.focal,
+        "mask": np.array(Image.open(query.silhouette).convert("L")) >= 128 if variant.mask else None,
+    }
     try:
-        return finish(matching.match(*given, method=variant.method, stages=stages, device="cpu"))
+        return finish(matching.match(*given, **how, device="cpu"))
     except ProductError as error:
         raise PoseError(str(error)) from error
 
