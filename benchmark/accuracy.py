@@ -158,10 +158,10 @@ def _answer(workshop: Workshop, name: str, query: Query, path: Path) -> dict[str
 
 def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     """The product's answer: a matching.Match."""
+    from photo_pose.inference.candidates import Stages
     from photo_pose.inference.errors import PoseError as ProductError
     from photo_pose.inference.geometry import Box as ProductBox
     from photo_pose.inference.image import load_photo
-    from photo_pose.inference.candidates import Stages
     from photo_pose.inference.steps import finish
     from photo_pose.operators import matching
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .alignment import FREE, Locks
+from .geometry import Camera
 from .lens import find_lens
-from .pose import Candidate, PhotoCrops, Start, placed
-from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, refine, score, verify
+from .pose import Candidate, PhotoCrops, Start, Target, placed, relative
+from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, look_closely, refine, score, verify
 from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
 
@@ -45,6 +47,23 @@ def find_candidates(
     return _ranked(crops, [(one.closeup, one.score) for one in verified], deviation)
 
 
+def improve(
+    crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, locks: Locks = FREE
+) -> Steps[tuple[Candidate, Candidate]]:
+    """A camera of the world that already sees the target about right, before and after refinement.
+
+    What locks names stays; where the score does not rise, all stays. crops looks through the camera's intrinsics.
+    """
+    start = Start(target, relative(camera, target.sphere), 0.0)
+    (before,) = yield from within(verify(crops, look_closely(crops, [start], [start.pose]), renderer), 0.0, 0.2)
+    after = before
+    for round_ in range(ROUNDS):
+        part = 0.2 + 0.8 * round_ / ROUNDS, 0.2 + 0.8 * (round_ + 1) / ROUNDS
+        (after,) = yield from within(refine(crops, [after], renderer, locks), *part)
+    first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
+    return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
+
+
 def _with_best(verified: Sequence[Verified], found: Verified) -> list[Verified]:
     """found in the place of the best; it goes on being the best, for the others were judged without what it has."""
     best = max(verified, key=lambda one: one.score)
@@ -62,13 +81,10 @@ def _follow_masks(crops: PhotoCrops, verified: Sequence[Verified], renderer: Ren
 
 
 def _ranked(crops: PhotoCrops, scored: Sequence[tuple[Closeup, float]], lens_deviation: float = 0.0) -> list[Candidate]:
-    candidates = [
-        Candidate(
-            closeup.start.target.name,
-            placed(crops.camera, closeup.pose, closeup.start.target.sphere),
-            value,
-            lens_deviation,
-        )
-        for closeup, value in scored
-    ]
+    candidates = [_candidate(crops, closeup, value, lens_deviation) for closeup, value in scored]
     return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def _candidate(crops: PhotoCrops, closeup: Closeup, value: float, lens_deviation: float = 0.0) -> Candidate:
+    target = closeup.start.target
+    return Candidate(target.name, placed(crops.camera, closeup.pose, target.sphere), value, lens_deviation)

@@ -199,3 +199,10 @@ def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:
     camera_to_world = pose.camera_to_world()
     camera_to_world[:3, 3] = camera_to_world[:3, 3] * sphere.radius + sphere.center
     return Camera(pose.K, camera_to_world, camera.size)
+
+
+def relative(camera: Camera, sphere: Sphere) -> Pose:
+    """How a camera in the world sees a model: the inverse of `placed`."""
+    matrix = camera.world_to_camera
+    translation = (matrix[:3, :3] @ sphere.center + matrix[:3, 3]) / sphere.radius
+    return Pose(matrix[:3, :3], translation, camera.K)
