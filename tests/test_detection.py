@@ -1,0 +1,111 @@
+"""Finding a known model in a photo: a printed card among other cards, with the bundled networks."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+from PIL import Image, ImageDraw
+
+from photo_pose.inference import detection, networks
+from photo_pose.inference.crops import SIZE, template_view
+from photo_pose.inference.detection import Found, overlap
+from photo_pose.inference.geometry import Box, Camera, intrinsics, view_sphere
+from photo_pose.inference.image import Photo
+from photo_pose.inference.retrieval import Index
+from photo_pose.inference.steps import finish
+from photo_pose.inference.templates import Template, Templates, patch_coverage
+
+OUTLINE = np.array([(x, 0.0, z) for x in (-0.6, 0.6) for z in (-0.8, 0.8)])  # of a card that stands upright
+EXTRACT = partial(networks.extract_features, networks.load_network())
+
+
+def card(seed: int) -> Image.Image:
+    """A print of coloured shapes, 240 x 320 px."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (240, 320), tuple(random.integers(0, 256, 3).tolist()))
+    draw = ImageDraw.Draw(image)
+    for number in range(14):
+        x, y, width, height = (random.uniform(0, 1, 4) * [200, 280, 90, 90]).astype(int).tolist()
+        shape = draw.ellipse if number % 2 else draw.rectangle
+        shape((x, y, x + 10 + width, y + 10 + height), fill=tuple(random.integers(0, 256, 3).tolist()))
+    return image
+
+
+def table(*placed: tuple[Image.Image, Box]) -> Photo:
+    """A photo, 640 x 480 px, of pictures that lie in boxes on a mottled table."""
+    mottled = np.random.default_rng(9).normal([150, 120, 90], 30, (60, 80, 3)).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(mottled).resize((640, 480), Image.Resampling.BICUBIC)
+    for picture, box in placed:
+        image.paste(picture.resize((round(box.width), round(box.height))), (round(box.left), round(box.top)))
+    return Photo(image, image.size, None, None, Path("photo.png"), True)
+
+
+@pytest.fixture(scope="module")
+def index() -> Index:
+    """A model whose every view shows the card from the front."""
+    directions = view_sphere(1)
+    camera = template_view(np.array([0, -1.0, 0]), OUTLINE)
+    left, top, right, bottom = (round(edge) for edge in Box.around(camera.project(OUTLINE)))
+    crop, alpha = Image.new("RGB", (SIZE, SIZE), "white"), np.zeros((SIZE, SIZE), np.uint8)
+    crop.paste(card(1).resize((right - left, bottom - top)), (left, top))
+    alpha[top:bottom, left:right] = 255
+    features = EXTRACT(np.asarray(crop)[None])[0].astype(np.float16)
+    shown = Template(features, patch_coverage(alpha).astype(np.float16), np.full((*features.shape[:2], 3), np.nan))
+    repeated = [np.repeat(part[None], len(directions), 0) for part in (camera.camera_to_world, camera.K, *shown)]
+    return Index(Templates(directions, *repeated, OUTLINE))
+
+
+def camera() -> Camera:
+    return Camera(intrinsics(700, (640, 480)), np.eye(4), (640, 480))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_model_is_found_among_others_of_its_kind(index, turned):
+    """Tightly, also where it lies on its side; the larger cards beside it are what stands out."""
+    place = Box(430, 300, 550, 390) if turned else Box(440, 250, 530, 370)
+    own = card(1).rotate(90, expand=True) if turned else card(1)
+    photo = table((card(2), Box(60, 40, 240, 280)), (card(3), Box(300, 30, 450, 230)), (own, place))
+    proposals = [Box(60, 40, 240, 280), place]
+    network = networks.load_network("u2netp")
+    detecting = detection.detect(photo, camera(), proposals, index, EXTRACT, network, any_roll=turned)
+    boxes = finish(detecting)
+    assert overlap(boxes[0], place) > 0.85
+    assert len(boxes) <= 3 and sum(overlap(box, place) > 0.5 for box in boxes) == 1  # the proposal is the same again
+    assert proposals[0] in boxes or any(overlap(box, proposals[0]) > 0.5 for box in boxes)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_rolled_view_sees_the_whole_photo(turns):
+    """Every corner of the photo lies in a corner of the view, the photo's first one a quarter further each time."""
+    tilted = Camera(intrinsics(500, (640, 480), (300, 260)), np.eye(4), (640, 480))
+    view = detection.whole_view(tilted, turns * np.pi / 2, 448)
+    assert view.size == ((448, 336) if turns % 2 == 0 else (336, 448))
+    points = np.array([(x, y, 1.0) for x, y in ((0, 0), (640, 0), (640, 480), (0, 480))]) @ np.linalg.inv(tilted.K).T
+    width, height = view.size
+    corners = np.roll([(0, 0), (width, 0), (width, height), (0, height)], -turns, axis=0)
+    np.testing.assert_allclose(view.project(points), corners, atol=1e-6)
+
+
+def test_closer_looks_that_agree_are_averaged():
+    first = Found(Box(0, 0, 100, 100), 0.0, 5.0)
+    near = [
+        Found(Box(0, 0, 120, 120), 0.5, 8.0),
+        Found(Box(0, 0, 100, 100), 0.0, 8.0),
+        Found(Box(300, 300, 420, 420), 0.0, 20.0),  # another place
+    ]
+    found = detection.combined(first, near)
+    assert found.box == pytest.approx((0, 0, 110, 110)) and found.score == 13.0
+    assert detection.combined(first, near[2:]) == Found(first.box, 0.0, 10.0)
+
+
+def test_a_rough_box_becomes_tight_only_around_what_it_shows():
+    network, place = networks.load_network("u2netp"), Box(200, 120, 320, 280)
+    photo = table((card(4), place))
+    assert overlap(detection.tightened(photo, Box(205, 140, 345, 300), network), place) > 0.9
+    elsewhere = Box(290, 200, 420, 360)
+    assert detection.tightened(photo, elsewhere, network) == elsewhere
