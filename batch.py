@@ -54,7 +54,7 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
         help="px in the upright photo; default: what stands out",
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
-    parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else 50 mm on a 36 mm sensor")
+    parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else estimated from the picture")
     parser.add_argument("--lens", type=float, metavar="MM")
     parser.add_argument(
         "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"

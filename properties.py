@@ -29,7 +29,7 @@ CROP_ITEMS = (
     ("NONE", "None", "The whole picture; the object has the same size in every view's frame"),
 )
 FOCAL_ITEMS = (
-    ("PHOTO", "Photo", "What the photo's EXIF data say, else 50 mm on a 36 mm sensor"),
+    ("PHOTO", "Photo", "What the photo's EXIF data say, else estimated from the picture"),
     ("CAMERA", "Active Camera", "The lens of the active camera"),
     ("LENS", "Lens", "The typed focal length and sensor size"),
 )
@@ -39,13 +39,25 @@ METHOD_ITEMS = (
 )
 
 
+class LockProperties:
+    """What Refine Camera leaves as it is: settings of the scene and of the operator."""
+
+    lock_rotation: BoolProperty(name="Rotation", description="Keep the camera's rotation")
+    lock_position: BoolProperty(name="Position", description="Keep the place where the camera stands")
+    lock_roll: BoolProperty(name="Roll", description="Keep the camera as level as it is")
+    lock_lens: BoolProperty(name="Lens", default=True, description="Keep the focal length")
+    lock_principal_point: BoolProperty(
+        name="Shift", default=True, description="Keep the lens shift; free it for a photo that was cropped"
+    )
+
+
 class PhotoPoseModel(bpy.types.PropertyGroup):
     """A model to be matched: a root object with its children, or a collection instance."""
 
     object: PointerProperty(name="Model", type=bpy.types.Object)
 
 
-class PhotoPoseSettings(bpy.types.PropertyGroup):
+class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
     models: CollectionProperty(type=PhotoPoseModel)
@@ -69,7 +81,7 @@ class PhotoPoseSettings(bpy.types.PropertyGroup):
         precision=0,
         min=-1e6,
         max=1e6,
-        description="Left, top, right and bottom of the object in the photo, in pixels; all zero: the whole photo",
+        description="Left, top, right and bottom of the object in the photo, in pixels; all zero: it is looked for",
     )
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, min=1, max=5000, unit="CAMERA", description="Focal length")

@@ -67,7 +67,9 @@ class Locks(NamedTuple):
         A free lens comes with a change of distance that keeps the model's size, unless the position is locked.
         """
         basis = np.eye(PARAMETERS)
-        if not self.position:
+        if self.position:  # the model turns about the camera
+            basis[3:6, :3] = np.cross(np.eye(3), pose.translation).T
+        else:
             basis[3:6, 6] = pose.translation
         turns = np.zeros((PARAMETERS, 0)) if self.rotation else basis[:, :3]
         if self.roll and not self.rotation:
@@ -77,6 +79,12 @@ class Locks(NamedTuple):
         free += [] if self.lens else [basis[:, 6:7]]
         free += [] if self.principal_point else [basis[:, 7:]]
         return np.concatenate(free, axis=1)
+
+    def kept(self, pose: Pose, moved: Pose) -> Pose:
+        """moved, where a large turn has not quite left the camera's position as it was."""
+        if not self.position:
+            return moved
+        return moved._replace(translation=moved.rotation @ (pose.rotation.T @ pose.translation))
 
 
 FREE = Locks()
@@ -122,21 +130,21 @@ class BoxTerm(NamedTuple):
     """The model's outline (P, 3) goes on filling the photo's box: features alone let texture-less models drift.
 
     edges (4,), left, top, right, bottom, in units of the box's longer side; to_image (3, 3) takes photo pixels to
-    these units; known (4,) bool, False where the box is cut off.
+    these units; known (4,) bool, False where the box is cut off; deviation of an edge in these units.
     """
 
     outline: np.ndarray
     edges: np.ndarray
     known: np.ndarray
     to_image: np.ndarray
+    deviation: float
 
     @classmethod
-    def of(cls, outline: np.ndarray, camera: Camera, box: Box) -> BoxTerm:
-        """Edges of the box that lie on or beyond the photo's border are taken as cut off there."""
+    def of(cls, outline: np.ndarray, camera: Camera, box: Box, deviation: float = BOX_DEVIATION) -> BoxTerm:
+        """Edges that the photo's border may have cut off are taken as unknown."""
         side = max(box.width, box.height)
-        border = 0.01 * side
-        known = np.concatenate([np.array(box[:2]) > border, np.array(box[2:]) < np.array(camera.size) - border])
-        return cls(outline, np.array(box) / side, known, np.diag([1 / side, 1 / side, 1]))
+        to_image = np.diag([1 / side, 1 / side, 1])
+        return cls(outline, np.array(box) / side, ~cut_edges(box, camera.size), to_image, deviation)
 
     def __call__(self, pose: Pose) -> Quadratic:
         at = projected(pose, self.outline, self.to_image)
@@ -145,14 +153,14 @@ class BoxTerm(NamedTuple):
         if motion is None:
             return _IMPOSSIBLE
         edge, axis = np.arange(4), np.array([0, 1, 0, 1])
-        residual = (at[edge, axis] - self.edges) / BOX_DEVIATION
-        return robust(residual, motion[edge, axis] / BOX_DEVIATION, BOX_WEIGHT * self.known)
+        residual = (at[edge, axis] - self.edges) / self.deviation
+        return robust(residual, motion[edge, axis] / self.deviation, BOX_WEIGHT * self.known)
 
     def misfit(self, pose: Pose) -> float:
-        """Mean distance of the outline's box from the known edges of the photo's, in units of its longer side."""
+        """Mean distance of the outline's box from the known edges of the photo's, in deviations."""
         at = projected(pose, self.outline, self.to_image)
         away = np.abs(np.concatenate([at.min(0), at.max(0)]) - self.edges)
-        return float(away[self.known].mean()) if self.known.any() else 0.0
+        return float(away[self.known].mean() / self.deviation) if self.known.any() else 0.0
 
 
 class SilhouetteTerm(NamedTuple):
@@ -188,6 +196,12 @@ class LensPrior(NamedTuple):
         return robust(np.array([np.log(pose.K[0, 0]) - self.center]) / self.deviation, slope, np.array([self.weight]))
 
 
+def cut_edges(box: Box, size: tuple[int, int]) -> np.ndarray:
+    """(4,) bool: which edges of a box lie so near the border of a photo that the object may go on beyond it."""
+    near = BOX_DEVIATION * max(box.width, box.height)
+    return np.concatenate([np.array(box[:2]) < near, np.array(box[2:]) > np.array(size) - near])
+
+
 def feature_terms(
     whitening: Whitening, shown: Sequence[Template], view: Camera, features: np.ndarray, K: np.ndarray
 ) -> list[FeatureTerm]:
@@ -216,7 +230,8 @@ def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Po
             break
         hessian = basis.T @ now.hessian @ basis
         damped = hessian + damping * np.diag(np.diag(hessian)) + 1e-9 * np.eye(len(hessian))
-        moved = pose.moved(basis @ -np.linalg.solve(damped, basis.T @ now.gradient))
+        step = basis @ -np.linalg.solve(damped, basis.T @ now.gradient)
+        moved = locks.kept(pose, pose.moved(step))
         then = _sum(terms, moved)
         if not then.cost < now.cost:
             damping *= 10

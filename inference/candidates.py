@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from .alignment import FREE, Locks
 from .geometry import Camera
 from .lens import find_lens
+from .overlay import intersection_over_union
 from .pose import Candidate, PhotoCrops, Start, Target, placed, relative
 from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, look_closely, refine, score, verify
+from .retrieval import pooled, unit
 from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
+
+SCORE_ODDS, LEAD_ODDS, ODDS = 2.7, 3.4, -1.1  # by benchmark.calibrate
+LEAD_LIMIT = 0.5  # of score: a larger lead says no more
+ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
 
 
 class Stages(NamedTuple):
@@ -28,12 +36,21 @@ ALL = Stages()
 
 
 def find_candidates(
-    crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer, stages: Stages = ALL, free_lens: bool = False
+    crops: PhotoCrops,
+    starts: Sequence[Start],
+    renderer: Renderer,
+    count: int = 6,
+    stages: Stages = ALL,
+    free_lens: bool = False,
 ) -> Steps[list[Candidate]]:
-    """Poses for the starts, best first. With a free lens the camera's focal length is but a first guess."""
-    closeups = yield from within(approach(crops, starts, ROUNDS if stages.align else 0), 0.0, 0.4)
+    """At most count poses for the starts, best first.
+
+    With a free lens the camera's focal length is but a first guess.
+    """
+    closeups = yield from within(approach(crops, starts, count, ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
-        return _ranked(crops, [(closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups])
+        found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
+        return sorted(found, key=lambda candidate: -candidate.score)
     verified = yield from within(verify(crops, closeups, renderer), 0.4, 0.6)
     if stages.refine:
         verified = yield from within(refine(crops, verified, renderer), 0.6, 0.8)
@@ -43,8 +60,41 @@ def find_candidates(
         found, lens = yield from within(find_lens(crops, best, renderer), 0.8, 0.9)
         verified, deviation = _with_best(verified, found), lens.deviation
     if stages.silhouette:
-        verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 1.0)
-    return _ranked(crops, [(one.closeup, one.score) for one in verified], deviation)
+        verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
+    verified = sorted(verified, key=lambda one: -one.score)
+    alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
+    found = [_candidate(crops, one.closeup, one.score) for one in verified]
+    return [one._replace(lens_deviation=deviation, alike=same) for one, same in zip(found, alike, strict=True)]
+
+
+def confidence(candidates: Sequence[Candidate]) -> float:
+    """Probability, 0..1, that the first candidate's view is less than 10 degrees off.
+
+    By logistic regression on its score and on its lead over the next one that looks different; fitted on real photos
+    and the tuning half of the rendered benchmark (benchmark.calibrate), and only for verified candidates.
+    """
+    best, *others = candidates
+    lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
+    return float(1 / (1 + np.exp(-(SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS))))
+
+
+def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:
+    """Which of the verified, best first, show in the best one's crop what the best one shows."""
+    best = ranked[0]
+    near = [
+        one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target for one in ranked
+    ]
+    near[0] = False
+    closeups = [best.closeup._replace(pose=one.closeup.pose) for one, ask in zip(ranked, near, strict=True) if ask]
+    views = (yield from verify(crops, closeups, renderer)) if closeups else []
+    same = iter([_same_view(best, view) for view in views])
+    return [ask and next(same) for ask in near]
+
+
+def _same_view(first: Verified, second: Verified) -> bool:
+    features = [unit(pooled(one.shown.features[None]))[0] for one in (first, second)]
+    shapes = [one.alpha >= 128 for one in (first, second)]
+    return bool(features[0] @ features[1] > ALIKE_FEATURES and intersection_over_union(*shapes) > ALIKE_SHAPES)
 
 
 def improve(
@@ -80,11 +130,6 @@ def _follow_masks(crops: PhotoCrops, verified: Sequence[Verified], renderer: Ren
     return followed
 
 
-def _ranked(crops: PhotoCrops, scored: Sequence[tuple[Closeup, float]], lens_deviation: float = 0.0) -> list[Candidate]:
-    candidates = [_candidate(crops, closeup, value, lens_deviation) for closeup, value in scored]
-    return sorted(candidates, key=lambda candidate: -candidate.score)
-
-
-def _candidate(crops: PhotoCrops, closeup: Closeup, value: float, lens_deviation: float = 0.0) -> Candidate:
+def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
     target = closeup.start.target
-    return Candidate(target.name, placed(crops.camera, closeup.pose, target.sphere), value, lens_deviation)
+    return Candidate(target.name, placed(crops.camera, closeup.pose, target.sphere), value)

@@ -52,8 +52,10 @@ def fitted(logs: np.ndarray, quality: np.ndarray) -> Lens:
     weight = np.exp((quality - quality.max()) / SHARPNESS / 2)
     curvature, slope, _ = np.polyfit(logs, quality, 2, w=weight)
     peak = -slope / 2 / curvature if curvature < 0 else logs[int(quality.argmax())]
-    deviation = np.sqrt(NOISE / 2 / max(-curvature, 1e-9))
-    return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(min(deviation, SPREAD)))
+    deviation = min(np.sqrt(NOISE / 2 / max(-curvature, 1e-9)), SPREAD)
+    if not logs[0] < peak < logs[-1]:  # somewhere beyond
+        deviation = SPREAD
+    return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(deviation))
 
 
 def with_focal(pose: Pose, focal: float) -> Pose:

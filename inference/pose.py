@@ -10,19 +10,20 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .alignment import Pose
+from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
 from .crops import photo_view
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 from .steps import Steps, finish, within
 
-UPRIGHT_ROLLS = np.radians([0, -24, -12, 12, 24])
+UPRIGHT_ROLLS = np.radians([0, -24, -12, 24, 12])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box
 BATCH = 16  # crops that go through the network at once
 APART = np.radians(14)  # between starts
 FLIPPED = np.radians(25)  # how far from exactly turned round a view may be to stand for the model's other side
+CUT_OFF = 0.35  # of a box's size, that may lie beyond each border of the photo that it touches
 ASPECT_WEIGHT = 4.0  # standard deviations lost per unit of log aspect between the box and a view's box
 ASPECT_LIMIT = 1.0  # of that log, for a box may be cut off
 
@@ -38,13 +39,17 @@ class Target(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One pose hypothesis: camera in the world, with the photo's intrinsics; score, comparable within one photo;
-    lens_deviation, the standard deviation of the focal length's logarithm, 0 where it was given."""
+    """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
+
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given; alike: whether the model
+    looks the same from here as in the best pose, for it is symmetric or hides what would tell.
+    """
 
     model: str
     camera: Camera
     score: float
     lens_deviation: float = 0.0
+    alike: bool = False
 
 
 class Start(NamedTuple):
@@ -69,16 +74,12 @@ class PhotoCrops:
         rolls: np.ndarray,
         extract: Extract,
         mask: np.ndarray | None = None,
+        deviation: float = BOX_DEVIATION,
     ) -> None:
-        """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it."""
-        self.photo, self.camera, self.box, self.rolls, self.extract, self.mask = (
-            photo,
-            camera,
-            box,
-            rolls,
-            extract,
-            mask,
-        )
+        """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it; deviation of the box's
+        edges, in units of its longer side."""
+        self.photo, self.camera, self.box, self.rolls = photo, camera, box, rolls
+        self.extract, self.mask, self.deviation = extract, mask, deviation
         self.views = [photo_view(camera, box, roll, scale) for roll in rolls for scale in SCALES]
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}
@@ -90,9 +91,20 @@ class PhotoCrops:
         self.seconds += time.perf_counter() - began
         return features
 
+    def box_term(self, outline: np.ndarray) -> BoxTerm:
+        """That a model with this outline (P, 3) fills the box."""
+        return BoxTerm.of(outline, self.camera, self.box, self.deviation)
+
     def mask_in(self, view: Camera, K: np.ndarray) -> np.ndarray:
         """The given mask in a view at the photo camera's place, when that has intrinsics K: (H, W) 0..1."""
-        picture = Image.fromarray(self.mask.astype(np.uint8) * 255).convert("RGB")
+        return self._warped(self.mask, view, K)
+
+    def inside(self, view: Camera, K: np.ndarray) -> np.ndarray:
+        """Which pixels of a view, as in `mask_in`, the photo shows: (H, W) bool."""
+        return self._warped(np.ones(self.photo.image.size[::-1], bool), view, K) > 0.99
+
+    def _warped(self, mask: np.ndarray, view: Camera, K: np.ndarray) -> np.ndarray:
+        picture = Image.fromarray(mask.astype(np.uint8) * 255).convert("RGB")
         camera = Camera(K, np.eye(4), self.camera.size)
         return warp_views(replace(self.photo, image=picture), camera, [view], fill=(0, 0, 0))[0][..., 0] / 255
 
@@ -114,6 +126,13 @@ def find_starts(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) ->
         steps = _starts(crops, target, count)
         starts += yield from within(steps, number / len(targets), (number + 1) / len(targets))
     return sorted(starts, key=lambda start: -start.score)[:count]
+
+
+def whole_box(box: Box, size: tuple[int, int]) -> Box | None:
+    """What the box may be of an object that the photo's border cuts off; None where it does not."""
+    cut = cut_edges(box, size)
+    outwards = np.array([-box.width, -box.height, box.width, box.height]) * cut
+    return Box(*(np.array(box) + CUT_OFF * outwards)) if cut.any() else None
 
 
 def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Candidate]:
@@ -142,13 +161,13 @@ def _starts(crops: PhotoCrops, target: Target, count: int) -> Steps[list[Start]]
     rotations = np.stack([view.camera_to_world[:3, :3] for view in crops.views])[found.crop]
     rotations = rotations @ target.index.templates.rotations[found.template]
     chosen = diverse(found.score, rotations, count, APART)
-    chosen = _with_flip(chosen, found.score, rotations, count)
+    chosen = with_flip(chosen, found.score, rotations, count)
     outline = target.index.templates.outline
     poses = [start_pose(crops.camera, crops.box, outline, rotations[i]) for i in chosen]
     return [Start(target, pose, float(found.score[i])) for i, pose in zip(chosen, poses, strict=True)]
 
 
-def _with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:
+def with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:
     """The best one seen from the model's other side is always among them: front and back are what is mixed up most."""
     turned_round = rotations[chosen[0]] @ np.diag([-1.0, -1.0, 1.0])
     away = rotation_angle(rotations, turned_round)

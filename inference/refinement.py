@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import FREE, BoxTerm, Locks, Pose, feature_terms, minimise
+from .alignment import FREE, LensPrior, Locks, Pose, feature_terms, minimise
 from .crops import DISTANCE, SIZE
 from .geometry import Camera, rotation_angle
 from .image import warp_views
-from .pose import PhotoCrops, Start, Target
+from .pose import PhotoCrops, Start, Target, with_flip
 from .retrieval import Whitening, pooled, unit
 from .steps import Steps
 from .templates import Render, Template, Templates
@@ -20,7 +20,8 @@ ROUNDS = 3  # of alignment to the training views, each in a new crop
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is another view's business
 SAME = np.radians(5)  # poses nearer than this are one
-MISFIT_WEIGHT = 4.0  # of the box in the score
+MISFIT_WEIGHT = 0.16  # of the box in the score
+LENS_DEVIATION, LENS_WEIGHT = 0.1, 0.05  # of a lens that is free but was somehow known: log focal length, cost
 RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
 
 Renderer = Callable[[Target], Render]  # what draws a target in its unit sphere
@@ -41,14 +42,26 @@ class Closeup(NamedTuple):
         return [templates.template(index) for index in nearest_templates(self.pose, templates)]
 
 
-def approach(crops: PhotoCrops, starts: Sequence[Start], rounds: int = ROUNDS) -> Steps[list[Closeup]]:
-    """Aligns the starts to the training views nearest to them; those that meet are merged, the better start stays."""
+def approach(crops: PhotoCrops, starts: Sequence[Start], count: int, rounds: int = ROUNDS) -> Steps[list[Closeup]]:
+    """Aligns the starts to the training views nearest to them; those that meet are merged, the better start stays.
+
+    After the first round only count are followed further, among them the best one that sees the other side.
+    """
     closeups = look_closely(crops, starts, [start.pose for start in starts])
     for round_ in range(rounds):
         poses = [aligned(crops, closeup, closeup.nearest) for closeup in closeups]
         closeups = look_closely(crops, *_without_repeats([c.start for c in closeups], poses))
+        if len(closeups) > count:
+            closeups = _best(crops, closeups, count)
         yield (round_ + 1) / rounds
-    return closeups
+    return closeups[:count]
+
+
+def _best(crops: PhotoCrops, closeups: Sequence[Closeup], count: int) -> list[Closeup]:
+    scores = np.array([score(crops, closeup, closeup.nearest[0]) for closeup in closeups])
+    rotations = np.stack([closeup.pose.rotation for closeup in closeups])
+    chosen = with_flip(np.argsort(-scores)[:count].tolist(), scores, rotations, count)
+    return [closeups[index] for index in chosen]
 
 
 class Verified(NamedTuple):
@@ -79,7 +92,7 @@ def verify(crops: PhotoCrops, closeups: Sequence[Closeup], renderer: Renderer) -
 def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
     """How well the photo's crop and the box agree with what a view of the model shows."""
     index = closeup.start.target.index
-    misfit = BoxTerm.of(index.templates.outline, crops.camera, crops.box).misfit(closeup.pose)
+    misfit = crops.box_term(index.templates.outline).misfit(closeup.pose)
     similar = similarity(index.whitening, shown, closeup.features)
     return similar - MISFIT_WEIGHT * misfit + RETRIEVAL_WEIGHT * closeup.start.score
 
@@ -105,9 +118,10 @@ def refine(
 def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], locks: Locks = FREE) -> Pose:
     """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
     index, pose = closeup.start.target.index, closeup.pose
-    box = BoxTerm.of(index.templates.outline, crops.camera, crops.box)
+    box = crops.box_term(index.templates.outline)
+    lens = [] if locks.lens else [LensPrior(np.log(closeup.start.pose.K[0, 0]), LENS_DEVIATION, LENS_WEIGHT)]
     for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
-        pose, _cost = minimise([features, box], pose, locks)
+        pose, _cost = minimise([features, box, *lens], pose, locks)
     near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
     return pose if near else closeup.pose
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .alignment import BoxTerm, SilhouetteTerm, feature_terms, minimise
+from .alignment import SilhouetteTerm, feature_terms, minimise
 from .overlay import intersection_over_union
 from .pose import PhotoCrops
 from .refinement import Renderer, Verified, verify
@@ -19,7 +19,7 @@ DEVIATION = 2.0  # px in a crop: farther off it counts less and less
 REACH = 24.0  # px: contours farther apart do not belong together
 WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
 MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
-IOU_WEIGHT = 2.0  # of overlap with a given mask in the score
+IOU_WEIGHT = 2.0  # of overlap with a given mask in the score, to which a perfect one adds nothing
 
 
 def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
@@ -28,9 +28,9 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
     Colours tell where a plain object ends better than features do, and where a textured one ends worse.
     """
     for _ in range(ROUNDS):
-        mask = segment(one.closeup.picture, one.alpha)
-        moved = yield from _moved(crops, one, mask, WEIGHT, renderer)
-        if overlap(moved, mask) - overlap(one, mask) + moved.score - one.score < MARGIN:
+        mask, inside = segment(one.closeup.picture, one.alpha), _inside(crops, one)
+        moved = yield from _moved(crops, one, mask, inside, WEIGHT, renderer)
+        if overlap(moved, mask, inside) - overlap(one, mask, inside) + moved.score - one.score < MARGIN:
             break
         one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
     return one
@@ -38,39 +38,51 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 
 def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
     """Moves a pose onto the user's mask; its score then tells how well it fills that too."""
-    mask = crops.mask_in(one.closeup.view, one.closeup.pose.K)
+    mask, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), _inside(crops, one)
     for _ in range(ROUNDS):
-        one = yield from _moved(crops, one, mask, GIVEN_WEIGHT, renderer)
-    return one._replace(score=one.score + IOU_WEIGHT * overlap(one, mask))
+        one = yield from _moved(crops, one, mask, inside, GIVEN_WEIGHT, renderer)
+    return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, mask, inside) - 1))
 
 
-def overlap(one: Verified, mask: np.ndarray) -> float:
-    """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1 in its crop."""
-    return intersection_over_union(one.alpha >= 128, mask > 0.5)
+def overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
+    """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1, inside the photo."""
+    return intersection_over_union((one.alpha >= 128) & inside, (mask > 0.5) & inside)
 
 
-def _moved(crops: PhotoCrops, one: Verified, mask: np.ndarray, weight: float, renderer: Renderer) -> Steps[Verified]:
+def _inside(crops: PhotoCrops, one: Verified) -> np.ndarray:
+    """(SIZE, SIZE) bool: what of the crop the photo shows."""
+    return crops.inside(one.closeup.view, one.closeup.pose.K)
+
+
+def _moved(
+    crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float, renderer: Renderer
+) -> Steps[Verified]:
     """The pose with its contour on the mask's, verified in the same crop."""
-    contour = contour_term(one, mask, weight)
+    contour = contour_term(one, mask, inside, weight)
     if contour is None:
         return one
     index, closeup = one.closeup.start.target.index, one.closeup
-    box = BoxTerm.of(index.templates.outline, crops.camera, crops.box)
+    box = crops.box_term(index.templates.outline)
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, closeup.pose.K)
     pose, _cost = minimise([*features[-1:], box, contour], closeup.pose)
     (moved,) = yield from verify(crops, [closeup._replace(pose=pose)], renderer)
     return moved
 
 
-def contour_term(one: Verified, mask: np.ndarray, weight: float) -> SilhouetteTerm | None:
-    """Pairs contour points both ways, nearest to nearest; None where there is no contour on one side."""
-    ours, theirs = _contour(one.alpha >= 128), _contour(mask > 0.5)
+def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float) -> SilhouetteTerm | None:
+    """Pairs contour points both ways, nearest to nearest; None where there are too few.
+
+    Where the photo ends, inside (SIZE, SIZE) bool, no contour is the object's own.
+    """
+    ours, theirs = _contour(one.alpha >= 128, inside), _contour(mask > 0.5, inside)
     if min(len(ours), len(theirs)) < FEWEST:
         return None
     away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
     first = np.concatenate([np.arange(len(ours)), away.argmin(0)])
     second = np.concatenate([away.argmin(1), np.arange(len(theirs))])
     near = away[first, second] < REACH
+    if near.sum() < FEWEST:
+        return None
     ours, theirs = ours[first[near]], theirs[second[near]]
     view = one.closeup.view
     to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
@@ -78,9 +90,10 @@ def contour_term(one: Verified, mask: np.ndarray, weight: float) -> SilhouetteTe
     return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, DEVIATION, weight)
 
 
-def _contour(shape: np.ndarray) -> np.ndarray:
-    """(P, 2) rows and columns of edge pixels, not of those where the crop ends."""
-    edge = edges(shape)
+def _contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(P, 2) rows and columns of edge pixels, not of those where the crop or the photo ends."""
+    deep = Image.fromarray(inside.astype(np.uint8)).filter(ImageFilter.MinFilter(5))
+    edge = edges(shape) & (np.array(deep) > 0)
     edge[[0, -1]] = edge[:, [0, -1]] = False
     places = np.argwhere(edge)
     return places[:: len(places) // MOST + 1]

@@ -2,8 +2,16 @@
 
 from bpy.utils import register_classes_factory
 
-from . import drag_box, edit_models, match_photo, render_views
+from . import drag_box, edit_models, match_photo, perspective, pick_object, refine_camera, render_views
 
 register, unregister = register_classes_factory(
-    (*edit_models.classes, *render_views.classes, *match_photo.classes, *drag_box.classes)
+    (
+        *edit_models.classes,
+        *render_views.classes,
+        *match_photo.classes,
+        *refine_camera.classes,
+        *perspective.classes,
+        *drag_box.classes,
+        *pick_object.classes,
+    )
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
+from .pick_object import box_at, proposals
 from .steps import require_packages
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
+CLICK = 4  # px on screen: what is dragged less far is a click
 
 
 class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
     bl_idname = "photopose.drag_box"
     bl_label = "Drag Box"
-    bl_description = "Show the photo and drag a box around the object; Esc keeps the box as it was"
+    bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -49,7 +51,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._start = self._end = None
         self._texture = _texture(self._photo)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set("Drag a box around the object, Esc to cancel")
+        context.workspace.status_text_set("Drag a box around the object or click on it, Esc to cancel")
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}
@@ -74,19 +76,24 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._area.tag_redraw()
 
     def _take(self, context: bpy.types.Context) -> set[str]:
-        """Stores what was dragged, in photo pixels."""
-        from ..inference.image import checked_box
-
+        """Stores what was dragged, or found where the user clicked, in photo pixels."""
         frame = _frame(self._photo.size, self._region)
         corners = np.array([self._start, self._end], float)
         pixels = (corners - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
-        low, high = np.clip(pixels, 0, self._photo.size).min(0), np.clip(pixels, 0, self._photo.size).max(0)
         try:
-            context.scene.photo_pose.box = checked_box((*low.tolist(), *high.tolist()), self._photo.size)
+            clicked = np.abs(corners[1] - corners[0]).max() < CLICK
+            box = box_at(proposals(self._photo), *pixels[1]) if clicked else self._dragged(pixels)
+            context.scene.photo_pose.box = box
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _dragged(self, corners: np.ndarray) -> Box:
+        from ..inference.image import checked_box
+
+        inside = np.clip(corners, 0, self._photo.size)
+        return checked_box((*inside.min(0).tolist(), *inside.max(0).tolist()), self._photo.size)
 
     def _draw(self) -> None:
         from gpu_extras.presets import draw_texture_2d

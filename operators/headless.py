@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +18,7 @@ from PIL import Image
 from ..inference.candidates import Stages
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
-from ..inference.image import Photo, alpha_box, checked_box, load_photo
-from ..inference.masks import proposed_boxes
-from ..inference.networks import load_network
+from ..inference.image import Photo, checked_box, load_photo
 from ..inference.overlay import intersection_over_union, overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
@@ -34,7 +31,6 @@ from .rendering import in_unit_sphere, quiet
 from .views import ViewOptions, cache_folder, subdivisions_for
 
 JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
-PROPOSALS = 3  # boxes that are tried when none is given
 OVERLAY_SIDE = 1024  # px, longer side at most
 
 Job = dict[str, Any]  # JOB_KEYS; what is not given is None
@@ -152,7 +148,7 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
-    line.update(dict.fromkeys((*empty, "confidence")), candidates=[])
+    line.update(dict.fromkeys((*empty, "confidence", "focal_deviation")), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     try:
         line.update(_matched(job, stem, work, seconds))
@@ -167,7 +163,7 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     options = work.options
     photo = load_photo(job["photo"])
     mask = _mask(job["mask"], photo)
-    box, found = _best_match(job, photo, _boxes(job["box"], mask, photo), mask, work)
+    box, found = _match(job, photo, mask, work)
     seconds.update(found.seconds)
     best = found.candidates[0]
     target = next(target for target in work.targets if target.name == best.model)
@@ -185,33 +181,32 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
         "camera": _blender_camera(best.camera),
         "confidence": found.confidence,
-        "candidates": ranked,
+        "focal_deviation": best.lens_deviation or None,
+        "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
     }
 
 
-def _best_match(
-    job: Job, photo: Photo, boxes: Sequence[Box], mask: np.ndarray | None, work: Work
-) -> tuple[Box, matching.Match]:
-    """The box in which the photo agrees best with a model, and the match in it."""
+def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple[Box, matching.Match]:
+    """The given box, the mask's or a found one, and the match in it."""
     options = work.options
+    box = None if job["box"] is None else checked_box(job["box"], photo.size)
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
-    match = partial(
-        matching.match,
+    steps = matching.find_and_match(
         photo,
         camera,
-        targets=_wanted(work.targets, job["object"]),
-        renderer=work.renderer,
+        box,
+        _wanted(work.targets, job["object"]),
+        work.renderer,
+        mask=mask,
         any_roll=options.any_roll,
         method=options.method.upper(),
-        mask=mask,
         count=options.candidates,
         free_lens=job["focal"] is None and job["lens"] is None and photo.exif_focal is None,
         stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
         network=options.network,
         device=options.device,
     )
-    matches = [(box, finish(match(box=box))) for box in boxes]
-    return max(matches, key=lambda item: item[1].candidates[0].score)
+    return finish(steps)
 
 
 def _wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
@@ -233,17 +228,6 @@ def _mask(path: Path | None, photo: Photo) -> np.ndarray | None:
     if mask.size != photo.size:
         raise PoseError(f"Mask '{Path(path).name}' has another size than its photo.")
     return np.array(mask.image.convert("L").resize(photo.image.size)) >= 128
-
-
-def _boxes(given: Sequence[float] | None, mask: np.ndarray | None, photo: Photo) -> list[Box]:
-    """The given box, else the mask's, else those of what stands out most in the photo."""
-    if given is not None:
-        return [checked_box(given, photo.size)]
-    box = None if mask is None else alpha_box(mask, 0.5)
-    if box is None:
-        return proposed_boxes(photo, load_network("u2netp"))[:PROPOSALS]
-    scale = photo.size[0] / photo.image.size[0]
-    return [checked_box([edge * scale for edge in box], photo.size)]
 
 
 def _silhouette(render: Render, camera: Camera) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
+import numpy as np
 from bpy.props import (
     BoolProperty,
     EnumProperty,
@@ -15,7 +16,7 @@ from bpy.props import (
 )
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera
+from ..inference.geometry import Camera
 from ..inference.steps import Steps, within
 from ..properties import FOCAL_ITEMS, METHOD_ITEMS, SPHERE_ITEMS
 from . import scene
@@ -34,7 +35,7 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: whole photo")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
     sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
@@ -47,20 +48,23 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         require_packages()
         from ..inference.image import checked_box, load_photo
-        from .matching import match, prepare, target_renderer
+        from .matching import find_and_match, prepare, target_renderer
         from .views import ViewOptions, cache_folder
 
         if not self.filepath:
             raise PoseError("Choose a photo first.")
         photo = load_photo(bpy.path.abspath(self.filepath))
-        box = checked_box(self.box, photo.size) if any(self.box) else Box(0, 0, *photo.size)
+        box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = self._camera(context, photo)
-        options = ViewOptions(self.sphere, self.subdivisions)
-        preparing = prepare(chosen_models(context.scene), options, cache_folder())
+        views = ViewOptions(self.sphere, self.subdivisions)
+        preparing = prepare(chosen_models(context.scene), views, cache_folder())
         targets = yield from within(preparing, 0.0, 0.8)
         with target_renderer() as renderer:
-            matching = match(photo, camera, box, targets, renderer, any_roll=self.any_roll, method=self.method)
-            found = yield from within(matching, 0.8, 1.0)
+            free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
+            mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
+            options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
+            finding = find_and_match(photo, camera, box, targets, renderer, **options)
+            _box, found = yield from within(finding, 0.8, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 
     def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
@@ -76,20 +80,15 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
         return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
 
     def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
-        from .matching import seen_from
+        from .matching import summary
 
         sphere = next(target.sphere for target in targets if target.name == best.model)
         camera_object = scene.camera_for_photo(context.scene, photo.path)
         scene.write_camera(context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size)
         scene.show_photo(camera_object, photo)
         scene.view_through_camera(context)
-        angles, lens = seen_from(best.camera, sphere), scene.blender_lens(best.camera)
-        result = (
-            f"{best.model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
-            f"distance {angles.distance:.3g}, lens {lens.lens:.1f} mm, score {best.score:.2f}"
-        )
-        context.scene.photo_pose.result = result
-        self.report({"INFO"}, result)
+        context.scene.photo_pose.result = summary(best, sphere)
+        self.report({"INFO"}, context.scene.photo_pose.result)
 
 
 classes = (PHOTOPOSE_OT_match_photo,)

@@ -12,22 +12,33 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 import numpy as np
 
+from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
-from ..inference.image import Photo, checked_focal, checked_point, default_focal, focal_from_lens
+from ..inference.image import (
+    Photo,
+    alpha_box,
+    checked_box,
+    checked_focal,
+    checked_point,
+    default_focal,
+    focal_from_lens,
+)
 from ..inference.steps import Steps, within
 from ..inference.templates import Render
 from . import drawing
 from .models import evaluated
 from .rendering import studio
+from .scene import blender_lens
 from .views import ViewOptions, model_templates
 
 if TYPE_CHECKING:
+    from ..inference.alignment import Locks
     from ..inference.candidates import Stages
     from ..inference.pose import Candidate, Target
     from ..inference.refinement import Renderer
 
+ROUGH, ROUGH_COUNT = 0.15, 4  # deviation of the edges of a found box, and candidates that are tried in it
 SAMPLES = 2  # of Cycles, for views that verify a pose
-SCORE_NOISE = 0.05  # by which scores of right and wrong candidates may be mixed up
 
 
 class Match(NamedTuple):
@@ -38,9 +49,10 @@ class Match(NamedTuple):
 
     @property
     def confidence(self) -> float:
-        """The best candidate's share, 0..1, among all that were found; not yet calibrated."""
-        scores = np.array([candidate.score for candidate in self.candidates])
-        return float(1 / np.exp((scores - scores[0]) / SCORE_NOISE).sum())
+        """Probability, 0..1, that the best candidate's view is less than 10 degrees off."""
+        from ..inference.candidates import confidence
+
+        return confidence(self.candidates)
 
 
 class Angles(NamedTuple):
@@ -115,12 +127,14 @@ def match(
     stages: Stages | None = None,
     free_lens: bool = False,
     mask: np.ndarray | None = None,
+    deviation: float | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
+    deviation: of the box's edges, in units of its longer side; by default as people draw them.
     """
     from ..inference import candidates as finding
     from ..inference import pose
@@ -129,19 +143,120 @@ def match(
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
-        starts = yield from within(pose.find_starts(crops, targets, count), 0.0, 0.6)
+        starts = yield from within(pose.find_starts(crops, targets, 2 * count), 0.0, 0.5)
+        whole = pose.whole_box(box, photo.size)
+        if whole:  # a box that ends with the photo frames the object otherwise than its views
+            framed = pose.PhotoCrops(photo, camera, whole, rolls[::2], extract)
+            starts += yield from within(pose.find_starts(framed, targets, count), 0.5, 0.6)
+            crops.seconds += framed.seconds
         matched, features = time.perf_counter(), crops.seconds
-        steps = finding.find_candidates(crops, starts, renderer, stages or finding.ALL, free_lens)
+        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 1.0)
     return Match(
         candidates,
         {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
     )
+
+
+def find_and_match(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    *,
+    mask: np.ndarray | None = None,
+    **options,
+) -> Steps[tuple[Box, Match]]:
+    """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
+    around = None if mask is None else alpha_box(mask, 0.5)
+    if box is None and around is not None:
+        scale = photo.size[0] / photo.image.size[0]
+        box = checked_box([edge * scale for edge in around], photo.size)
+    if box is None:
+        return (yield from _located(photo, camera, targets, renderer, **options))
+    return box, (yield from match(photo, camera, box, targets, renderer, mask=mask, **options))
+
+
+def _located(
+    photo: Photo, camera: Camera, targets: Sequence[Target], renderer: Renderer, *, any_roll: bool = False, **options
+) -> Steps[tuple[Box, Match]]:
+    """`match` for a photo whose box nobody knows.
+
+    Every target is tried in the boxes where the photo looks like it; the best one is matched again in its own box.
+    """
+    from ..inference.candidates import Stages
+    from ..inference.detection import detect
+    from ..inference.masks import proposed_boxes
+    from ..inference.networks import extract_features, feature_network, load_network
+
+    network, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
+    extract, saliency = partial(extract_features, feature_network(network, device)), load_network("u2netp")
+    proposals = proposed_boxes(photo, saliency)
+    tried: list[tuple[Candidate, Target]] = []
+    rough = {**options, "stages": Stages(silhouette=False, lens=False), "count": ROUGH_COUNT, "free_lens": False}
+    for number, target in enumerate(targets):
+        start, end = 0.8 * number / len(targets), 0.8 * (number + 1) / len(targets)
+        search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
+        boxes = yield from within(search, start, (start + end) / 2)
+        for box in boxes:
+            steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, deviation=ROUGH, **rough)
+            found = yield from within(steps, (start + end) / 2, end)
+            tried.append((found.candidates[0], target))
+    best, target = max(tried, key=lambda item: item[0].score)
+    outline = target.sphere.center + target.sphere.radius * target.index.templates.outline
+    box = Box.around(best.camera.project(outline))
+    steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
+    return box, (yield from within(steps, 0.8, 1.0))
+
+
+def refine(
+    photo: Photo,
+    camera: Camera,
+    target: Target,
+    renderer: Renderer,
+    *,
+    box: Box | None = None,
+    locks: Locks | None = None,
+    network: str = "efficientnet_lite0",
+    device: str = "auto",
+) -> Steps[tuple[Candidate, Candidate]]:
+    """A camera of the world that sees the target about right, before and after improvement; locks: Locks() by default.
+
+    The first has that very camera; where nothing better is found so does the second.
+    """
+    from ..inference import candidates, pose
+    from ..inference.alignment import Locks
+    from ..inference.networks import extract_features, feature_network
+
+    # Edges of a box on the photo's border count as cut off: the whole photo's box binds nothing
+    box = box or Box(0, 0, *photo.size)
+    extract = partial(extract_features, feature_network(network, device))
+    crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box, np.zeros(1), extract)
+    return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
+
+
+def model_in_view(roots: Sequence[bpy.types.Object], camera: Camera, box: Box | None = None) -> bpy.types.Object:
+    """Of the models that camera, in the world, sees, the one nearest to the middle of the box or else of the picture.
+
+    PoseError when it sees none.
+    """
+    middle = box.center if box else np.divide(camera.size, 2)
+    seen = []
+    for root in roots:
+        with evaluated(root) as model:
+            depth, center = camera.to_camera(model.sphere.center)[2], camera.project(model.sphere.center)
+            reach = camera.focal * model.sphere.radius / max(depth, 1e-9)
+            if depth > 0 and ((center > -reach) & (center < camera.size + reach)).all():
+                seen.append((float(np.linalg.norm(center - middle)), root))
+    if not seen:
+        raise PoseError("The active camera sees no model.")
+    return min(seen, key=lambda one: one[0])[1]
 
 
 def seen_from(camera: Camera, sphere: Sphere) -> Angles:
@@ -150,3 +265,13 @@ def seen_from(camera: Camera, sphere: Sphere) -> Angles:
     azimuth, elevation = angles_from_direction(offset)
     angles = np.degrees([azimuth, elevation, roll_of(camera.camera_to_world)])
     return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))
+
+
+def summary(candidate: Candidate, sphere: Sphere) -> str:
+    """What the user is told: parts separated by commas."""
+    angles, deviation = seen_from(candidate.camera, sphere), candidate.lens_deviation
+    return (
+        f"{candidate.model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
+        f"distance {angles.distance:.3g}, lens {blender_lens(candidate.camera).lens:.1f} mm"
+        f"{f' ± {100 * deviation:.0f} %' if deviation else ''}, score {candidate.score:.2f}"
+    )

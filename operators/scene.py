@@ -91,12 +91,32 @@ def write_camera(
     scale_x, scale_y = _fit(scene, camera.size, pixel_aspect=camera.K[1, 1] / camera.K[0, 0])
     frame = _centred(camera.size, frame_size[0] / scale_x, frame_size[1] / scale_y)
 
+    if camera_object.data.library or camera_object.data.users - camera_object.data.use_fake_user > 1:
+        camera_object.data = camera_object.data.copy()  # other cameras keep their lens
     camera_object.data.type = "PERSP"
     for field, value in blender_lens(camera.windowed(frame, frame_size), sensor_width)._asdict().items():
         setattr(camera_object.data, field, value)
     _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
     if model:
         _keep_unclipped(camera_object.data, float(camera.to_camera(model.center)[2]), model.radius)
+
+
+def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    """The scene's active camera; PoseError where there is none, or it cannot keep a new pose."""
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
+        raise PoseError("The scene has no active camera.")
+    if not _keeps_pose(camera):
+        raise PoseError(f"The camera {camera.name} is linked, constrained or animated and would not keep a new pose.")
+    return camera
+
+
+def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:
+    """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm."""
+    camera = read_camera(scene, camera_object)
+    return (
+        camera_object.data.lens * max(camera.size[0], camera.size[1] * camera.K[0, 0] / camera.K[1, 1]) / camera.focal
+    )
 
 
 def camera_for_photo(scene: bpy.types.Scene, path: str | Path) -> bpy.types.Object:
@@ -114,8 +134,6 @@ def camera_for_photo(scene: bpy.types.Scene, path: str | Path) -> bpy.types.Obje
         name = Path(photo).stem
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         scene.collection.objects.link(camera)
-    if camera.data.library or camera.data.users - camera.data.use_fake_user > 1:
-        camera.data = camera.data.copy()  # other cameras keep their lens
     camera[PHOTO] = photo
     scene.camera = camera
     return camera

@@ -6,6 +6,8 @@ import importlib.util
 
 import bpy
 
+LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
+
 
 class SidebarPanel:
     bl_space_type = "VIEW_3D"
@@ -33,7 +35,9 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         layout.prop(settings, "photo")
         layout.prop(settings, "box")
-        layout.operator("photopose.drag_box", icon="SELECT_SET")
+        row = layout.row(align=True)
+        row.operator("photopose.drag_box", icon="SELECT_SET")
+        row.operator("photopose.propose_box", icon="VIEWZOOM")
         layout.prop(settings, "focal_source")
         if settings.focal_source == "LENS":
             layout.prop(settings, "lens")
@@ -59,6 +63,23 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
             "use_photo_size",
         ):
             setattr(button, name, getattr(settings, name))
+
+
+class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
+    bl_label = "Refine"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        locks = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        for name in LOCKS:
+            locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
+        button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")
+        button.filepath = settings.photo
+        for name in ("box", "sphere", "subdivisions", *LOCKS):
+            setattr(button, name, getattr(settings, name))
+        layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
 
 
 class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
@@ -98,4 +119,10 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
                 setattr(button, name, getattr(settings, name))
 
 
-classes = (PHOTOPOSE_UL_models, VIEW3D_PT_photo_pose, VIEW3D_PT_photo_pose_models, VIEW3D_PT_photo_pose_views)
+classes = (
+    PHOTOPOSE_UL_models,
+    VIEW3D_PT_photo_pose,
+    VIEW3D_PT_photo_pose_refine,
+    VIEW3D_PT_photo_pose_models,
+    VIEW3D_PT_photo_pose_views,
+)

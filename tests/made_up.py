@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ from PIL import Image
 
 from photo_pose.inference import crops
 from photo_pose.inference.alignment import Pose
-from photo_pose.inference.geometry import Box, Camera, view_sphere
+from photo_pose.inference.geometry import Box, Camera, intrinsics, rotation_from_vector, view_sphere
 from photo_pose.inference.image import Photo
-from photo_pose.inference.templates import Rendering, Template, Templates
+from photo_pose.inference.pose import UPRIGHT_ROLLS, PhotoCrops, start_pose
+from photo_pose.inference.templates import Render, Rendering, Template, Templates
 
 BLOCKS = np.array(  # lowest and highest corners: like a desk with a hutch, no two sides alike
     [
@@ -22,45 +24,79 @@ BLOCKS = np.array(  # lowest and highest corners: like a desk with a hutch, no t
         [[0.3, -0.25, 0.05], [0.55, 0.05, 0.25]],
     ]
 )
+HALF_TURN = np.array([-1.0, -1, 1])  # of the model about its vertical
 OUTLINE = np.array([np.choose(corner, block) for block in BLOCKS for corner in np.indices((2, 2, 2)).reshape(3, -1).T])
+PLAIN = (120, 80, 60)  # the colour of the model without paint
 WAVES = np.random.default_rng(3).normal(size=(3, 3)) * 3.0
 CELL = 8  # px, of the made-up network
 REACH = 2  # cells around a patch that it sees
 
 
-def render(camera: Camera, backdrop: int = 255) -> Rendering:
+def render(camera: Camera, backdrop: int = 255, blocks: np.ndarray = BLOCKS) -> Rendering:
     """The blocks, a ray for each pixel; the paint is a smooth function of the place."""
     width, height = camera.size
     x, y = np.meshgrid(np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32) + 0.5)
     turn = (camera.camera_to_world[:3, :3] @ np.linalg.inv(camera.K)).astype(np.float32)
     rays = np.tensordot(turn, np.stack([x, y, np.ones_like(x)]), 1)
     away, depth = 1 / rays, np.full(x.shape, np.inf, np.float32)
-    for low, high in (BLOCKS - camera.position).astype(np.float32)[..., None, None]:
+    for low, high in (blocks - camera.position).astype(np.float32)[..., None, None]:
         near, far = low * away, high * away
         enter, leave = np.minimum(near, far).max(0), np.maximum(near, far).min(0)
         depth = np.minimum(depth, np.where((0 < enter) & (enter < leave), enter, np.inf))
     hit = np.isfinite(depth)
     points = (camera.position[:, None, None] + rays * np.where(hit, depth, 0)).astype(np.float32).transpose(1, 2, 0)
     rgba = np.zeros((height, width, 4), np.uint8)
-    rgba[hit] = np.column_stack([127.5 + 110 * np.sin(points[hit] @ WAVES.T), np.full(hit.sum(), 255)])
+    rgba[hit] = np.column_stack([paint(points[hit]), np.full(hit.sum(), 255)])
     return Rendering(rgba, np.full((height, width, 3), backdrop, np.uint8), points)
 
 
+def paint(points: np.ndarray) -> np.ndarray:
+    return 127.5 + 110 * np.sin(points @ WAVES.T)
+
+
+def twins(camera: Camera, backdrop: int = 255) -> Rendering:
+    """The blocks grown together with the same ones turned by 180 degrees: from behind only the paint is another."""
+    return render(camera, backdrop, np.concatenate([BLOCKS, BLOCKS * HALF_TURN]))
+
+
+def symmetric(camera: Camera, backdrop: int = 255) -> Rendering:
+    """The twins with paint that is the same from behind too."""
+    view = twins(camera, backdrop)
+    x, y, z = view.points[view.rgba[..., 3] > 0].T
+    view.rgba[view.rgba[..., 3] > 0, :3] = paint(np.stack([x * x - y * y, 2 * x * y, z], -1))
+    return view
+
+
+def plain(camera: Camera, backdrop: int = 255) -> Rendering:
+    """The blocks in one colour, without light and shade: nothing but their outline tells a pose."""
+    view = render(camera, backdrop)
+    view.rgba[..., :3] = PLAIN
+    return view
+
+
+def white(camera: Camera, backdrop: int = 255) -> Rendering:
+    """The blocks as white as the templates' backdrop: all sides look alike, but for their shapes."""
+    view = render(camera, backdrop)
+    view.rgba[..., :3] = 255
+    return view
+
+
 def extract(pictures: np.ndarray) -> np.ndarray:
-    """Stands for a network: crops (N, S, S, 3) uint8 -> the colours around every patch (N, G, G, C)."""
+    """Stands for a network: crops (N, S, S, 3) uint8 -> the colours around every patch (N, G, G, C), grey is 0."""
     margin = CELL * REACH
     shift = int(crops.FIRST_PATCH) - CELL // 2  # the cell of the first patch
     padded = np.pad(
         pictures, ((0, 0), (margin - shift, margin + shift), (margin - shift, margin + shift), (0, 0)), "edge"
     )
     side = padded.shape[1] // CELL
-    cells = padded[:, : side * CELL, : side * CELL].reshape(-1, side, CELL, side, CELL, 3).mean((2, 4)) / 255
+    cells = padded[:, : side * CELL, : side * CELL].reshape(-1, side, CELL, side, CELL, 3).mean((2, 4)) / 255 - 0.5
     around = np.lib.stride_tricks.sliding_window_view(cells, (2 * REACH + 1, 2 * REACH + 1), (1, 2))
     grid = np.arange(crops.GRID) * crops.STRIDE // CELL
     return around[:, grid][:, :, grid].reshape(len(pictures), crops.GRID, crops.GRID, -1).astype(np.float32)
 
 
-def templates() -> Templates:
+@cache
+def templates(render: Render = render) -> Templates:
     directions = view_sphere(2)
     cameras = [crops.template_view(direction, OUTLINE) for direction in directions]
     views = [render(camera) for camera in cameras]
@@ -71,9 +107,26 @@ def templates() -> Templates:
     return Templates(directions, poses, K, features.astype(np.float16), coverage, points, OUTLINE)
 
 
-def photo_of(camera: Camera) -> Photo:
+def photo_of(camera: Camera, render: Render = render) -> Photo:
     """Taken by a camera in the model's unit sphere, in front of something else than the templates' backdrop."""
     return Photo(Image.fromarray(render(camera, 200).rgb), camera.size, None, None, Path("photo.png"), True)
+
+
+def mask_of(camera: Camera) -> np.ndarray:
+    """The model in `photo_of` the camera, (H, W) bool."""
+    return render(camera).rgba[..., 3] > 0
+
+
+def crops_of(camera: Camera, photo: Photo, focal: float | None = None, mask: np.ndarray | None = None) -> PhotoCrops:
+    """Of a photo taken by the camera, which stands at the origin there; focal, px, in the place of the true one."""
+    K = camera.K if focal is None else intrinsics(focal, camera.size)
+    return PhotoCrops(photo, Camera(K, np.eye(4), camera.size), box_of(camera), UPRIGHT_ROLLS, extract, mask)
+
+
+def turned(camera: Camera, crops: PhotoCrops, *degrees: float) -> Pose:
+    """The true pose turned, in the photo's axes, and moved as a start from the box is."""
+    rotation = rotation_from_vector(np.radians(degrees)) @ pose_of(camera).rotation
+    return start_pose(crops.camera, crops.box, OUTLINE, rotation)
 
 
 def pose_of(camera: Camera) -> Pose:

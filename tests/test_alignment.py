@@ -14,6 +14,7 @@ from photo_pose.inference.alignment import (
     Locks,
     Pose,
     Term,
+    cut_edges,
     minimise,
     projected,
     projected_motion,
@@ -116,7 +117,34 @@ def test_edges_of_a_box_that_is_cut_off_do_not_count():
     term = BoxTerm.of(POINTS, Camera(K, np.eye(4), SIZE), seen._replace(right=SIZE[0]))
     assert term.known.tolist() == [True, True, False, True]
     assert term(right).cost == pytest.approx(0) and term.misfit(right) == pytest.approx(0)
-    assert term.misfit(POSE) > 0.1
+    assert term.misfit(POSE) > 2.5
+
+
+@pytest.mark.parametrize(
+    ("box", "cut"),
+    [
+        ((9, 9, 209, 109), []),
+        ((7, 9, 207, 109), [0]),  # nearer than people draw
+        ((-30, 100, 200, 592), [0, 3]),
+        ((300, 7, 500, 207), [1]),
+        ((591, 391, 791, 591), []),
+        ((593, 300, 793, 500), [2]),
+        ((0, 0, 800, 600), [0, 1, 2, 3]),
+    ],
+)
+def test_edges_near_the_border_may_be_cut_off(box, cut):
+    assert np.flatnonzero(cut_edges(Box(*box), SIZE)).tolist() == cut
+
+
+@pytest.mark.parametrize("deviation", [0.04, 0.16])
+def test_misfit_is_in_deviations(deviation):
+    """And the looser a box is, the less it pulls."""
+    box = Box.around(projected(POSE, POINTS, np.eye(3)))
+    shift = 1.5 * deviation * max(box.width, box.height)
+    term = BoxTerm.of(POINTS, Camera(K, np.eye(4), SIZE), Box(*np.array(box) + shift), deviation)
+    assert term.misfit(POSE) == pytest.approx(1.5)
+    assert term._replace(deviation=2 * deviation).misfit(POSE) == pytest.approx(0.75)
+    assert term._replace(deviation=2 * deviation)(POSE).cost < term(POSE).cost
 
 
 def test_the_true_pose_is_found():
@@ -135,7 +163,7 @@ def roll(pose: Pose) -> float:
 
 LOCKED = {
     "rotation": lambda pose: pose.rotation,
-    "position": lambda pose: pose.translation,
+    "position": lambda pose: pose.camera_to_world()[:3, 3],
     "roll": roll,
     "lens": lambda pose: pose.K.diagonal(),
     "principal_point": lambda pose: pose.K[:2, 2],

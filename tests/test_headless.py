@@ -17,7 +17,7 @@ from PIL import Image  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
-    "roll", "score", "confidence", "candidates", "seconds",
+    "roll", "score", "confidence", "focal_deviation", "candidates", "seconds",
 }  # fmt: skip
 CAMERA_KEYS = {"matrix_world", "lens", "sensor_width", "sensor_fit", "shift_x", "shift_y", "resolution"}
 
@@ -102,7 +102,7 @@ def test_photos_of_one_model(folder):
         assert set(result) == KEYS and set(result["camera"]) == CAMERA_KEYS
         assert (result["status"], result["error"], result["model"]) == ("ok", None, "wedge")
         assert result["size"] == [320, 240] and result["camera"]["resolution"] == [320, 240]
-        assert 0 <= result["confidence"] <= 1
+        assert 0 <= result["confidence"] <= 1 and 0 < result["focal_deviation"] < 1  # for the lens is not known
         scores = [candidate["score"] for candidate in result["candidates"]]
         assert scores == sorted(scores, reverse=True) and scores[0] == result["score"] and len(scores) <= 6
         assert {"total", "render", "features", "match", "refine"} == set(result["seconds"])
@@ -128,6 +128,7 @@ def test_opencv_and_blender_cameras_agree(folder):
         "130",
     )
     (result,) = lines(folder, "b")
+    assert result["focal_deviation"] is None
     K, R, t = (np.array(result["opencv"][key]) for key in ("K", "R", "t"))
     np.testing.assert_allclose(K, [[400, 0, 150], [0, 400, 130], [0, 0, 1]], atol=1e-6)
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)

@@ -1,5 +1,6 @@
 """The operators: a known camera is found again, the scene gets just that camera, and every refusal is one sentence."""
 
+import re
 import sys
 
 import numpy as np
@@ -10,16 +11,11 @@ pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
+from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
-from photo_pose.inference.geometry import Camera, angle_between, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.rendering import in_unit_sphere, studio  # noqa: E402
-
-SIZE = (320, 240)
-PLACE = np.array([3.0, 1.0, 2.0])
-TRUE = Camera(intrinsics(400, SIZE), look_at(PLACE + np.array([2.2, -3.5, 1.3]), PLACE + [0.3, 0, -0.1], 0.1), SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +26,13 @@ def views_folder(tmp_path_factory):
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    """Suzanne with coloured faces."""
     monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
-    bpy.ops.mesh.primitive_monkey_add(location=PLACE)
-    colors = ((0.8, 0.1, 0.1, 1), (0.1, 0.5, 0.1, 1), (0.1, 0.1, 0.8, 1), (0.9, 0.8, 0.2, 1))
-    for number, color in enumerate(colors):
-        material = bpy.data.materials.new(f"Color {number}")
-        material.diffuse_color = color
-        material.use_nodes = True
-        material.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = color
-        bpy.context.object.data.materials.append(material)
-    for polygon in bpy.context.object.data.polygons:
-        x, _y, z = polygon.center
-        polygon.material_index = 2 * (x > 0) + (z > 0.2)
-    return bpy.context.object
+    return add_monkey()
 
 
 @pytest.fixture
 def photo(monkey, tmp_path):
-    with evaluated(monkey) as model, studio(model, "HDRI", samples=16) as render:
-        picture = render(in_unit_sphere(TRUE, model.sphere)).rgb
-    path = tmp_path / "monkey.png"
-    Image.fromarray(picture).save(path)
-    return path
-
-
-def box(monkey) -> tuple[float, ...]:
-    with evaluated(monkey) as model:
-        pixels = TRUE.project(model.vertices)
-    return (*pixels.min(0), *pixels.max(0))
+    return photographed(monkey, tmp_path / "monkey.png")
 
 
 def match(photo, monkey, **options):
@@ -79,16 +53,22 @@ def test_the_camera_is_found_and_written(monkey, photo, scene):
     found = cameras.read_camera(scene, scene.camera, SIZE)
     center = np.array(monkey.matrix_world.translation)
     assert np.degrees(angle_between(found.position - center, TRUE.position - center)) < 8
-    with evaluated(monkey) as model:
-        off = np.linalg.norm(found.project(model.vertices) - TRUE.project(model.vertices), axis=1).mean()
+    points = vertices(monkey)
+    off = np.linalg.norm(found.project(points) - TRUE.project(points), axis=1).mean()
     left, _top, right, _bottom = box(monkey)
     assert off < 0.04 * (right - left)
     assert scene.camera.data.lens / scene.camera.data.sensor_width * 4 / 3 * 240 / 320 * 320 == pytest.approx(
         400 * min(scene.render.resolution_x / 320, scene.render.resolution_y / 240) * 320 / scene.render.resolution_x
     )
-    assert "azimuth" in scene.photo_pose.result and "mm" in scene.photo_pose.result
+    assert "azimuth" in scene.photo_pose.result and "lens 45.0 mm," in scene.photo_pose.result
     slot = scene.camera.data.background_images[0]
     assert bpy.path.abspath(slot.image.filepath) == str(photo) and slot.frame_method == "FIT"
+
+
+def test_an_unknown_lens_is_estimated(monkey, photo, scene):
+    assert match(photo, monkey, focal_source="PHOTO") == {"FINISHED"}
+    lens, deviation = map(float, re.search(r"lens ([\d.]+) mm ± (\d+) %", scene.photo_pose.result).groups())
+    assert abs(np.log(lens / 45)) < 2 * deviation / 100 < 1
 
 
 def test_only_the_camera_is_added(monkey, photo, scene):

@@ -79,9 +79,29 @@ def test_the_other_side_is_always_tried():
     around = np.diag([-1.0, -1.0, 1.0])  # the model turned about its vertical
     rotations = np.stack([np.eye(3), rotation(0, 40, 0), rotation(40, 0, 0), rotation(3, 0, 0) @ around])
     scores = np.array([4.0, 3.0, 2.0, 1.0])
-    assert pose._with_flip([0, 1, 2], scores, rotations, 3) == [0, 1, 3]
-    assert pose._with_flip([0, 3, 1], scores, rotations, 3) == [0, 3, 1]
-    assert pose._with_flip([0], scores, rotations, 1) == [0]
+    assert pose.with_flip([0, 1, 2], scores, rotations, 3) == [0, 1, 3]
+    assert pose.with_flip([0, 3, 1], scores, rotations, 3) == [0, 3, 1]
+    assert pose.with_flip([0], scores, rotations, 1) == [0]
+
+
+@pytest.mark.parametrize(
+    ("box", "larger"),
+    [
+        ((0, 50, 100, 250), (-100, 50, 100, 250)),
+        ((300, 3, 399, 103), (300, -97, 498, 103)),
+        ((0, 100, 400, 300), (-400, 100, 800, 500)),
+    ],
+    ids=["left", "corner", "all but the top"],
+)
+def test_a_cut_off_box_goes_on_beyond_the_border(box, larger):
+    """By a part of its size, on those sides only; larger: as far as twice the size would."""
+    found = pose.whole_box(Box(*box), (400, 300))
+    assert isinstance(found, Box)
+    np.testing.assert_allclose(np.array(found) - box, pose.CUT_OFF * (np.array(larger) - box))
+
+
+def test_a_box_inside_the_photo_is_whole():
+    assert pose.whole_box(Box(100, 50, 200, 90), (400, 300)) is None
 
 
 def test_placed_puts_the_camera_into_the_world():
@@ -96,3 +116,16 @@ def test_placed_puts_the_camera_into_the_world():
     np.testing.assert_allclose(found.to_camera(points), true.to_camera(points))
     np.testing.assert_array_equal(found.K, longer)  # the pose's own
     assert rotation_angle(found.camera_to_world[:3, :3], true.camera_to_world[:3, :3]) < 1e-6
+
+
+def test_relative_is_the_inverse_of_placed():
+    sphere = Sphere(np.array([5.0, -2, 1]), 3.0)
+    K = np.array([[500.0, 0, 110], [0, 480, 90], [0, 0, 1]])
+    camera = Camera(K, look_at(np.array([9.0, -12, 4]), np.array([4.0, -1, 2]), 0.3), (SIZE, SIZE))
+    seen = pose.relative(camera, sphere)
+    points = sphere.center + sphere.radius * OUTLINE  # seen from its side they lie where the camera sees them
+    in_camera = OUTLINE @ seen.rotation.T + seen.translation
+    np.testing.assert_allclose(in_camera * sphere.radius, camera.to_camera(points))
+    again = pose.placed(camera, seen, sphere)
+    np.testing.assert_allclose(again.camera_to_world, camera.camera_to_world, atol=1e-12)
+    np.testing.assert_array_equal(again.K, K)

@@ -18,10 +18,11 @@ from photo_pose.inference.geometry import (
     angle_between,
     intrinsics,
     look_at,
+    roll_of,
     rotation_angle,
     rotation_from_vector,
 )
-from photo_pose.inference.pose import UPRIGHT_ROLLS, PhotoCrops, Start, Target, find_starts, start_pose
+from photo_pose.inference.pose import Candidate, PhotoCrops, Start, Target, find_starts, placed, relative
 from photo_pose.inference.retrieval import Index
 from photo_pose.inference.steps import finish
 from photo_pose.inference.templates import Render, Rendering, Templates
@@ -30,6 +31,7 @@ CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
 )
 TRUE = made_up.pose_of(CAMERA)
+FLIPPED = TRUE._replace(rotation=TRUE.rotation * made_up.HALF_TURN)
 SPHERE = Sphere(np.array([5.0, -2, 1]), 3.0)
 
 
@@ -54,8 +56,7 @@ def hidden(target: Target) -> Target:
 
 @pytest.fixture(scope="module")
 def crops() -> PhotoCrops:
-    photographed = replace(CAMERA, camera_to_world=np.eye(4))
-    return PhotoCrops(made_up.photo_of(CAMERA), photographed, made_up.box_of(CAMERA), UPRIGHT_ROLLS, made_up.extract)
+    return made_up.crops_of(CAMERA, made_up.photo_of(CAMERA))
 
 
 def renderer(_target: Target) -> Render:
@@ -72,9 +73,7 @@ def unused(_target: Target) -> Render:
 
 
 def turned(crops: PhotoCrops, *degrees: float) -> Pose:
-    """The true pose turned, in the photo's axes, and moved as a start from the box is."""
-    rotation = rotation_from_vector(np.radians(degrees)) @ TRUE.rotation
-    return start_pose(crops.camera, crops.box, made_up.OUTLINE, rotation)
+    return made_up.turned(CAMERA, crops, *degrees)
 
 
 def error(pose: Pose) -> float:
@@ -84,7 +83,7 @@ def error(pose: Pose) -> float:
 @pytest.fixture
 def closeups(crops: PhotoCrops, target: Target) -> Callable[..., list[refinement.Closeup]]:
     """Of poses as they are."""
-    return lambda *poses: finish(refinement.approach(crops, [Start(target, pose, 0.0) for pose in poses], 0))
+    return lambda *poses: finish(refinement.approach(crops, [Start(target, pose, 0.0) for pose in poses], 9, 0))
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_aligned_view_of_a_template_s_own_pose_is_its_camera(templates):
 
 def test_approach_finds_the_true_pose(crops, target):
     start = Start(target, turned(crops, 6, -7, 8), 1.0)
-    (found,) = finish(refinement.approach(crops, [start]))
+    (found,) = finish(refinement.approach(crops, [start], 1))
     assert error(start.pose) > 12
     assert error(found.pose) < 2
     np.testing.assert_allclose(found.pose.translation, TRUE.translation, rtol=0.03, atol=0.03)
@@ -112,7 +111,7 @@ def test_approach_finds_the_true_pose(crops, target):
 
 def test_views_that_show_nothing_leave_the_pose(crops, hidden):
     start = Start(hidden, turned(crops, 2, -4, 3), 0.0)
-    (found,) = finish(refinement.approach(crops, [start]))
+    (found,) = finish(refinement.approach(crops, [start], 1))
     np.testing.assert_array_equal(found.pose.rotation, start.pose.rotation)
 
 
@@ -160,8 +159,28 @@ def test_poses_that_became_the_same_are_kept_once(target):
 
 def test_starts_that_meet_are_merged_into_the_better(crops, target):
     starts = [Start(target, turned(crops, 0, degrees, 0), score) for degrees, score in ((8, 2.0), (-8, 1.0))]
-    (found,) = finish(refinement.approach(crops, starts))
+    (found,) = finish(refinement.approach(crops, starts, 6))
     assert found.start is starts[0]
+
+
+SOME = [(6, -7, 8), (0, 50, 0), (0, -50, 0), (40, 0, 0)]  # degrees, the nearest first
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_best_are_followed_and_the_other_side(crops, target, count):
+    """That one was the last of the starts and is not even the second best."""
+    poses = [turned(crops, *degrees) for degrees in SOME] + [FLIPPED]
+    starts = [Start(target, pose, float(-number)) for number, pose in enumerate(poses)]
+    found = finish(refinement.approach(crops, starts, count))
+    assert len(found) == count and found[0].start is starts[0]
+    assert (found[-1].start is starts[-1]) is (count > 1)
+    assert not np.allclose(found[-1].pose.translation, poses[-1].translation)  # it was followed, too
+
+
+def test_unaligned_starts_stay_in_order(crops, target):
+    starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in reversed(SOME)]
+    found = finish(refinement.approach(crops, starts, 3, 0))
+    assert [closeup.pose for closeup in found] == [start.pose for start in starts[:3]]
 
 
 @pytest.mark.parametrize("wrong", [(8, 0, 0), (0, 10, 0), (0, 0, 12), (0, 180, 0)])
@@ -187,8 +206,11 @@ def test_verification_renders_through_the_closeup_s_own_camera(crops, closeups):
 def test_a_pose_that_does_not_fill_the_box_is_worth_less(crops, closeups):
     box = np.array(crops.box) + [0, 0, 30, 0]
     wider = PhotoCrops(crops.photo, crops.camera, Box(*box), crops.rolls, crops.extract)
-    right, wrong = (finish(refinement.verify(some, closeups(TRUE), renderer))[0] for some in (crops, wider))
-    assert right.score > wrong.score + 0.05
+    looser = PhotoCrops(crops.photo, crops.camera, Box(*box), crops.rolls, crops.extract, deviation=0.1)
+    right, rough, wrong = (
+        finish(refinement.verify(some, closeups(TRUE), renderer))[0].score for some in (crops, looser, wider)
+    )
+    assert right > rough + 0.03 and rough > wrong + 0.03
 
 
 def test_refinement_aligns_to_the_pose_s_own_rendering(crops, hidden):
@@ -220,13 +242,14 @@ def test_refinement_respects_locks(crops, verified):
     before = verified(turned(crops, 2, -4, 3))
     (found,) = finish(refinement.refine(crops, before, renderer, Locks(position=True)))
     assert found is not before[0]
-    np.testing.assert_array_equal(found.closeup.pose.translation, before[0].closeup.pose.translation)
+    places = [one.closeup.pose.camera_to_world()[:3, 3] for one in (found, before[0])]
+    np.testing.assert_allclose(*places, atol=1e-9)
 
 
 @pytest.mark.parametrize("align", [False, True])
 def test_without_verification_nothing_is_rendered(crops, target, align):
     starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((0, 180, 0), (3, -4, 5))]
-    found = finish(candidates.find_candidates(crops, starts, unused, Stages(align=align, verify=False)))
+    found = finish(candidates.find_candidates(crops, starts, unused, stages=Stages(align=align, verify=False)))
     assert [candidate.score for candidate in found] == sorted((c.score for c in found), reverse=True)
     unmoved = any(np.allclose(found[0].camera.camera_to_world[:3, :3].T, s.pose.rotation) for s in starts)
     assert unmoved is not align
@@ -237,10 +260,144 @@ def test_the_photo_s_camera_is_found(crops, target):
     starts = finish(find_starts(crops, [target]))
     errors = []
     for stages in (Stages(align=False, verify=False), Stages(refine=False), Stages()):
-        best = finish(candidates.find_candidates(crops, starts, renderer, stages))[0]
+        best = finish(candidates.find_candidates(crops, starts, renderer, stages=stages))[0]
         assert best.model == "desk"
         seen = (best.camera.position - SPHERE.center) / SPHERE.radius
         errors.append(float(np.degrees(angle_between(seen, CAMERA.position))))
     assert errors[0] > errors[1] >= errors[2]
     assert errors[2] < 2
     np.testing.assert_allclose(seen, CAMERA.position, rtol=0.03, atol=0.03)
+
+
+AS_THEY_ARE = Stages(align=False, refine=False, silhouette=False)
+
+
+@pytest.mark.parametrize(
+    ("render", "other", "alike"),
+    [
+        (made_up.symmetric, FLIPPED, True),
+        (made_up.render, FLIPPED, False),
+        (made_up.twins, FLIPPED, False),  # of the same shape
+        (made_up.white, TRUE._replace(rotation=TRUE.rotation @ rotation_from_vector(np.array([0, 0, -1]))), False),
+    ],
+    ids=["symmetric", "asymmetric", "other paint", "other shape"],
+)
+def test_views_that_look_the_same_are_alike(target, render, other, alike):
+    """The photo shows no paint, and so leaves it to the model to tell them apart."""
+    crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, made_up.plain))
+    starts = [Start(target, pose, 0.0) for pose in (TRUE, other)]
+    found = finish(candidates.find_candidates(crops, starts, lambda _target: render, stages=AS_THEY_ARE))
+    assert found[0].score - found[1].score < candidates.LEAD_LIMIT
+    assert [one.alike for one in found] == [False, alike]
+
+
+def test_another_model_is_never_alike(crops, target):
+    starts = [Start(one, TRUE, 0.0) for one in (target, target._replace(name="another"), target)]
+    found = finish(candidates.find_candidates(crops, starts, renderer, stages=AS_THEY_ARE))
+    assert [(one.model, one.alike) for one in found] == [("desk", False), ("another", False), ("desk", True)]
+
+
+def test_no_more_candidates_than_asked_for(crops, target):
+    starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in SOME]
+    assert len(finish(candidates.find_candidates(crops, starts, renderer, 2))) == 2
+
+
+def test_progress_of_finding_only_grows(crops, target):
+    starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((2, -4, 3), (-4, 10, 2), (5, -8, 2))]
+    steps = list(candidates.find_candidates(crops, starts, renderer, stages=AS_THEY_ARE))
+    assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
+
+
+def candidate(score: float, alike: bool = False) -> Candidate:
+    return Candidate("desk", CAMERA, score, 0.0, alike)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [[-9.0, -9.0], [0.2, 0.2], [0.5, 0.5], [0.5, 0.3], [0.5, 0.1], [0.9, 0.5], [1.2, 0.6], [9.0, 0.0]],
+        [[0.7, 0.6, 0.1], [0.7, 0.5, 0.5], [0.7, 0.4], [0.7]],
+    ],
+    ids=["score and lead", "nearest other"],
+)
+def test_confidence_grows(found):
+    certain = [candidates.confidence([candidate(score) for score in scores]) for scores in found]
+    assert certain == sorted(set(certain))
+    assert 0 <= certain[0] and certain[-1] <= 1
+
+
+def test_confidence_does_not_count_what_looks_the_same():
+    best, same, other = candidate(0.9), candidate(0.89, alike=True), candidate(0.6)
+    assert candidates.confidence([best, same, other]) == candidates.confidence([best, other])
+    assert candidates.confidence([best, same]) == candidates.confidence([best])
+
+
+def test_confidence_of_the_best_alone_is_that_of_a_clear_lead():
+    alone, clear, clearer = ([candidate(0.9), *more] for more in ([], [candidate(0.3)], [candidate(-1.0)]))
+    assert candidates.confidence(alone) == candidates.confidence(clear) == candidates.confidence(clearer)
+
+
+def test_a_given_mask_moves_every_candidate(crops, target):
+    """And tells the right one from another that the photo's features alone would not."""
+    starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((3, -4, 5), (0, 180, 0), (-4, 5, 3))]
+    stages = Stages(align=False, refine=False)
+    masked = made_up.crops_of(CAMERA, crops.photo, mask=made_up.mask_of(CAMERA))
+    found = finish(candidates.find_candidates(masked, starts, renderer, stages=stages))
+    errors = [error(relative(candidate.camera, SPHERE)) for candidate in found]
+    assert max(errors[:2]) < 1 and errors[2] > 90
+    assert min(c.score for c in found[:2]) > found[2].score + 0.2
+
+
+@pytest.mark.parametrize("degrees", [(2, -4, 3), (-4, 1, 2), (6, -7, 8)])
+def test_a_camera_of_the_world_is_improved(crops, target, degrees):
+    camera = placed(crops.camera, turned(crops, *degrees), SPHERE)
+    before, after = finish(candidates.improve(crops, target, camera, renderer))
+    assert before.camera is camera and before.model == after.model == "desk"
+    assert after.score > before.score + 0.1
+    assert error(relative(after.camera, SPHERE)) < 0.5 * error(relative(camera, SPHERE))
+    np.testing.assert_array_equal(after.camera.K, camera.K)
+
+
+def blind_after(shown: int) -> refinement.Renderer:
+    """A renderer that shows nothing any more after so many views."""
+    views = iter([made_up.render] * shown)
+    return lambda _target: next(views, empty)
+
+
+@pytest.mark.parametrize(
+    ("draw", "locks"),
+    [(blind_after(1), Locks()), (renderer, Locks(rotation=True, position=True))],
+    ids=["worse", "locked"],
+)
+def test_a_camera_that_does_not_get_better_is_kept_exactly(crops, target, draw, locks):
+    camera = placed(crops.camera, turned(crops, 2, -4, 3), SPHERE)
+    before, after = finish(candidates.improve(crops, target, camera, draw, locks))
+    assert before.camera is camera and after.camera is camera
+    assert before.score == after.score
+
+
+LOCKED = {
+    "rotation": lambda camera: camera.camera_to_world[:3, :3],
+    "position": lambda camera: camera.position,
+    "roll": lambda camera: roll_of(camera.camera_to_world),
+    "lens": lambda camera: camera.focal,
+    "principal_point": lambda camera: camera.K[:2, 2],
+}
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_improving_respects_locks(crops, target, name):
+    """All else is free and moves, which raises the score."""
+    camera = placed(crops.camera, turned(crops, -4, 1, 2), SPHERE)
+    locks = Locks(lens=False, principal_point=False)._replace(**{name: True})
+    before, after = finish(candidates.improve(crops, target, camera, renderer, locks))
+    assert after.score > before.score
+    tolerance = 2e-3 if name == "roll" else 1e-9
+    np.testing.assert_allclose(LOCKED[name](after.camera), LOCKED[name](camera), atol=tolerance)
+    for other in LOCKED.keys() - {name, "roll" if name == "rotation" else name}:
+        assert not np.allclose(LOCKED[other](after.camera), LOCKED[other](camera), rtol=0, atol=1e-6), other
+
+
+def test_progress_of_improving_only_grows(crops, target):
+    steps = list(candidates.improve(crops, target, placed(crops.camera, TRUE, SPHERE), renderer))
+    assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)

@@ -1,0 +1,88 @@
+"""The operator that improves a camera that already sees a model about as the photo does."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.steps import Steps, within
+from ..properties import SPHERE_ITEMS, LockProperties
+from . import scene
+from .models import chosen_models
+from .steps import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
+    from ..inference.pose import Candidate, Target
+
+
+class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.refine_camera"
+    bl_label = "Refine Camera"
+    bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
+    object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        require_packages()
+        from ..inference.alignment import Locks
+        from ..inference.image import checked_box, load_photo
+        from .matching import model_in_view, prepare, refine, target_renderer
+        from .views import ViewOptions, cache_folder
+
+        camera_object = scene.active_camera(context.scene)
+        photo = load_photo(self._path(camera_object))
+        box = checked_box(self.box, photo.size) if any(self.box) else None
+        camera = scene.read_camera(context.scene, camera_object, photo.size)
+        roots = chosen_models(context.scene, [self.object] if self.object else None)
+        views = ViewOptions(self.sphere, self.subdivisions)
+        preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder())
+        (target,) = yield from within(preparing, 0.0, 0.8)
+        locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
+        with target_renderer() as renderer:
+            refining = refine(photo, camera, target, renderer, box=box, locks=locks)
+            before, after = yield from within(refining, 0.8, 1.0)
+        if after.score > before.score:
+            self._write(context, camera_object, photo, after, target)
+        else:
+            self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")
+
+    def _path(self, camera_object: bpy.types.Object) -> str:
+        """Absolute path of the photo."""
+        own = camera_object.get(scene.PHOTO)
+        if not (self.filepath or own):
+            raise PoseError("Choose a photo first.")
+        path = os.path.abspath(bpy.path.abspath(self.filepath or own))
+        if own not in (None, path):
+            raise PoseError(f"The camera {camera_object.name} belongs to another photo, '{os.path.basename(own)}'.")
+        return path
+
+    def _write(
+        self,
+        context: bpy.types.Context,
+        camera_object: bpy.types.Object,
+        photo: Photo,
+        best: Candidate,
+        target: Target,
+    ) -> None:
+        from .matching import summary
+
+        sensor = scene.sensor_of(context.scene, camera_object)
+        scene.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor_width=sensor)
+        camera_object[scene.PHOTO] = str(photo.path)
+        scene.show_photo(camera_object, photo)
+        scene.view_through_camera(context)
+        context.scene.photo_pose.result = summary(best, target.sphere)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+classes = (PHOTOPOSE_OT_refine_camera,)

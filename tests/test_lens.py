@@ -1,0 +1,182 @@
+"""The focal length of a photo that does not tell it, on a made-up model."""
+
+from __future__ import annotations
+
+import made_up
+import numpy as np
+import pytest
+
+from photo_pose.inference import candidates, lens, refinement
+from photo_pose.inference.alignment import Pose
+from photo_pose.inference.candidates import Stages
+from photo_pose.inference.geometry import (
+    Box,
+    Camera,
+    Sphere,
+    angle_between,
+    intrinsics,
+    look_at,
+    rotation_angle,
+    rotation_from_vector,
+)
+from photo_pose.inference.pose import PhotoCrops, Start, Target
+from photo_pose.inference.retrieval import Index
+from photo_pose.inference.steps import Steps, finish
+from photo_pose.inference.templates import Render
+
+SIZE = (400, 300)
+MM = max(SIZE) / 36  # px
+SPHERE = Sphere(np.zeros(3), 1.0)
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return Target("desk", SPHERE, Index(made_up.templates()))
+
+
+def renderer(_target: Target) -> Render:
+    return made_up.render
+
+
+def camera_with(mm: float) -> Camera:
+    """The longer the lens, the farther off: the model is always about as large."""
+    position = np.array([0.038, -0.059, 0.029]) * mm
+    return Camera(intrinsics(mm * MM, SIZE), look_at(position, np.array([0.1, 0.05, -0.05]), 0.1), SIZE)
+
+
+def guessed(camera: Camera, mm: float) -> PhotoCrops:
+    """Of the camera's photo, when its lens is taken for one of mm."""
+    return made_up.crops_of(camera, made_up.photo_of(camera), mm * MM)
+
+
+def start(crops: PhotoCrops, camera: Camera, target: Target) -> Start:
+    """The true pose turned by 4 degrees, with the lens that is guessed."""
+    true = made_up.pose_of(camera)
+    turned = true._replace(rotation=rotation_from_vector(np.radians([2, -3, 2])) @ true.rotation)
+    return Start(target, lens.with_focal(turned, crops.camera.focal), 0.0)
+
+
+def search(crops: PhotoCrops, camera: Camera, target: Target) -> Steps[tuple[refinement.Verified, lens.Lens]]:
+    begin = start(crops, camera, target)
+    (closeup,) = refinement.look_closely(crops, [begin], [begin.pose])
+    (verified,) = finish(refinement.verify(crops, [closeup], renderer))
+    return lens.find_lens(crops, verified, renderer)
+
+
+@pytest.mark.parametrize(("mm", "guess"), [(24, 70), (32, 40), (46, 30)])
+def test_near_cameras_tell_their_lens(target, mm, guess):
+    camera = camera_with(mm)
+    found, told = finish(search(guessed(camera, guess), camera, target))
+    assert told.focal == pytest.approx(mm * MM, rel=0.08)
+    assert abs(np.log(told.focal / mm / MM)) < 2 * told.deviation < 0.2
+    pose = found.closeup.pose
+    assert pose.K[0, 0] == pytest.approx(told.focal)
+    assert np.degrees(angle_between(pose.camera_to_world()[:3, 3], camera.position)) < 1.5
+    assert np.linalg.norm(pose.translation) == pytest.approx(np.linalg.norm(camera.position), rel=0.08)
+
+
+def test_the_deviation_grows_with_the_distance(target):
+    """What a near camera tells well a far one hardly does, and there the prior draws towards usual lenses."""
+    cameras = [camera_with(mm) for mm in (30, 60, 150)]
+    near, middle, far = (finish(search(guessed(camera, 50), camera, target))[1] for camera in cameras)
+    assert 1.2 * near.deviation < middle.deviation < far.deviation
+    assert far.deviation > 2 * near.deviation
+    assert far.focal < 120 * MM
+
+
+def test_progress_of_the_search_only_grows(target):
+    camera = camera_with(30)
+    steps = list(search(guessed(camera, 50), camera, target))
+    assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_only_a_free_lens_is_searched(target, free):
+    camera = camera_with(30)
+    crops = guessed(camera, 40)
+    starts = [start(crops, camera, target)]
+    stages = Stages(align=False, refine=False, silhouette=False)
+    (found,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages, free_lens=free))
+    stages = stages._replace(lens=False)
+    (without,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages, free_lens=free))
+    assert without.camera.focal == crops.camera.focal and without.lens_deviation == 0
+    assert (found.camera.focal != crops.camera.focal) is (found.lens_deviation > 0) is free
+    assert not free or abs(np.log(found.camera.focal / camera.focal)) < 0.08
+    assert found.score >= without.score
+
+
+LOGS = np.log(lens.LENSES * MM)
+
+
+def parabola(mm: float, curvature: float = 0.2) -> np.ndarray:
+    return 1.7 - curvature * (LOGS - np.log(mm * MM)) ** 2
+
+
+@pytest.mark.parametrize("mm", [22.5, 35, 61, 97])
+def test_the_peak_of_a_parabola_is_found(mm):
+    found, sharper = lens.fitted(LOGS, parabola(mm)), lens.fitted(LOGS, parabola(mm, 0.8))
+    assert found.focal == pytest.approx(mm * MM) and sharper.focal == pytest.approx(mm * MM)
+    assert sharper.deviation == pytest.approx(found.deviation / 2)
+    assert 0.05 < found.deviation < lens.SPREAD
+
+
+def test_lenses_that_fit_badly_do_not_move_the_peak():
+    quality = parabola(38)
+    quality[[0, -1]] -= [2, 0.5]
+    assert lens.fitted(LOGS, quality).focal == pytest.approx(38 * MM, rel=0.01)
+
+
+@pytest.mark.parametrize(("mm", "end"), [(12, 0), (180, -1)])
+def test_beyond_the_lenses_tried_the_last_one_is_taken(mm, end):
+    """How far beyond it is nobody knows."""
+    found = lens.fitted(LOGS, parabola(mm))
+    assert found.focal == pytest.approx(lens.LENSES[end] * MM)
+    assert found.deviation == lens.SPREAD
+
+
+@pytest.mark.parametrize("quality", [np.full(6, 1.5), parabola(60, 1e-4), 2e-3 * LOGS**2])
+def test_what_tells_nothing_has_the_deviation_of_the_prior(quality):
+    found = lens.fitted(LOGS, quality)
+    assert found.deviation == lens.SPREAD
+    assert LOGS[0] - 1e-9 <= np.log(found.focal) <= LOGS[-1] + 1e-9
+
+
+def test_without_a_peak_the_best_lens_is_taken():
+    quality = parabola(50, -0.01)  # worst between
+    assert lens.fitted(LOGS, quality).focal == pytest.approx(lens.LENSES[quality.argmax()] * MM)
+
+
+POSE = Pose(
+    made_up.pose_of(camera_with(50)).rotation,
+    np.array([0.5, -0.4, 3.6]),
+    np.array([[600.0, 0, 190], [0, 580, 160], [0, 0, 1]]),
+)
+
+
+def seen(pose: Pose, points: np.ndarray = made_up.OUTLINE) -> np.ndarray:
+    pixels = (points @ pose.rotation.T + pose.translation) @ pose.K.T
+    return pixels[:, :2] / pixels[:, 2:]
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.5, 3])
+def test_another_focal_length_keeps_what_is_seen(factor):
+    """From farther away or nearer, the same side of the model as large at the same place."""
+    found = lens.with_focal(POSE, 600 * factor)
+    np.testing.assert_allclose(found.K, [[600 * factor, 0, 190], [0, 580 * factor, 160], [0, 0, 1]])
+    center = np.zeros((1, 3))
+    np.testing.assert_allclose(seen(found, center), seen(POSE, center), atol=1e-9)
+    before, after = Box.around(seen(POSE)), Box.around(seen(found))
+    assert np.sqrt(after.width * after.height) == pytest.approx(np.sqrt(before.width * before.height), rel=0.06)
+    np.testing.assert_allclose(angle_between(side(found), side(POSE)), 0, atol=1e-6)
+    assert found.translation[2] == pytest.approx(factor * POSE.translation[2])
+
+
+def side(pose: Pose) -> np.ndarray:
+    return pose.camera_to_world()[:3, 3]
+
+
+def test_the_focal_length_of_before_gives_the_pose_of_before():
+    again = lens.with_focal(lens.with_focal(POSE, 1500), 600)
+    np.testing.assert_allclose(again.translation, POSE.translation)
+    np.testing.assert_allclose(again.K, POSE.K)
+    assert rotation_angle(again.rotation, POSE.rotation) < 1e-6

@@ -1,0 +1,289 @@
+"""Masks and what follows them: found around a silhouette, or given, on a made-up model with and without paint."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import made_up
+import numpy as np
+import pytest
+from PIL import Image
+
+from photo_pose.inference import refinement, segmentation, silhouette
+from photo_pose.inference.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
+from photo_pose.inference.crops import SIZE, photo_view
+from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
+from photo_pose.inference.image import Photo
+from photo_pose.inference.overlay import intersection_over_union
+from photo_pose.inference.pose import PhotoCrops, Start, Target
+from photo_pose.inference.retrieval import Index
+from photo_pose.inference.steps import finish
+from photo_pose.inference.templates import Render
+
+CAMERA = Camera(
+    intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
+)
+TRUE = made_up.pose_of(CAMERA)
+MASK = made_up.mask_of(CAMERA)
+RENDERS = {"painted": made_up.render, "plain": made_up.plain}
+WHOLE = np.full((SIZE, SIZE), 255, np.uint8)
+INSIDE = WHOLE > 0  # the photo shows all of the crop
+
+
+def crops_of(render: Render, mask: np.ndarray | None = None) -> PhotoCrops:
+    return made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, render), mask=mask)
+
+
+def cluttered(render: Render) -> PhotoCrops:
+    """In front of blotches in all colours."""
+    blotches = Image.fromarray(np.random.default_rng(0).integers(60, 255, (15, 20, 3)).astype(np.uint8)).resize(
+        CAMERA.size
+    )
+    blotches.paste(Image.fromarray(render(CAMERA).rgb), mask=Image.fromarray(MASK))
+    return made_up.crops_of(CAMERA, Photo(blotches, CAMERA.size, None, None, Path("photo.png"), True))
+
+
+@cache
+def target(render: Render) -> Target:
+    return Target("desk", Sphere(np.zeros(3), 1.0), Index(made_up.templates(render)))
+
+
+def verified(crops: PhotoCrops, render: Render, pose: Pose) -> refinement.Verified:
+    (closeup,) = refinement.look_closely(crops, [Start(target(render), pose, 0.0)], [pose])
+    return finish(refinement.verify(crops, [closeup], lambda _target: render))[0]
+
+
+def off(crops: PhotoCrops, render: Render, *degrees: float) -> refinement.Verified:
+    return verified(crops, render, made_up.turned(CAMERA, crops, *degrees))
+
+
+def error(one: refinement.Verified) -> float:
+    return float(np.degrees(rotation_angle(one.closeup.pose.rotation, TRUE.rotation)))
+
+
+@pytest.fixture(scope="module")
+def true() -> refinement.Verified:
+    return verified(crops_of(made_up.render), made_up.render, TRUE)
+
+
+def test_gradient_is_that_of_the_cost():
+    random = np.random.default_rng(1)
+    points = random.uniform(-0.5, 0.5, (40, 3))
+    turns = random.uniform(0, 2 * np.pi, 40)
+    targets = projected(TRUE, points, np.eye(3)) + random.normal(0, 6, (40, 2))
+    term = SilhouetteTerm(points, targets, np.stack([np.cos(turns), np.sin(turns)], 1), np.eye(3), 2.0, 1.5)
+    cost, hessian, gradient = term(TRUE)
+    step = 1e-6
+    ahead, behind = (
+        np.array([term(TRUE.moved(sign * step * move)).cost for move in np.eye(PARAMETERS)]) for sign in (1, -1)
+    )
+    assert cost > 0.1 and np.abs(gradient).min() > 0
+    np.testing.assert_allclose(gradient, (ahead - behind) / 2 / step, rtol=1e-5, atol=1e-6)
+    assert np.linalg.eigvalsh(hessian).min() > -1e-9 * np.trace(hessian)
+    assert np.isinf(term(TRUE._replace(translation=np.zeros(3))).cost)
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (0, 7), (-7, 0), (5, -4)])
+@pytest.mark.parametrize("speck", [False, True], ids=["alone", "with another object"])
+def test_the_contour_is_moved_onto_the_mask_s(true, shift, speck):
+    """As many pixels as the mask is; what lies far from the silhouette is another object's."""
+    mask = np.roll(true.alpha / 255, shift[::-1], (0, 1))
+    mask[:20, :20] = speck
+    moved, _cost = minimise([silhouette.contour_term(true, mask, INSIDE, 1.0)], true.closeup.pose, Locks(rotation=True))
+    before, after = (true.closeup.view.project(pose.translation) for pose in (true.closeup.pose, moved))
+    # neighbours are paired, not the same places: one round leaves some of the way
+    np.testing.assert_allclose(after - before, shift, atol=0.15 + 0.1 * np.linalg.norm(shift))
+
+
+@pytest.mark.parametrize("mask", [0 * WHOLE, WHOLE], ids=["empty", "whole"])
+def test_without_contours_there_is_nothing_to_follow(true, mask):
+    """The border of the crop is none."""
+    assert silhouette.contour_term(true, mask / 255, INSIDE, 1.0) is None
+    assert silhouette.contour_term(true._replace(alpha=mask), true.alpha / 255, INSIDE, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 15, 15), (45, 30, 75, 60), (5, 5, 395, 295)],
+    ids=["outside the crop", "in its corner", "all around"],
+)
+def test_a_mask_that_ends_far_from_the_model_moves_nothing(box):
+    left, top, right, bottom = box
+    mask = np.zeros_like(MASK)
+    mask[top:bottom, left:right] = True
+    crops = crops_of(made_up.render, mask)
+    one = verified(crops, made_up.render, TRUE)
+    assert finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render)).closeup is one.closeup
+
+
+@pytest.mark.parametrize("degrees", [(2, -4, 3), (-4, 1, 2), (5, -5, 5)])
+@pytest.mark.parametrize("model", RENDERS)
+def test_a_given_mask_brings_a_pose_closer(model, degrees):
+    render = RENDERS[model]
+    crops = crops_of(render, MASK)
+    before = off(crops, render, *degrees)
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render))
+    assert error(before) > 4.5
+    assert error(after) < 0.6
+    np.testing.assert_allclose(after.closeup.pose.translation, TRUE.translation, atol=0.02)
+
+
+def test_the_score_tells_how_well_a_given_mask_is_filled():
+    crops = crops_of(made_up.render, MASK)
+    before = off(crops, made_up.render, 5, -5, 5)
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: made_up.render))
+    mask = crops.mask_in(after.closeup.view, after.closeup.pose.K)
+    filled = silhouette.overlap(after, mask, INSIDE)
+    assert silhouette.overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
+    alone = refinement.score(crops, after.closeup, after.shown)
+    assert after.score == pytest.approx(alone + silhouette.IOU_WEIGHT * (filled - 1))
+
+
+def cut_off(width: int = 220) -> PhotoCrops:
+    """A third of the model lies outside the photo."""
+    shown = made_up.photo_of(CAMERA).image.crop((0, 0, width, 300))
+    photo = Photo(shown, shown.size, None, None, Path("photo.png"), True)
+    camera = Camera(CAMERA.K, np.eye(4), shown.size)
+    box = made_up.box_of(CAMERA)._replace(right=width)
+    return PhotoCrops(photo, camera, box, np.zeros(1), made_up.extract, MASK[:, :width])
+
+
+def test_a_cut_off_object_s_mask_does_not_end_at_the_border():
+    """At the true pose there is nothing to move, and it fills the mask."""
+    crops = cut_off()
+    one = verified(crops, made_up.render, TRUE)
+    after = finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render))
+    assert error(after) < 0.5
+    view = one.closeup.view
+    mask, inside = crops.mask_in(view, TRUE.K), crops.inside(view, TRUE.K)
+    assert silhouette.overlap(one, mask, INSIDE) < 0.8 < 0.97 < silhouette.overlap(one, mask, inside)
+    assert after.score == pytest.approx(one.score, abs=0.05)
+
+
+def test_inside_is_what_the_photo_shows():
+    """Of each of the crop's pixels, seen by the photo's camera."""
+    crops = cut_off()
+    view = photo_view(crops.camera, crops.box, roll=0.3)
+    x, y = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(view.K).T @ view.camera_to_world[:3, :3].T
+    at = crops.camera.project(rays)
+    deep = np.minimum(at, crops.camera.size - at).min(-1)  # px from the border
+    found = crops.inside(view, crops.camera.K)
+    assert (deep < -1).sum() > 1000 and not found[deep < -1].any() and found[deep > 1].all()
+
+
+def test_a_given_mask_lies_in_the_crop_where_its_pixels_are():
+    """The photo's picture is half as large as the photo, and the view another camera's than the crops' own."""
+    mask = np.zeros((300, 400), bool)
+    mask[180:200, 90:110] = True
+    photo = Photo(Image.new("RGB", (400, 300)), (800, 600), None, None, Path("photo.png"), True)
+    box = Box(100, 300, 300, 450)
+    crops = PhotoCrops(photo, Camera(intrinsics(500, photo.size), np.eye(4), photo.size), box, np.zeros(1), len, mask)
+    longer = Camera(intrinsics(900, photo.size), np.eye(4), photo.size)
+    view = photo_view(longer, box, roll=0.3)
+    found = crops.mask_in(view, longer.K)
+    assert found.shape == (SIZE, SIZE) and found.min() == 0 and found.max() == 1
+    rows, columns = np.nonzero(found > 0.5)
+    np.testing.assert_allclose(
+        [columns.mean() + 0.5, rows.mean() + 0.5], view.project(longer.ray(np.array([200.0, 380.0]))), atol=0.3
+    )
+    side = SIZE / (200 * 1.2)  # of a photo's pixel in the crop, about
+    assert len(rows) == pytest.approx((40 * side) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize("degrees", [(2, -4, 3), (5, -5, 5)])
+def test_a_plain_model_follows_the_mask_that_is_found(degrees):
+    crops = crops_of(made_up.plain)
+    before = off(crops, made_up.plain, *degrees)
+    after = finish(silhouette.follow_found_mask(crops, before, lambda _target: made_up.plain))
+    assert error(before) > 5
+    assert error(after) < 0.25 * error(before)
+    assert after.score >= before.score
+
+
+def test_a_textured_model_stays_exactly_where_it_is_right():
+    for crops in (crops_of(made_up.render), cluttered(made_up.render)):
+        one = verified(crops, made_up.render, TRUE)
+        assert finish(silhouette.follow_found_mask(crops, one, lambda _target: made_up.render)) is one
+
+
+def test_a_found_mask_is_not_followed_to_a_worse_view():
+    """The plain model would be moved, but its rendering there shows something else."""
+    crops = crops_of(made_up.plain)
+    one = off(crops, made_up.plain, 2, -4, 3)
+    assert finish(silhouette.follow_found_mask(crops, one, lambda _target: made_up.render)) is one
+
+
+def picture(noise: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
+    """A shaded orange mug in front of a bluish wall, (SIZE, SIZE, 3) uint8, and its mask."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    body = ((x - 112) / 60) ** 2 + ((y - 120) / 40) ** 2 < 1
+    shape = body | (abs(x - 90) < 14) & (abs(y - 80) < 50)
+    wall = np.stack([120 + 40 * np.sin(x / 25), 140 + 30 * np.cos(y / 30), np.full(x.shape, 170.0)], -1)
+    mug = np.stack([np.full(x.shape, 200.0), 90 + 30 * np.sin(x / 11 + y / 17), np.full(x.shape, 50.0)], -1)
+    colors = np.where(shape[..., None], mug, wall) + np.random.default_rng(2).normal(0, noise, (SIZE, SIZE, 3))
+    return colors.clip(0, 255).astype(np.uint8), shape
+
+
+def shifted(shape: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+    return np.roll(shape, shift, (0, 1)).astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize("shift", [(0, 6), (0, -6), (6, 0), (-6, 0), (4, 4), (-4, 4)])
+def test_colours_find_the_object_beside_its_silhouette(shift):
+    colors, shape = picture()
+    found = segmentation.segment(colors, shifted(shape, shift))
+    assert found.shape == shape.shape and 0 <= found.min() and found.max() <= 1
+    assert intersection_over_union(shifted(shape, shift) > 0, shape) < 0.86
+    assert intersection_over_union(found > 0.5, shape) > 0.93
+
+
+def test_where_colours_tell_nothing_saliency_does():
+    _, shape = picture()
+    grey, beside = np.full((SIZE, SIZE, 3), 130, np.uint8), shifted(shape, (0, 6))
+    right, none, wrong = (
+        intersection_over_union(segmentation.segment(grey, beside, saliency) > 0.5, shape)
+        for saliency in (shape.astype(np.float32), None, 1 - shape.astype(np.float32))
+    )
+    assert right > none + 0.04 and none > wrong + 0.1
+
+
+@pytest.mark.parametrize("alpha", [0 * WHOLE, WHOLE], ids=["empty", "whole"])
+def test_a_silhouette_without_an_outside_or_inside_is_a_mask_too(alpha):
+    colors, _shape = picture()
+    found = segmentation.segment(colors, alpha)
+    assert np.isfinite(found).all()
+    assert ((found > 0.5) == (alpha > 0)).mean() > 0.98
+
+
+def shapes() -> list[np.ndarray]:
+    random = np.random.default_rng(3)
+    speckles = random.random((31, 40)) < 0.5
+    blobs = np.kron(random.random((6, 7)) < 0.4, np.ones((7, 9))).astype(bool)
+    return [speckles, blobs, np.ones((9, 8), bool), np.eye(12, dtype=bool)]
+
+
+@pytest.mark.parametrize("mask", shapes())
+def test_edges_are_pixels_beside_the_outside(mask):
+    around = np.pad(mask, 1)
+    for row, column in np.ndindex(mask.shape):
+        cross = around[row + 1, column : column + 3], around[row : row + 3, column + 1]
+        expected = mask[row, column] and not np.concatenate(cross).all()
+        assert segmentation.edges(mask)[row, column] == expected
+
+
+@pytest.mark.parametrize("mask", shapes())
+def test_signed_distance_is_that_to_the_nearest_edge(mask):
+    """In every second row and column exactly, between them by no more than a pixel's diagonal off."""
+    edge = np.argwhere(segmentation.edges(mask))
+    places = np.moveaxis(np.indices(mask.shape), 0, -1)
+    away = np.linalg.norm(places[:, :, None] - edge, axis=-1).min(-1)
+    found = segmentation.signed_distance(mask)
+    np.testing.assert_allclose(np.abs(found[::2, ::2]), away[::2, ::2])
+    assert np.abs(np.abs(found) - away).max() < 1.5
+    assert (found[mask] >= 0).all() and (found[~mask] <= 0).all()
+
+
+def test_far_from_any_edge_all_is_outside():
+    assert (segmentation.signed_distance(np.zeros((5, 4), bool)) == -np.inf).all()
