@@ -195,7 +195,7 @@ def _silhouette(candidate: Any, workshop: Workshop) -> np.ndarray:
 def _judged(candidate: Any, workshop: Workshop, query: Query) -> dict[str, Any]:
     """A candidate's score and errors: view and rotation in degrees, overlay in sizes of the model's box, focal
     in shares of the true one. Only the score when it is of another model."""
-    line = {"model": workshop.name_of(candidate.model), "score": float(candidate.score)}
+    line = {"model": workshop.name_of(candidate.model), "score": float(candidate.score), "alike": candidate.alike}
     if line["model"] != query.model:
         return line
     to_camera = candidate.camera.world_to_camera @ np.array(workshop.roots[query.model].matrix_world)
