@@ -18,7 +18,9 @@ from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
 
 SCORE_ODDS, LEAD_ODDS, ODDS = 2.7, 3.4, -1.1  # by benchmark.calibrate
+REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
+RIVALS = 3  # next to the best, that are compared with it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
 
 
@@ -53,7 +55,9 @@ def find_candidates(
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = yield from within(verify(crops, closeups, renderer), 0.4, 0.6)
     if stages.refine:
-        verified = yield from within(refine(crops, verified, renderer), 0.6, 0.8)
+        verified = sorted(verified, key=lambda one: -one.score)
+        refined = yield from within(refine(crops, verified[:REFINED], renderer), 0.6, 0.8)
+        verified = [*refined, *verified[REFINED:]]
     deviation = 0.0
     if free_lens and stages.lens:
         best = max(verified, key=lambda one: one.score)
@@ -85,6 +89,7 @@ def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) ->
         one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target for one in ranked
     ]
     near[0] = False
+    near[RIVALS + 1 :] = [False] * len(near[RIVALS + 1 :])
     closeups = [best.closeup._replace(pose=one.closeup.pose) for one, ask in zip(ranked, near, strict=True) if ask]
     views = (yield from verify(crops, closeups, renderer)) if closeups else []
     same = iter([_same_view(best, view) for view in views])

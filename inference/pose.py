@@ -11,15 +11,16 @@ import numpy as np
 from PIL import Image
 
 from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
-from .crops import photo_view
+from .crops import SIZE, photo_view
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
-from .image import Photo, warp_views
+from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 from .steps import Steps, finish, within
 
 UPRIGHT_ROLLS = np.radians([0, -24, -12, 24, 12])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box
+SHARPNESS = 2.5  # pixels of the photo that are kept for one of a crop around the box
 BATCH = 16  # crops that go through the network at once
 APART = np.radians(14)  # between starts
 FLIPPED = np.radians(25)  # how far from exactly turned round a view may be to stand for the model's other side
@@ -78,7 +79,9 @@ class PhotoCrops:
     ) -> None:
         """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it; deviation of the box's
         edges, in units of its longer side."""
-        self.photo, self.camera, self.box, self.rolls = photo, camera, box, rolls
+        shown = max(box.width, box.height) * photo.image.size[0] / photo.size[0]  # px of the picture across the box
+        self.photo = reduced(photo, shown / (SHARPNESS * SIZE))
+        self.camera, self.box, self.rolls = camera, box, rolls
         self.extract, self.mask, self.deviation = extract, mask, deviation
         self.views = [photo_view(camera, box, roll, scale) for roll in rolls for scale in SCALES]
         self.seconds = 0.0  # spent on features so far
