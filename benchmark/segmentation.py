@@ -9,7 +9,6 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
 from typing import Any
 
 import numpy as np
