@@ -22,6 +22,7 @@ FEWEST = 8  # points
 NEAREST = 1e-3  # depth of a point, in radii of the model
 BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
 BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
+CUT_DEVIATION = 0.1  # of an edge beyond the photo's border that cuts the box off
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
@@ -130,21 +131,21 @@ class BoxTerm(NamedTuple):
     """The model's outline (P, 3) goes on filling the photo's box: features alone let texture-less models drift.
 
     edges (4,), left, top, right, bottom, in units of the box's longer side; to_image (3, 3) takes photo pixels to
-    these units; known (4,) bool, False where the box is cut off; deviation of an edge in these units.
+    these units; cut (4,) bool, True where the photo's border may have cut the box off: the model reaches that far, and
+    may reach farther; deviation of an edge in these units.
     """
 
     outline: np.ndarray
     edges: np.ndarray
-    known: np.ndarray
+    cut: np.ndarray
     to_image: np.ndarray
     deviation: float
 
     @classmethod
     def of(cls, outline: np.ndarray, camera: Camera, box: Box, deviation: float = BOX_DEVIATION) -> BoxTerm:
-        """Edges that the photo's border may have cut off are taken as unknown."""
         side = max(box.width, box.height)
         to_image = np.diag([1 / side, 1 / side, 1])
-        return cls(outline, np.array(box) / side, ~cut_edges(box, camera.size), to_image, deviation)
+        return cls(outline, np.array(box) / side, cut_edges(box, camera.size), to_image, deviation)
 
     def __call__(self, pose: Pose) -> Quadratic:
         at = projected(pose, self.outline, self.to_image)
@@ -153,14 +154,20 @@ class BoxTerm(NamedTuple):
         if motion is None:
             return _IMPOSSIBLE
         edge, axis = np.arange(4), np.array([0, 1, 0, 1])
-        residual = (at[edge, axis] - self.edges) / self.deviation
-        return robust(residual, motion[edge, axis] / self.deviation, BOX_WEIGHT * self.known)
+        away = at[edge, axis] - self.edges
+        deviations = self._deviations(away)
+        return robust(away / deviations, motion[edge, axis] / deviations[:, None], np.full(4, BOX_WEIGHT))
 
     def misfit(self, pose: Pose) -> float:
-        """Mean distance of the outline's box from the known edges of the photo's, in deviations."""
+        """Mean distance of the outline's box from the photo's, in deviations."""
         at = projected(pose, self.outline, self.to_image)
-        away = np.abs(np.concatenate([at.min(0), at.max(0)]) - self.edges)
-        return float(away[self.known].mean() / self.deviation) if self.known.any() else 0.0
+        away = np.concatenate([at.min(0), at.max(0)]) - self.edges
+        return float((np.abs(away) / self._deviations(away)).mean())
+
+    def _deviations(self, away: np.ndarray) -> np.ndarray:
+        """(4,): of edges that are that far off, to the right or downwards."""
+        beyond = self.cut & (away * [-1, -1, 1, 1] > 0)
+        return np.where(beyond, max(CUT_DEVIATION, self.deviation), self.deviation)
 
 
 class SilhouetteTerm(NamedTuple):

@@ -234,10 +234,10 @@ def refine(
     from ..inference.alignment import Locks
     from ..inference.networks import extract_features, feature_network
 
-    # Edges of a box on the photo's border count as cut off: the whole photo's box binds nothing
-    box = box or Box(0, 0, *photo.size)
+    deviation = pose.BOX_DEVIATION if box else np.inf  # an unknown box binds nothing
     extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box, np.zeros(1), extract)
+    whole = Box(0, 0, *photo.size)
+    crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation)
     return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
 
 

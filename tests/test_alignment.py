@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from photo_pose.inference.alignment import (
+    BOX_DEVIATION,
+    CUT_DEVIATION,
     PARAMETERS,
     BoxTerm,
     FeatureTerm,
@@ -110,14 +112,21 @@ def test_points_outside_the_crop_pull_nowhere():
     assert away.cost > 0.5 and not away.gradient.any()
 
 
-def test_edges_of_a_box_that_is_cut_off_do_not_count():
+def test_a_model_may_reach_beyond_where_its_box_is_cut_off():
     right = pose_from((2.0, -2.2, 1.4))._replace(translation=POSE.translation + [1.1, 0, 0])
     seen = Box.around(projected(right, POINTS, np.eye(3)))
     assert seen.right > SIZE[0] > seen.left
-    term = BoxTerm.of(POINTS, Camera(K, np.eye(4), SIZE), seen._replace(right=SIZE[0]))
-    assert term.known.tolist() == [True, True, False, True]
-    assert term(right).cost == pytest.approx(0) and term.misfit(right) == pytest.approx(0)
-    assert term.misfit(POSE) > 2.5
+    side, beyond = max(SIZE[0] - seen.left, seen.height), seen.right - SIZE[0]
+    cut, uncut = (
+        BoxTerm.of(POINTS, Camera(K, np.eye(4), size), seen._replace(right=SIZE[0])) for size in (SIZE, (2000, 2000))
+    )
+    assert cut.cut.tolist() == [False, False, True, False] and not uncut.cut.any()
+    assert cut.misfit(right) == pytest.approx(beyond / side / CUT_DEVIATION / 4)
+    assert uncut.misfit(right) == pytest.approx(beyond / side / BOX_DEVIATION / 4)
+    short = right._replace(
+        translation=right.translation - [0.7, 0, 0]
+    )  # a model that ends before the edge does not fit
+    assert cut.misfit(short) == pytest.approx(uncut.misfit(short)) and cut.misfit(short) > 2
 
 
 @pytest.mark.parametrize(
