@@ -79,7 +79,8 @@ def confidence(candidates: Sequence[Candidate]) -> float:
     """
     best, *others = candidates
     lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    return float(1 / (1 + np.exp(-(SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS))))
+    odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS
+    return float(1 + np.tanh(odds / 2)) / 2  # the logistic function, without overflow
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:
