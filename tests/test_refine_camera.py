@@ -88,7 +88,8 @@ def test_a_camera_gets_nearer_to_the_truth(monkey, photo, scene, known):
     lens, counts = own.data.lens, (len(bpy.data.objects), len(bpy.data.cameras))
     assert refine(photo, box=box(monkey) if known else (0, 0, 0, 0)) == {"FINISHED"}
     found = cameras.read_camera(scene, own, SIZE)
-    assert view_error(found) < 0.4 * view_error(NEAR) and off(found, monkey) < 0.4 * off(NEAR, monkey)
+    better = 0.4 if known else 0.6  # without a box nothing but features tells the size
+    assert view_error(found) < better * view_error(NEAR) and off(found, monkey) < better * off(NEAR, monkey)
     assert scene.camera == own and (len(bpy.data.objects), len(bpy.data.cameras)) == counts
     assert own.data.lens == pytest.approx(lens, rel=1e-6) and own.data.sensor_width == pytest.approx(24)
     assert own[cameras.PHOTO] == str(photo) and "Suzanne" in scene.photo_pose.result
@@ -131,7 +132,7 @@ def test_the_camera_s_own_photo_and_a_named_model(monkey, photo, scene):
     own = active_camera(scene)
     own[cameras.PHOTO] = str(photo)
     refine("", object="Suzanne")
-    assert view_error(cameras.read_camera(scene, own, SIZE)) < 0.4 * view_error(NEAR)
+    assert view_error(cameras.read_camera(scene, own, SIZE)) < 0.6 * view_error(NEAR)
 
 
 def test_the_model_nearest_to_the_middle_is_meant(monkey):
