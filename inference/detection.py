@@ -29,10 +29,7 @@ SIDES = (896, 448, 224, 112)  # px, longer sides of the reduced photos that are 
 CELLS = (6, 8, 11)  # patches along the longer side of a stencil: with SIDES, half an octave from size to size
 QUARTERS = np.radians([0, 90, 180, 270])  # rolls that are searched when any roll is allowed
 TURNS = np.radians([-30, 0, 30])  # of closer looks at what was found
-ZOOMS = (
-    1.15,
-    1.4,
-)  # of closer looks: there the largest stencils are 1.1 and 1.3 times a find, which is often too small
+ZOOMS = 1.15, 1.4  # of these looks; their largest stencils are 1.1 and 1.3 times a find, which is often too small
 CLOSER = 5  # finds that are looked at more closely
 PEAKS, CLOSE_PEAKS = 20, 3  # at most, of one size of stencils in one picture
 SAMPLES = 2  # a side of each cell of a stencil
