@@ -1,1 +1,6 @@
 """Pose of a known 3D model in one photo: numpy, torch and Pillow only, no Blender (a test enforces it)."""
+
+import os
+
+# Read when PyTorch loads: threads that wait must not spin, or a busy machine takes three times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
