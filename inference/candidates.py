@@ -53,19 +53,16 @@ def find_candidates(
     if not stages.verify:
         found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
         return sorted(found, key=lambda candidate: -candidate.score)
-    verified = yield from within(verify(crops, closeups, renderer), 0.4, 0.6)
+    verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.6)))
     if stages.refine:
-        verified = sorted(verified, key=lambda one: -one.score)
         refined = yield from within(refine(crops, verified[:REFINED], renderer), 0.6, 0.8)
-        verified = [*refined, *verified[REFINED:]]
+        verified = _ranked([*refined, *verified[REFINED:]])
     deviation = 0.0
     if free_lens and stages.lens:
-        best = max(verified, key=lambda one: one.score)
-        found, lens = yield from within(find_lens(crops, best, renderer), 0.8, 0.9)
+        found, lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
         verified, deviation = _with_best(verified, found), lens.deviation
     if stages.silhouette:
         verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
-    verified = sorted(verified, key=lambda one: -one.score)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
     return [one._replace(lens_deviation=deviation, alike=same) for one, same in zip(found, alike, strict=True)]
@@ -85,16 +82,16 @@ def confidence(candidates: Sequence[Candidate]) -> float:
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:
     """Which of the verified, best first, show in the best one's crop what the best one shows."""
-    best = ranked[0]
-    near = [
-        one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target for one in ranked
+    best, *others = ranked
+    asked = [
+        one
+        for one in others[:RIVALS]
+        if one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target
     ]
-    near[0] = False
-    near[RIVALS + 1 :] = [False] * len(near[RIVALS + 1 :])
-    closeups = [best.closeup._replace(pose=one.closeup.pose) for one, ask in zip(ranked, near, strict=True) if ask]
+    closeups = [best.closeup._replace(pose=one.closeup.pose) for one in asked]
     views = (yield from verify(crops, closeups, renderer)) if closeups else []
-    same = iter([_same_view(best, view) for view in views])
-    return [ask and next(same) for ask in near]
+    same = [one for one, view in zip(asked, views, strict=True) if _same_view(best, view)]
+    return [any(one is other for other in same) for one in ranked]
 
 
 def _same_view(first: Verified, second: Verified) -> bool:
@@ -120,20 +117,23 @@ def improve(
     return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
 
 
-def _with_best(verified: Sequence[Verified], found: Verified) -> list[Verified]:
+def _ranked(verified: Sequence[Verified]) -> list[Verified]:
+    return sorted(verified, key=lambda one: -one.score)
+
+
+def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
     """found in the place of the best; it goes on being the best, for the others were judged without what it has."""
-    best = max(verified, key=lambda one: one.score)
-    return [found._replace(score=max(found.score, one.score)) if one is best else one for one in verified]
+    best, *others = ranked
+    return [found._replace(score=max(found.score, best.score)), *others]
 
 
-def _follow_masks(crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
+def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
     if crops.mask is None:
-        best = max(verified, key=lambda one: one.score)
-        return _with_best(verified, (yield from follow_found_mask(crops, best, renderer)))
+        return _with_best(ranked, (yield from follow_found_mask(crops, ranked[0], renderer)))
     followed = []
-    for one in verified:
+    for one in ranked:
         followed.append((yield from follow_given_mask(crops, one, renderer)))
-    return followed
+    return _ranked(followed)
 
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:

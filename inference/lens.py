@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import STAGES, Pose, feature_terms
+from .alignment import Pose, feature_terms
 from .geometry import turn_between
 from .pose import PhotoCrops
 from .refinement import Renderer, Verified, aligned, look_closely, verify
@@ -84,5 +83,4 @@ def _quality(verified: Verified) -> float:
     closeup = verified.closeup
     whitening = closeup.start.target.index.whitening
     terms = feature_terms(whitening, [verified.shown], closeup.view, closeup.features, closeup.pose.K)
-    ends: Sequence = [terms[0], terms[len(STAGES) - 1]] if terms else []
-    return verified.score - COST_WEIGHT * sum(term(closeup.pose).cost for term in ends)
+    return verified.score - COST_WEIGHT * sum(term(closeup.pose).cost for term in terms[:1] + terms[-1:])
