@@ -143,3 +143,9 @@ def installed(extension_zip: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     output = run(*command, BLENDER_USER_RESOURCES=str(tmp_path_factory.mktemp("user")))
     messages, report = output.split("REPORT ")
     return {"messages": messages} | json.loads(report.splitlines()[0])
+
+
+@pytest.fixture(scope="module")
+def views_folder(tmp_path_factory):
+    """Training views shared by the tests of one file, which have the same model."""
+    return tmp_path_factory.mktemp("views")

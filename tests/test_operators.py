@@ -18,12 +18,6 @@ from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def views_folder(tmp_path_factory):
-    """Training views shared by the tests of this file: the model is the same in all of them."""
-    return tmp_path_factory.mktemp("views")
-
-
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
     monkeypatch.setattr(views, "cache_folder", lambda: views_folder)

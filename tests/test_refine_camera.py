@@ -27,11 +27,6 @@ from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.matching import model_in_view  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def views_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("views")
-
-
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
     monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
