@@ -3,15 +3,20 @@
 blender -b scene.blend --python batch.py -- ARGS      in Blender
 blender -b scene.blend --command photo_pose ARGS      in Blender with the extension enabled
 python batch.py [--blend scene.blend] ARGS            with the bpy module
+
+The first word of ARGS may be another command: `label --help` tells its arguments.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 USAGE_ERROR = 2
 
@@ -33,15 +38,22 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
 
 
-def parser(with_blend: bool) -> argparse.ArgumentParser:
-    """The arguments of DESIGN.md's headless contract, which other people's scripts rely on."""
-    parser = Parser(prog="photo_pose", description="Match cameras to photos.", allow_abbrev=False)
+def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
+    """The arguments of a command."""
+    command = COMMANDS[name]
+    parser = Parser(prog=f"photo_pose {name}", description=command.description, allow_abbrev=False)
     if with_blend:
         parser.add_argument("--blend", type=Path, metavar="FILE", help="scene to work in; default: an empty one")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.arguments(parser)
+    return parser
+
+
+def match_arguments(parser: argparse.ArgumentParser) -> None:
+    """DESIGN.md's headless contract, which other people's scripts rely on."""
     photos = parser.add_mutually_exclusive_group(required=True)
     photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
     photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
     )
@@ -54,12 +66,7 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
         help="px in the upright photo; default: what stands out",
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
-    parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else estimated from the picture")
-    parser.add_argument("--lens", type=float, metavar="MM")
-    parser.add_argument(
-        "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"
-    )
-    parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
+    lens_arguments(parser)
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
     parser.add_argument(
@@ -75,20 +82,53 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
     parser.add_argument("--threads", type=positive, metavar="N")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    return parser
+
+
+def lens_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else estimated from the picture")
+    parser.add_argument("--lens", type=float, metavar="MM")
+    parser.add_argument(
+        "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"
+    )
+    parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
+
+
+def label_arguments(parser: argparse.ArgumentParser) -> None:
+    board = "inner corners of the chessboard in a row, and rows of them"
+    parser.add_argument("--corners", type=int, nargs=2, required=True, metavar=("COLUMNS", "ROWS"), help=board)
+    parser.add_argument("--square", type=float, required=True, metavar="MM", help="side of a square")
+    parser.add_argument("--board-photo", type=Path, metavar="FILE", help="with the board")
+    parser.add_argument("--photo", type=Path, nargs="+", metavar="FILE", help="from the same place, without it")
+    parser.add_argument("--board", metavar="NAME", help="object that stands for it; default: the world's XY plane")
+    parser.add_argument("--calibrate", type=Path, nargs="+", metavar="FILE", help="photos of it that tell the lens")
+    lens_arguments(parser)
+
+
+class Command(NamedTuple):
+    """arguments adds to a parser what the module's `run` asks for; needs: packages that Blender does not bring."""
+
+    module: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    description: str
+    needs: tuple[str, ...] = ("torch", "PIL")
+
+
+COMMANDS = {
+    "match": Command("headless", match_arguments, "Match cameras to photos."),
+    "label": Command("headless_label", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
+}
 
 
 def main(argv: list[str], with_blend: bool = False) -> int:
-    """Runs the command; gives the exit status: 0 all photos matched, 1 some failed, 2 bad usage."""
+    """Runs a command; gives the exit status: 0 all photos went well, 1 some failed, 2 bad usage."""
     from .inference.errors import PoseError
     from .operators.steps import require_packages
 
+    name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]
     try:
-        options = parser(with_blend).parse_args(argv)
-        require_packages()
-        from .operators.headless import run
-
-        return run(options)
+        options = parser(name, with_blend).parse_args(rest)
+        require_packages(*COMMANDS[name].needs)
+        return importlib.import_module(f".operators.{COMMANDS[name].module}", __package__).run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
     except (UsageError, PoseError) as error:

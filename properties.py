@@ -95,6 +95,17 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     )
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+
+    board_photo: StringProperty(
+        name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
+    )
+    board_columns: IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the chessboard")
+    board_rows: IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners of the chessboard")
+    board_square: FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH", description="Side of a square")
+    board: PointerProperty(
+        name="Board", type=bpy.types.Object, description="Stands for the chessboard; default: the world's XY plane"
+    )
+
     result: StringProperty(name="Result", description="What the last match found")
 
 

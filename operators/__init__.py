@@ -2,7 +2,7 @@
 
 from bpy.utils import register_classes_factory
 
-from . import drag_box, edit_models, match_photo, perspective, pick_object, refine_camera, render_views
+from . import drag_box, edit_models, label_photo, match_photo, perspective, pick_object, refine_camera, render_views
 
 register, unregister = register_classes_factory(
     (
@@ -13,5 +13,6 @@ register, unregister = register_classes_factory(
         *perspective.classes,
         *drag_box.classes,
         *pick_object.classes,
+        *label_photo.classes,
     )
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from PIL import Image
 
 from ..inference.candidates import Stages
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera, Sphere, blender_axes
+from ..inference.geometry import Box, Camera, Sphere
 from ..inference.image import Photo, checked_box, load_photo
 from ..inference.overlay import intersection_over_union, overlay
 from ..inference.pose import Candidate, Target
@@ -27,6 +26,7 @@ from ..inference.templates import Render
 from . import matching, scene
 from .importing import import_models
 from .models import chosen_models
+from .output import add_camera, blender_camera, make_folder, open_scene, save_picture, save_scene, use_threads
 from .rendering import in_unit_sphere, quiet
 from .views import ViewOptions, cache_folder, subdivisions_for
 
@@ -47,9 +47,10 @@ class Work(NamedTuple):
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = _jobs(options)
-    _open(options)
+    open_scene(options)
+    use_threads(options.threads)
     models = _models(options)
-    _make_folder(options.out)
+    make_folder(options.out)
     began = time.perf_counter()
     targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
             file.write(json.dumps(result) + "\n")
             file.flush()
             failed += result["status"] == "error"
-    _save_scene(options.out / "matched.blend")
+    save_scene(options.out / "matched.blend")
     return 1 if failed else 0
 
 
@@ -93,23 +94,6 @@ def _checked(job: Any, path: Path) -> Job:
     return {**job, **{key: path.parent / job[key] for key in ("photo", "mask") if job.get(key)}}
 
 
-def _open(options: argparse.Namespace) -> None:
-    """The module starts from --blend or an empty scene; Blender has already opened what it was told to."""
-    blend = getattr(options, "blend", None)
-    with quiet():
-        if blend and not blend.is_file():
-            raise PoseError(f'Scene "{blend}" does not exist.')
-        if blend:
-            bpy.ops.wm.open_mainfile(filepath=str(blend.resolve()))
-        elif hasattr(options, "blend"):
-            bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    if options.threads:
-        import torch
-
-        torch.set_num_threads(options.threads)
-        bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", options.threads
-
-
 def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
     if options.model:
         return [root for path in options.model for root in import_models(bpy.context.scene, path)]
@@ -120,15 +104,6 @@ def _view_options(options: argparse.Namespace) -> ViewOptions:
     sphere = options.sphere.upper()
     subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
     return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
 
 
 def _stems(jobs: Iterable[Job]) -> list[str]:
@@ -168,9 +143,9 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     best = found.candidates[0]
     target = next(target for target in work.targets if target.name == best.model)
     rgba = _silhouette(work.renderer(target), in_unit_sphere(best.camera, target.sphere))
-    _save_picture(overlay(photo, rgba), options.out / f"{stem}_overlay.png")
+    save_picture(overlay(photo, rgba), options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    camera_object = _add_camera(photo, best.camera, target.sphere)
+    camera_object = add_camera(photo, best.camera, target.sphere)
     if options.render:
         _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
     ranked = [_described(candidate, spheres[candidate.model]) for candidate in found.candidates]
@@ -179,7 +154,7 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
         "size": list(photo.size),
         "box": list(box),
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
-        "camera": _blender_camera(best.camera),
+        "camera": blender_camera(best.camera),
         "confidence": found.confidence,
         "focal_deviation": best.lens_deviation or None,
         "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
@@ -242,31 +217,6 @@ def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
     return intersection_over_union(np.array(Image.fromarray(mask).resize(size)), rgba[..., 3] >= 128)
 
 
-def _save_picture(picture: Image.Image, path: Path) -> None:
-    try:
-        picture.save(path)
-    except OSError as error:
-        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
-
-
-def _save_scene(path: Path) -> None:
-    try:
-        with quiet():
-            bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
-    except RuntimeError as error:
-        raise PoseError(f'"{path}" cannot be written.') from error
-
-
-def _add_camera(photo: Photo, camera: Camera, sphere: Sphere) -> bpy.types.Object:
-    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo."""
-    current = bpy.context.scene
-    first = not any(scene.PHOTO in obj for obj in current.objects)
-    camera_object = scene.camera_for_photo(current, photo.path)
-    scene.write_camera(current, camera_object, camera, model=sphere, set_resolution=first)
-    scene.show_photo(camera_object, photo)
-    return camera_object
-
-
 def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -> None:
     """A render of the scene with its own settings, as large as the photo."""
     current = bpy.context.scene
@@ -305,10 +255,3 @@ def _opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
         "R": (left @ right).tolist(),
         "t": (matrix[:3, 3] / scales.mean()).tolist(),
     }
-
-
-def _blender_camera(camera: Camera) -> dict[str, Any]:
-    """For renders of the photo's size."""
-    lens = scene.blender_lens(camera)._asdict()
-    matrix = blender_axes(camera.camera_to_world).tolist()
-    return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}

@@ -73,14 +73,20 @@ class StepsOperator:
             context.window_manager.event_timer_remove(self._timer)
 
 
-def require_packages() -> None:
-    """Imports what Blender does not bring, now and not before; PoseError with a way out where it is missing."""
-    for module, name in (("torch", "PyTorch"), ("PIL", "Pillow")):
+PACKAGES = {"torch": "PyTorch", "PIL": "Pillow"}
+
+
+def require_packages(*modules: str) -> None:
+    """Imports what Blender does not bring, now and not before; PoseError with a way out where it is missing.
+
+    modules: only these of PACKAGES.
+    """
+    for module in modules or PACKAGES:
         try:
             importlib.import_module(module)
         except (ImportError, OSError) as error:  # OSError: a library of it does not load
             python = f"{sys.version_info.major}.{sys.version_info.minor}"
             raise PoseError(
-                f"Photo Pose needs {name}, which Blender's Python {python} cannot import; "
+                f"Photo Pose needs {PACKAGES[module]}, which Blender's Python {python} cannot import; "
                 "the README's section Install says how to add it."
             ) from error

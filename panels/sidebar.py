@@ -82,6 +82,26 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
         layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
 
 
+class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
+    bl_label = "Chessboard"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in ("board_photo", "board_columns", "board_rows", "board_square", "board"):
+            layout.prop(settings, name)
+        button = layout.operator("photopose.label_photo", icon="VIEW_CAMERA")
+        button.filepath, button.board_photo = settings.photo, settings.board_photo
+        button.board = settings.board.name if settings.board else ""
+        for name in ("columns", "rows", "square"):
+            setattr(button, name, getattr(settings, f"board_{name}"))
+        for name in ("focal_source", "lens", "sensor", "use_photo_size"):
+            setattr(button, name, getattr(settings, name))
+
+
 class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
     bl_label = "Models"
     bl_parent_id = "VIEW3D_PT_photo_pose"
@@ -123,6 +143,7 @@ classes = (
     PHOTOPOSE_UL_models,
     VIEW3D_PT_photo_pose,
     VIEW3D_PT_photo_pose_refine,
+    VIEW3D_PT_photo_pose_board,
     VIEW3D_PT_photo_pose_models,
     VIEW3D_PT_photo_pose_views,
 )
