@@ -15,7 +15,7 @@ from .crops import SIZE, photo_view
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
-from .steps import Steps, finish, within
+from .steps import Steps, finish
 
 UPRIGHT_ROLLS = np.radians([0, -24, -12, 24, 12])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
@@ -122,13 +122,17 @@ class PhotoCrops:
         return np.stack([self._features[int(crop)] for crop in crops])
 
 
-def find_starts(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -> Steps[list[Start]]:
-    """The best matches between the photo and the targets' templates, at most count, diverse, best first."""
-    starts: list[Start] = []
-    for number, target in enumerate(targets):
-        steps = _starts(crops, target, count)
-        starts += yield from within(steps, number / len(targets), (number + 1) / len(targets))
-    return sorted(starts, key=lambda start: -start.score)[:count]
+def find_starts(crops: PhotoCrops, target: Target, count: int = 6) -> Steps[list[Start]]:
+    """The best matches between the photo and the target's templates, at most count, diverse, best first."""
+    found = yield from hypotheses(crops, target.index)
+    rotations = np.stack([view.camera_to_world[:3, :3] for view in crops.views])[found.crop]
+    rotations = rotations @ target.index.templates.rotations[found.template]
+    chosen = diverse(found.score, rotations, count, APART)
+    chosen = with_flip(chosen, found.score, rotations, count)
+    outline = target.index.templates.outline
+    poses = [start_pose(crops.camera, crops.box, outline, rotations[i]) for i in chosen]
+    starts = [Start(target, pose, float(found.score[i])) for i, pose in zip(chosen, poses, strict=True)]
+    return sorted(starts, key=lambda start: -start.score)
 
 
 def whole_box(box: Box, size: tuple[int, int]) -> Box | None:
@@ -158,18 +162,6 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
-def _starts(crops: PhotoCrops, target: Target, count: int) -> Steps[list[Start]]:
-    """Diverse good hypotheses about one target."""
-    found = yield from hypotheses(crops, target.index)
-    rotations = np.stack([view.camera_to_world[:3, :3] for view in crops.views])[found.crop]
-    rotations = rotations @ target.index.templates.rotations[found.template]
-    chosen = diverse(found.score, rotations, count, APART)
-    chosen = with_flip(chosen, found.score, rotations, count)
-    outline = target.index.templates.outline
-    poses = [start_pose(crops.camera, crops.box, outline, rotations[i]) for i in chosen]
-    return [Start(target, pose, float(found.score[i])) for i, pose in zip(chosen, poses, strict=True)]
-
-
 def with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:
     """The best one seen from the model's other side is always among them: front and back are what is mixed up most."""
     turned_round = rotations[chosen[0]] @ np.diag([-1.0, -1.0, 1.0])
@@ -182,19 +174,24 @@ def with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, coun
 
 def hypotheses(crops: PhotoCrops, index: Index) -> Steps[Hypotheses]:
     """Scores every view with every roll, each in the crop that frames the object as the view's own crop does."""
-    sizes, upright = index.sizes(crops.rolls), index.sizes(np.zeros(1))
-    scale = np.abs(np.log(upright.max(-1) / sizes.max(-1))[..., None] - np.log(SCALES)).argmin(-1)
-    crop = np.arange(len(crops.rolls)) * len(SCALES) + scale
+    crop, misfit = framing(crops, index)
     used, place = np.unique(crop, return_inverse=True)
     features = yield from crops.compute(used)
 
     coarse, fine = similarity(index, features)
     template, roll = np.indices(crop.shape)
     place = place.reshape(crop.shape)
-    aspect = np.log(sizes[..., 0] / sizes[..., 1]) - np.log(crops.box.width / crops.box.height)
-    score = standardised(coarse[template, place]) + standardised(fine[template, place])
-    score -= ASPECT_WEIGHT * np.minimum(np.abs(aspect), ASPECT_LIMIT)
+    score = standardised(coarse[template, place]) + standardised(fine[template, place]) - ASPECT_WEIGHT * misfit
     return Hypotheses(template.ravel(), roll.ravel(), crop.ravel(), score.ravel())
+
+
+def framing(crops: PhotoCrops, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """For every view with every roll (V, R): the crop that frames the object as the view's own crop does, and by how
+    much the aspects of the view's box and of the photo's differ, 0..ASPECT_LIMIT."""
+    sizes, upright = index.sizes(crops.rolls), index.sizes(np.zeros(1))
+    scale = np.abs(np.log(upright.max(-1) / sizes.max(-1))[..., None] - np.log(SCALES)).argmin(-1)
+    aspect = np.log(sizes[..., 0] / sizes[..., 1]) - np.log(crops.box.width / crops.box.height)
+    return np.arange(len(crops.rolls)) * len(SCALES) + scale, np.minimum(np.abs(aspect), ASPECT_LIMIT)
 
 
 def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarray) -> Pose:

@@ -2,10 +2,12 @@
 
 Two similarities are summed, each standardised over all hypotheses: the cosine of whole feature maps pooled to
 8 x 8 (robust; carries texture-less objects) and the mean cosine of whitened patches on the model (discriminative).
+A model's own whitening tells its views apart; a common one makes models comparable with one another (ranking.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from .geometry import roll_matrix, rotation_angle
 from .templates import Templates
 
 WHITENED = 64  # principal components
+SPARSE = 7  # of the patches on a model every so manieth is enough for the common whitening
 POOLED = 8  # cells a side of the coarse map
 
 
@@ -31,7 +34,18 @@ class Whitening:
     def of(cls, patches: np.ndarray) -> Whitening:
         """Fitted to patches (N, C)."""
         mean = patches.mean(0)
-        values, vectors = np.linalg.eigh(np.cov((patches - mean).T))
+        return cls._of(mean, np.cov((patches - mean).T))
+
+    @classmethod
+    def common(cls, models: Iterable[np.ndarray]) -> Whitening:
+        """Fitted to the patches (N, C) of several models, each of which counts as much."""
+        moments = [(patches.mean(0), patches.T @ patches / len(patches)) for patches in models]
+        mean, square = (np.mean(moment, axis=0) for moment in zip(*moments, strict=True))
+        return cls._of(mean, square - np.outer(mean, mean))
+
+    @classmethod
+    def _of(cls, mean: np.ndarray, covariance: np.ndarray) -> Whitening:
+        values, vectors = np.linalg.eigh(covariance)
         order = np.argsort(-values)[:WHITENED]
         return cls(mean, (vectors[:, order] / np.sqrt(values[order] + 1e-6)).astype(np.float32))
 
@@ -42,9 +56,10 @@ class Whitening:
 
 @dataclass(frozen=True)
 class Index:
-    """A model's templates, prepared for comparison."""
+    """A model's templates, prepared for comparison; common: the whitening that it shares with other models."""
 
     templates: Templates
+    common: Whitening | None = None
 
     @cached_property
     def features(self) -> np.ndarray:
@@ -69,13 +84,21 @@ class Index:
     @cached_property
     def coarse(self) -> np.ndarray:
         """(V, D) unit."""
-        return unit(pooled(self.features))
+        return unit(pooled(self.templates.features.astype(np.float32)))
 
     @cached_property
     def fine(self) -> np.ndarray:
         """(V, G * G * WHITENED): its product with the unit patches of a crop is their mean cosine on the model."""
+        return self._whitened(self.whitening, self.features)
+
+    @cached_property
+    def shared(self) -> np.ndarray:
+        """`fine` by the common whitening, and all that ranking keeps of a model: float16, for there may be many."""
+        return self._whitened(self.common, self.templates.features.astype(np.float32)).astype(np.float16)
+
+    def _whitened(self, whitening: Whitening, features: np.ndarray) -> np.ndarray:
         covered = self.templates.covered
-        patches = unit(self.whitening(self.features)) * covered[..., None]
+        patches = unit(whitening(features)) * covered[..., None]
         return patches.reshape(len(patches), -1) / np.maximum(covered.sum((1, 2)), 1)[:, None]
 
 
@@ -135,6 +158,11 @@ def similarity(index: Index, features: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Cosine of the pooled maps and mean cosine of the whitened patches: two (V, N) for crops (N, G, G, C)."""
     patches = unit(index.whitening(features)).reshape(len(features), -1)
     return index.coarse @ unit(pooled(features)).T, index.fine @ patches.T
+
+
+def common_patches(templates: Templates) -> np.ndarray:
+    """(N, C): some of the patches on the model, for `Whitening.common`."""
+    return templates.features[templates.covered][::SPARSE].astype(np.float32)
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

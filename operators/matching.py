@@ -86,15 +86,16 @@ def photo_camera(
 def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list[Target]]:
     """Targets for matching: the training views of every model, rendered where the cache has none."""
     from ..inference.pose import Target
-    from ..inference.retrieval import Index
+    from ..inference.retrieval import Index, Whitening, common_patches
 
-    targets = []
+    found = []
     for number, root in enumerate(roots):
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
-        targets.append(Target(root.name, model.sphere, Index(templates)))
-    return targets
+        found.append((root.name, model.sphere, templates))
+    common = Whitening.common(common_patches(templates) for _name, _sphere, templates in found)
+    return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def match(
     deviation: of the box's edges, in units of its longer side; by default as people draw them.
     """
     from ..inference import candidates as finding
-    from ..inference import pose
+    from ..inference import pose, ranking
     from ..inference.networks import extract_features, feature_network
 
     began = time.perf_counter()
@@ -148,11 +149,11 @@ def match(
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
-        starts = yield from within(pose.find_starts(crops, targets, 2 * count), 0.0, 0.5)
+        starts = yield from within(ranking.starts_among(crops, targets, 2 * count), 0.0, 0.5)
         whole = pose.whole_box(box, photo.size)
         if whole:  # a box that ends with the photo frames the object otherwise than its views
             framed = pose.PhotoCrops(photo, camera, whole, rolls[::2], extract)
-            starts += yield from within(pose.find_starts(framed, targets, count), 0.5, 0.6)
+            starts += yield from within(ranking.starts_among(framed, targets, count), 0.5, 0.6)
             crops.seconds += framed.seconds
         matched, features = time.perf_counter(), crops.seconds
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)

@@ -257,7 +257,7 @@ def test_without_verification_nothing_is_rendered(crops, target, align):
 
 def test_the_photo_s_camera_is_found(crops, target):
     """From nothing but photo, box and lens; the error falls with every stage."""
-    starts = finish(find_starts(crops, [target]))
+    starts = finish(find_starts(crops, target))
     errors = []
     for stages in (Stages(align=False, verify=False), Stages(refine=False), Stages()):
         best = finish(candidates.find_candidates(crops, starts, renderer, stages=stages))[0]
