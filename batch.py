@@ -51,6 +51,15 @@ def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
 
 def match_arguments(parser: argparse.ArgumentParser) -> None:
     """DESIGN.md's headless contract, which other people's scripts rely on."""
+    photo_arguments(parser)
+    parser.add_argument("--method", choices=("match", "knn"), default="match")
+    parser.add_argument("--candidates", type=positive, default=6, metavar="N")
+    parser.add_argument("--no-refine", dest="refine", action="store_false")
+    parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
+
+
+def photo_arguments(parser: argparse.ArgumentParser) -> None:
+    """Photos, models and how they are looked at."""
     photos = parser.add_mutually_exclusive_group(required=True)
     photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
     photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
@@ -68,7 +77,6 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     lens_arguments(parser)
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
-    parser.add_argument("--method", choices=("match", "knn"), default="match")
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
     )
@@ -76,10 +84,7 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
     roll = parser.add_mutually_exclusive_group()
     roll.add_argument("--upright", dest="any_roll", action="store_false", help="the camera is about level (default)")
     roll.add_argument("--any-roll", dest="any_roll", action="store_true")
-    parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
-    parser.add_argument("--no-refine", dest="refine", action="store_false")
-    parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
     parser.add_argument("--threads", type=positive, metavar="N")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
 
@@ -115,6 +120,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "match": Command("headless", match_arguments, "Match cameras to photos."),
+    "which": Command("headless_which", photo_arguments, "Find out which model each photo shows."),
     "label": Command("headless_label", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
 }
 

@@ -57,6 +57,16 @@ class PhotoPoseModel(bpy.types.PropertyGroup):
     object: PointerProperty(name="Model", type=bpy.types.Object)
 
 
+class PhotoPoseAnswer(bpy.types.PropertyGroup):
+    """A model that the photo may show, and how it would be seen."""
+
+    object: PointerProperty(name="Model", type=bpy.types.Object)
+    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    verified: BoolProperty(name="Verified", description="It was rendered; the others look less like the photo")
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
+    elevation: FloatProperty(name="Elevation", subtype="ANGLE")
+
+
 class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
@@ -106,10 +116,18 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         name="Board", type=bpy.types.Object, description="Stands for the chessboard; default: the world's XY plane"
     )
 
+    collection: PointerProperty(
+        name="Collection",
+        type=bpy.types.Collection,
+        description="Rank its models only; default: the list, or all",
+    )
+    answers: CollectionProperty(type=PhotoPoseAnswer)
+    active_answer: IntProperty(name="Active Answer")
+
     result: StringProperty(name="Result", description="What the last match found")
 
 
-classes = (PhotoPoseModel, PhotoPoseSettings)
+classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseSettings)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 
 

@@ -112,10 +112,9 @@ class Workshop:
         if list(self.targets) == list(names):
             return
         self._opened.close()
-        kept, self.targets = self.targets, {}
-        for name in names:
-            steps = matching.prepare([self._root(name)], ViewOptions(device="cpu"), VIEWS)
-            self.targets[name] = kept.get(name) or finish(steps)[0]
+        self.targets = {}
+        targets = finish(matching.prepare([self._root(name) for name in names], ViewOptions(device="cpu"), VIEWS))
+        self.targets = dict(zip(names, targets, strict=True))
         self.renderer = self._opened.enter_context(matching.target_renderer())
 
     def close(self) -> None:

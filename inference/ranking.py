@@ -7,14 +7,29 @@ patches are whitened in common, and both similarities are standardised over the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from .pose import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
+from .alignment import Pose
+from .pose import (
+    ASPECT_WEIGHT,
+    Candidate,
+    PhotoCrops,
+    Start,
+    Target,
+    find_starts,
+    framing,
+    placed,
+    start_pose,
+)
+from .refinement import Renderer, approach, verify
 from .retrieval import pooled, standardised, unit
 from .steps import Steps, within
 
 MODELS = 3  # that are tried: on the tuning half of the benchmark the right one is always among them
+VERIFIED = 5  # models that are rendered to be identified
+STARTS = 3  # views of each of them
 
 
 def rank_models(crops: PhotoCrops, targets: Sequence[Target]) -> Steps[list[Start]]:
@@ -65,3 +80,37 @@ def _best_view(crops: PhotoCrops, target: Target, scores: np.ndarray, crop: np.n
     rotation = crops.views[crop[view, roll]].camera_to_world[:3, :3] @ templates.rotations[view]
     pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
     return Start(target, pose, float(scores[view, roll]))
+
+
+class Answer(NamedTuple):
+    """A model that the photo may show: its best view as a candidate; likeness: its score by `rank_models`;
+    verified: whether it was rendered there, only then the candidate's score tells anything."""
+
+    candidate: Candidate
+    likeness: float
+    verified: bool
+
+
+def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -> Steps[list[Answer]]:
+    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
+    ranked = yield from within(rank_models(crops, targets), 0.0, 0.4)
+    tried = []
+    for number, best in enumerate(ranked[:VERIFIED]):
+        part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
+        tried.append((yield from within(_verified(crops, best, renderer), *part)))
+    tried.sort(key=lambda answer: -answer.candidate.score)
+    return tried + [
+        Answer(_candidate(crops, best.target, best.pose, 0.0), best.score, False) for best in ranked[VERIFIED:]
+    ]
+
+
+def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
+    starts = yield from within(find_starts(crops, best.target, STARTS), 0.0, 0.2)
+    starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
+    closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
+    found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
+    return Answer(_candidate(crops, best.target, found.closeup.pose, found.score), best.score, True)
+
+
+def _candidate(crops: PhotoCrops, target: Target, pose: Pose, score: float) -> Candidate:
+    return Candidate(target.name, placed(crops.camera, pose, target.sphere), score)

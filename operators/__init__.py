@@ -2,7 +2,17 @@
 
 from bpy.utils import register_classes_factory
 
-from . import drag_box, edit_models, label_photo, match_photo, perspective, pick_object, refine_camera, render_views
+from . import (
+    drag_box,
+    edit_models,
+    label_photo,
+    match_photo,
+    perspective,
+    pick_object,
+    refine_camera,
+    render_views,
+    which_model,
+)
 
 register, unregister = register_classes_factory(
     (
@@ -14,5 +24,6 @@ register, unregister = register_classes_factory(
         *drag_box.classes,
         *pick_object.classes,
         *label_photo.classes,
+        *which_model.classes,
     )
 )

@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import bpy
 import numpy as np
@@ -16,50 +15,43 @@ from PIL import Image
 
 from ..inference.candidates import Stages
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera, Sphere
+from ..inference.geometry import Box, Camera
 from ..inference.image import Photo, checked_box, load_photo
-from ..inference.overlay import intersection_over_union, overlay
-from ..inference.pose import Candidate, Target
-from ..inference.refinement import Renderer
+from ..inference.overlay import intersection_over_union
 from ..inference.steps import finish
-from ..inference.templates import Render
 from . import matching, scene
-from .importing import import_models
-from .models import chosen_models
-from .output import add_camera, blender_camera, make_folder, open_scene, save_picture, save_scene, use_threads
-from .rendering import in_unit_sphere, quiet
-from .views import ViewOptions, cache_folder, subdivisions_for
-
-JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
-OVERLAY_SIDE = 1024  # px, longer side at most
-
-Job = dict[str, Any]  # JOB_KEYS; what is not given is None
-
-
-class Work(NamedTuple):
-    """What all photos share."""
-
-    options: argparse.Namespace
-    targets: Sequence[Target]
-    renderer: Renderer
+from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .output import (
+    Work,
+    add_camera,
+    blender_camera,
+    described,
+    make_folder,
+    open_scene,
+    save_overlay,
+    save_scene,
+    use_threads,
+)
+from .rendering import quiet
+from .views import cache_folder
 
 
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
-    jobs = _jobs(options)
+    jobs = read_jobs(options)
     open_scene(options)
     use_threads(options.threads)
-    models = _models(options)
+    models = models_of(options)
     make_folder(options.out)
     began = time.perf_counter()
-    targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
+    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
 
     failed = 0
     listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
         work = Work(options, targets, renderer)
-        for job, stem in zip(jobs, _stems(jobs), strict=True):
+        for job, stem in zip(jobs, stems_of(jobs), strict=True):
             result = _result(job, stem, work, onboarding)
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json.dumps(result) + "\n")
@@ -67,55 +59,6 @@ def run(options: argparse.Namespace) -> int:
             failed += result["status"] == "error"
     save_scene(options.out / "matched.blend")
     return 1 if failed else 0
-
-
-def _jobs(options: argparse.Namespace) -> list[Job]:
-    """One job a photo; lines of --jobs overrule the options."""
-    common = {key: getattr(options, key) for key in JOB_KEYS}
-    if options.photo:
-        return [{**common, "photo": photo} for photo in options.photo]
-    try:
-        lines = options.jobs.read_text(encoding="utf-8").splitlines()
-        given = [json.loads(line) for line in lines if line.strip()]
-    except OSError as error:
-        raise PoseError(f'Jobs file "{options.jobs}" cannot be read ({error.strerror}).') from error
-    except ValueError as error:
-        raise PoseError(f'Jobs file "{options.jobs.name}" is not JSON, one object a line.') from error
-    return [{**common, **_checked(job, options.jobs)} for job in given]
-
-
-def _checked(job: Any, path: Path) -> Job:
-    """A line of the jobs file, its paths made relative to that file."""
-    if not isinstance(job, dict) or not isinstance(job.get("photo"), str):
-        raise PoseError(f'Jobs file "{path.name}": every line needs a "photo".')
-    unknown = sorted(set(job) - set(JOB_KEYS))
-    if unknown:
-        raise PoseError(f'Jobs file "{path.name}": unknown key "{unknown[0]}".')
-    return {**job, **{key: path.parent / job[key] for key in ("photo", "mask") if job.get(key)}}
-
-
-def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
-    if options.model:
-        return [root for path in options.model for root in import_models(bpy.context.scene, path)]
-    return chosen_models(bpy.context.scene, options.object)
-
-
-def _view_options(options: argparse.Namespace) -> ViewOptions:
-    sphere = options.sphere.upper()
-    subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
-    return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
-
-
-def _stems(jobs: Iterable[Job]) -> list[str]:
-    """Names for the photos' pictures: the file's stem; a second photo of that name gets a number."""
-    stems: list[str] = []
-    for job in jobs:
-        stem = wanted = Path(job["photo"]).stem
-        number = 2
-        while stem in stems:
-            stem, number = f"{wanted}_{number}", number + 1
-        stems.append(stem)
-    return stems
 
 
 def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:
@@ -137,18 +80,16 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
 def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     options = work.options
     photo = load_photo(job["photo"])
-    mask = _mask(job["mask"], photo)
+    mask = mask_of(job["mask"], photo)
     box, found = _match(job, photo, mask, work)
     seconds.update(found.seconds)
     best = found.candidates[0]
-    target = next(target for target in work.targets if target.name == best.model)
-    rgba = _silhouette(work.renderer(target), in_unit_sphere(best.camera, target.sphere))
-    save_picture(overlay(photo, rgba), options.out / f"{stem}_overlay.png")
+    rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    camera_object = add_camera(photo, best.camera, target.sphere)
+    camera_object = add_camera(photo, best.camera, spheres[best.model])
     if options.render:
         _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
-    ranked = [_described(candidate, spheres[candidate.model]) for candidate in found.candidates]
+    ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]
     return {
         **ranked[0],
         "size": list(photo.size),
@@ -170,7 +111,7 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple
         photo,
         camera,
         box,
-        _wanted(work.targets, job["object"]),
+        wanted(work.targets, job["object"]),
         work.renderer,
         mask=mask,
         any_roll=options.any_roll,
@@ -182,34 +123,6 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple
         device=options.device,
     )
     return finish(steps)
-
-
-def _wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
-    """The targets with these names, all without names."""
-    names = [names] if isinstance(names, str) else names
-    if not names:
-        return targets
-    missing = [name for name in names if name not in {target.name for target in targets}]
-    if missing:
-        raise PoseError(f'There is no model "{missing[0]}".')
-    return [target for target in targets if target.name in names]
-
-
-def _mask(path: Path | None, photo: Photo) -> np.ndarray | None:
-    """(H, W) bool in the pixels of photo.image: the mask file, else the photo's own transparency."""
-    if path is None:
-        return None if photo.alpha is None else np.array(photo.alpha) >= 128
-    mask = load_photo(path)
-    if mask.size != photo.size:
-        raise PoseError(f"Mask '{Path(path).name}' has another size than its photo.")
-    return np.array(mask.image.convert("L").resize(photo.image.size)) >= 128
-
-
-def _silhouette(render: Render, camera: Camera) -> np.ndarray:
-    """The model as camera, in its unit sphere, sees it: (H, W, 4) uint8 on nothing, at most OVERLAY_SIDE px."""
-    scale = min(1.0, OVERLAY_SIDE / max(camera.size))
-    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
-    return render(camera.windowed(Box(0, 0, *camera.size), size)).rgba
 
 
 def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
@@ -231,27 +144,3 @@ def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -
     finally:
         current.render.resolution_x, current.render.resolution_y, current.render.filepath = kept
         scene.write_camera(current, camera_object, camera)
-
-
-def _described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
-    """A candidate as in results.jsonl."""
-    angles = matching.seen_from(candidate.camera, sphere)
-    return {
-        "model": candidate.model,
-        "opencv": _opencv(candidate.camera, bpy.data.objects[candidate.model]),
-        "azimuth": angles.azimuth,
-        "elevation": angles.elevation,
-        "roll": angles.roll,
-        "score": candidate.score,
-    }
-
-
-def _opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
-    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
-    matrix = camera.world_to_camera @ np.array(root.matrix_world)
-    left, scales, right = np.linalg.svd(matrix[:3, :3])
-    return {
-        "K": camera.K.tolist(),
-        "R": (left @ right).tolist(),
-        "t": (matrix[:3, 3] / scales.mean()).tolist(),
-    }

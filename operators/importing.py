@@ -23,6 +23,16 @@ _IMPORTERS: dict[str, Callable[[str], object]] = {
 }
 
 
+def model_files(path: Path) -> list[Path]:
+    """The model files of a folder, by name; a file is given back as it is. PoseError where there are none."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _IMPORTERS)
+    if not files:
+        raise PoseError(f'Folder "{path}" has no model files ({" ".join(_IMPORTERS)}).')
+    return files
+
+
 def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
     """The file's models, added to the scene. PoseError when it is missing, of another kind, damaged or empty."""
     importer = _IMPORTERS.get(path.suffix.lower())

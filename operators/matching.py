@@ -175,10 +175,7 @@ def find_and_match(
     **options,
 ) -> Steps[tuple[Box, Match]]:
     """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
-    around = None if mask is None else alpha_box(mask, 0.5)
-    if box is None and around is not None:
-        scale = photo.size[0] / photo.image.size[0]
-        box = checked_box([edge * scale for edge in around], photo.size)
+    box = box or mask_box(mask, photo)
     if box is None:
         return (yield from _located(photo, camera, targets, renderer, **options))
     return box, (yield from match(photo, camera, box, targets, renderer, mask=mask, **options))
@@ -214,6 +211,15 @@ def _located(
     box = Box.around(best.camera.project(outline))
     steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
     return box, (yield from within(steps, 0.8, 1.0))
+
+
+def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
+    """Around the object in the photo, None without a mask or an object in it."""
+    around = None if mask is None else alpha_box(mask, 0.5)
+    if around is None:
+        return None
+    scale = photo.size[0] / photo.image.size[0]
+    return checked_box([edge * scale for edge in around], photo.size)
 
 
 def refine(

@@ -59,6 +59,17 @@ def chosen_models(scene: bpy.types.Scene, names: Sequence[str] | None = None) ->
     return models
 
 
+def collection_models(scene: bpy.types.Scene, name: str) -> list[bpy.types.Object]:
+    """The models of the scene that a collection of this name holds."""
+    collection = next((one for one in scene.collection.children_recursive if one.name == name), None)
+    if collection is None:
+        raise PoseError(f'There is no collection "{name}" in the scene.')
+    models = scene_roots(scene, [obj for obj in collection.all_objects if not obj.parent])
+    if not models:
+        raise PoseError(f'Collection "{name}" has no model: no object with faces that show in a render.')
+    return models
+
+
 @contextmanager
 def evaluated(root: bpy.types.Object) -> Iterator[Model]:
     """A model at the current frame; its mesh copies live as long as the context.

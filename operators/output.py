@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
+import numpy as np
 from PIL import Image
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Camera, Sphere, blender_axes
+from ..inference.geometry import Box, Camera, Sphere, blender_axes
 from ..inference.image import Photo
-from . import scene
-from .rendering import quiet
+from ..inference.overlay import overlay
+from ..inference.pose import Candidate, Target
+from ..inference.refinement import Renderer
+from . import matching, scene
+from .rendering import in_unit_sphere, quiet
+
+OVERLAY_SIDE = 1024  # px, longer side at most
+
+
+class Work(NamedTuple):
+    """What all photos share."""
+
+    options: argparse.Namespace
+    targets: Sequence[Target]
+    renderer: Renderer
 
 
 def open_scene(options: argparse.Namespace) -> None:
@@ -54,6 +69,17 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
 
 
+def save_overlay(photo: Photo, candidate: Candidate, work: Work, path: Path) -> np.ndarray:
+    """Saves the photo with the model over it, and gives the model alone: (H, W, 4) uint8, at most OVERLAY_SIDE px."""
+    target = next(target for target in work.targets if target.name == candidate.model)
+    camera = in_unit_sphere(candidate.camera, target.sphere)
+    scale = min(1.0, OVERLAY_SIDE / max(camera.size))
+    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+    rgba = work.renderer(target)(camera.windowed(Box(0, 0, *camera.size), size)).rgba
+    save_picture(overlay(photo, rgba), path)
+    return rgba
+
+
 def save_scene(path: Path) -> None:
     try:
         with quiet():
@@ -77,3 +103,27 @@ def blender_camera(camera: Camera) -> dict[str, Any]:
     lens = scene.blender_lens(camera)._asdict()
     matrix = blender_axes(camera.camera_to_world).tolist()
     return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
+
+
+def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
+    """A candidate as in results.jsonl."""
+    angles = matching.seen_from(candidate.camera, sphere)
+    return {
+        "model": candidate.model,
+        "opencv": opencv(candidate.camera, bpy.data.objects[candidate.model]),
+        "azimuth": angles.azimuth,
+        "elevation": angles.elevation,
+        "roll": angles.roll,
+        "score": candidate.score,
+    }
+
+
+def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
+    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
+    matrix = camera.world_to_camera @ np.array(root.matrix_world)
+    left, scales, right = np.linalg.svd(matrix[:3, :3])
+    return {
+        "K": camera.K.tolist(),
+        "R": (left @ right).tolist(),
+        "t": (matrix[:3, 3] / scales.mean()).tolist(),
+    }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from math import degrees
 
 import bpy
 
+PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll")  # settings besides photo and box
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -21,6 +23,30 @@ class PHOTOPOSE_UL_models(bpy.types.UIList):
             layout.prop(item.object, "name", text="", emboss=False, icon="OBJECT_DATA")
         else:
             layout.label(text="Deleted object", icon="ERROR")
+
+
+class PHOTOPOSE_UL_answers(bpy.types.UIList):
+    """Models that the photo may show, best first; the button matches the camera with one of them."""
+
+    def draw_item(self, context, layout, _data, item, _icon, _active_data, _active_property) -> None:
+        if not item.object:
+            layout.label(text="Deleted object", icon="ERROR")
+            return
+        row = layout.row()
+        row.label(text=item.object.name, icon="CHECKMARK" if item.verified else "BLANK1")
+        row.label(text=f"{degrees(item.azimuth):.0f}°, {degrees(item.elevation):.0f}°")
+        row.label(text=f"{item.score:.2f}" if item.verified else "")
+        settings = context.scene.photo_pose
+        button = row.operator("photopose.match_photo", text="", icon="OUTLINER_OB_CAMERA")
+        fill(button, settings, "use_photo_size")
+        button.model = item.object.name
+
+
+def fill(button, settings, *more: str) -> None:
+    """Gives an operator's button the photo and how to look at it."""
+    button.filepath, button.box = settings.photo, settings.box
+    for name in (*PHOTO, *more):
+        setattr(button, name, getattr(settings, name))
 
 
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
@@ -51,18 +77,7 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
     def _draw_button(self, settings) -> None:
         row = self.layout.row()
         row.scale_y = 1.5
-        button = row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
-        button.filepath, button.box = settings.photo, settings.box
-        for name in (
-            "focal_source",
-            "lens",
-            "sensor",
-            "sphere",
-            "subdivisions",
-            "any_roll",
-            "use_photo_size",
-        ):
-            setattr(button, name, getattr(settings, name))
+        fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "use_photo_size")
 
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
@@ -114,8 +129,24 @@ class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
         column.operator("photopose.add_models", icon="ADD", text="")
         column.operator("photopose.remove_model", icon="REMOVE", text="")
         layout.operator("photopose.add_scene_models")
+        layout.operator("photopose.add_folder", icon="FILE_FOLDER")
         if not settings.models:
             layout.label(text="Empty list: all models of the scene")
+
+
+class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
+    bl_label = "Which Model?"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        layout.prop(settings, "collection")
+        button = layout.operator("photopose.which_model", icon="VIEWZOOM")
+        fill(button, settings)
+        button.collection = settings.collection.name if settings.collection else ""
+        if settings.answers:
+            layout.template_list("PHOTOPOSE_UL_answers", "", settings, "answers", settings, "active_answer", rows=5)
 
 
 class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
@@ -141,9 +172,11 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
 
 classes = (
     PHOTOPOSE_UL_models,
+    PHOTOPOSE_UL_answers,
     VIEW3D_PT_photo_pose,
     VIEW3D_PT_photo_pose_refine,
     VIEW3D_PT_photo_pose_board,
     VIEW3D_PT_photo_pose_models,
+    VIEW3D_PT_photo_pose_which,
     VIEW3D_PT_photo_pose_views,
 )

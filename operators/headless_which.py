@@ -1,0 +1,64 @@
+"""The headless command `which`: photos in, ranking.jsonl with all models out, best first, and overlays of the best."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..inference.errors import PoseError
+from ..inference.image import checked_box, load_photo
+from ..inference.steps import finish
+from . import matching
+from .identifying import which
+from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .output import Work, described, make_folder, open_scene, save_overlay, use_threads
+from .views import cache_folder
+
+
+def run(options: argparse.Namespace) -> int:
+    """Asks of all photos which model they show; 0 when every one went well, else 1.
+
+    PoseError when nothing can be done at all.
+    """
+    jobs = read_jobs(options)
+    open_scene(options)
+    use_threads(options.threads)
+    models = models_of(options)
+    make_folder(options.out)
+    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
+    failed = 0
+    listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
+    with listing as file, matching.target_renderer() as renderer:
+        work = Work(options, targets, renderer)
+        for job, stem in zip(jobs, stems_of(jobs), strict=True):
+            line = {"photo": str(job["photo"]), "status": "ok", "error": None, "size": None, "box": None, "models": []}
+            try:
+                line.update(_ranked(job, stem, work))
+            except PoseError as error:
+                line.update(status="error", error=str(error))
+                print(f"photo_pose: {error}", file=sys.stderr)
+                failed += 1
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+    return 1 if failed else 0
+
+
+def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
+    """models: each with its best view as in results.jsonl; score is null where it was not verified, likeness is
+    comparable among the models of one photo."""
+    options, photo = work.options, load_photo(job["photo"])
+    mask = mask_of(job["mask"], photo)
+    box = None if job["box"] is None else checked_box(job["box"], photo.size)
+    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    targets = wanted(work.targets, job["object"])
+    how = {"any_roll": options.any_roll, "network": options.network, "device": options.device}
+    box, answers = finish(which(photo, camera, box, targets, work.renderer, mask=mask, **how))
+    spheres = {target.name: target.sphere for target in targets}
+    save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
+    models = []
+    for answer in answers:
+        line = described(answer.candidate, spheres[answer.candidate.model])
+        models.append({**line, "score": line["score"] if answer.verified else None, "likeness": answer.likeness})
+    return {"size": list(photo.size), "box": list(box), "models": models}

@@ -1,0 +1,43 @@
+"""Which model is in the photo: what the operator and the headless command share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..inference.geometry import Box, Camera
+from ..inference.image import Photo
+from ..inference.steps import Steps
+from .matching import mask_box
+
+if TYPE_CHECKING:
+    from ..inference.pose import Target
+    from ..inference.ranking import Answer
+    from ..inference.refinement import Renderer
+
+
+def which(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    *,
+    mask: np.ndarray | None = None,
+    any_roll: bool = False,
+    network: str = "efficientnet_lite0",
+    device: str = "auto",
+) -> Steps[tuple[Box, list[Answer]]]:
+    """Which of the targets the photo shows: the box, given or found, and all of them, best first."""
+    from ..inference import pose, ranking
+    from ..inference.masks import proposed_boxes
+    from ..inference.networks import extract_features, feature_network, load_network
+
+    box = box or mask_box(mask, photo) or proposed_boxes(photo, load_network("u2netp"))[0]
+    rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
+    extract = partial(extract_features, feature_network(network, device))
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
+    return box, (yield from ranking.identify(crops, targets, renderer))

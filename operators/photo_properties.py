@@ -1,0 +1,58 @@
+"""What operators that look for models in a photo ask for; the panel fills it from the scene's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from ..properties import FOCAL_ITEMS, SPHERE_ITEMS
+from . import scene
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
+    from .views import ViewOptions
+
+
+class PhotoProperties:
+    """Mixin: the photo, the box, where the lens is known from, and which training views."""
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
+    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
+    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
+
+    def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
+        """PoseError where one of them is of no use."""
+        from ..inference.image import checked_box, load_photo
+
+        if not self.filepath:
+            raise PoseError("Choose a photo first.")
+        photo = load_photo(bpy.path.abspath(self.filepath))
+        box = checked_box(self.box, photo.size) if any(self.box) else None
+        return photo, box, self._camera(context, photo)
+
+    def views_and_cache(self) -> tuple[ViewOptions, Path]:
+        from .views import ViewOptions, cache_folder
+
+        return ViewOptions(self.sphere, self.subdivisions), cache_folder()
+
+    def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
+        """The photo's camera, its lens from where the user says."""
+        from .matching import photo_camera
+
+        if self.focal_source == "LENS":
+            return photo_camera(photo, lens=self.lens, sensor=self.sensor)
+        if self.focal_source == "PHOTO":
+            return photo_camera(photo)
+        if context.scene.camera is None:
+            raise PoseError("The scene has no active camera to take the lens from.")
+        return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)

@@ -1,0 +1,113 @@
+"""Operators that tell which of the models a photo shows, and that add models to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+from bpy.props import StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.steps import Steps, within
+from .models import chosen_models, collection_models
+from .photo_properties import PhotoProperties
+from .steps import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ..inference.pose import Target
+    from ..inference.ranking import Answer
+
+
+INTERFACE = {"window_managers", "screens", "workspaces", "scenes"}  # nothing that files bring
+
+
+class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.which_model"
+    bl_label = "Which Model Is It?"
+    bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
+    bl_options = {"REGISTER", "UNDO"}
+
+    collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        require_packages()
+        from .identifying import which
+        from .matching import prepare, target_renderer
+
+        photo, box, camera = self.photo_box_camera(context)
+        if self.collection:
+            roots = collection_models(context.scene, self.collection)
+        else:
+            roots = chosen_models(context.scene)
+        targets = yield from within(prepare(roots, *self.views_and_cache()), 0.0, 0.7)
+        mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
+        with target_renderer() as renderer:
+            asking = which(photo, camera, box, targets, renderer, mask=mask, any_roll=self.any_roll)
+            _box, answers = yield from within(asking, 0.7, 1.0)
+        _list(context.scene, answers, targets)
+        best = answers[0].candidate
+        self.report({"INFO"}, f"{best.model} of {len(answers)} models, score {best.score:.2f}")
+
+
+def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:
+    """Shows the answers in the panel."""
+    from .matching import seen_from
+
+    spheres = {target.name: target.sphere for target in targets}
+    settings = scene.photo_pose
+    settings.answers.clear()
+    settings.active_answer = 0
+    for answer in answers:
+        angles = seen_from(answer.candidate.camera, spheres[answer.candidate.model])
+        item = settings.answers.add()
+        item.object = scene.objects[answer.candidate.model]
+        item.score, item.verified = answer.candidate.score, answer.verified
+        item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
+
+
+class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.add_folder"
+    bl_label = "Add Models of a Folder"
+    bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
+    bl_options = {"REGISTER", "UNDO"}
+
+    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.directory:
+            return super().invoke(context, event)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.directory:
+            raise PoseError("Choose a folder with model files.")
+        from .importing import import_models, model_files
+
+        files = model_files(Path(bpy.path.abspath(self.directory)))
+        before = {block for blocks in _data() for block in blocks}
+        roots = []
+        try:
+            for number, file in enumerate(files):
+                roots += import_models(context.scene, file)
+                yield (number + 1) / len(files)
+        except BaseException:  # Esc too
+            bpy.data.batch_remove({block for blocks in _data() for block in blocks} - before)
+            raise
+        listed = {item.object for item in context.scene.photo_pose.models}
+        for root in roots:
+            if root not in listed:
+                context.scene.photo_pose.models.add().object = root
+        self.report({"INFO"}, f"{len(roots)} models of {len(files)} files")
+
+
+def _data() -> list[bpy.types.bpy_prop_collection]:
+    """All kinds of data-blocks that files bring."""
+    kinds = (prop for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION")
+    return [getattr(bpy.data, prop.identifier) for prop in kinds if prop.identifier not in INTERFACE]
+
+
+classes = (PHOTOPOSE_OT_which_model, PHOTOPOSE_OT_add_folder)
