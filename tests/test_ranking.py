@@ -1,0 +1,78 @@
+"""Which model a photo shows: the right one comes first, from the right side, whatever stands beside it."""
+
+import made_up
+import numpy as np
+import pytest
+
+pytest.importorskip("PIL")
+
+from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.pose import Candidate, Target, find_starts  # noqa: E402
+from photo_pose.inference.ranking import VERIFIED, Answer, identify, rank_models, starts_among  # noqa: E402
+from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
+from photo_pose.inference.steps import finish  # noqa: E402
+
+CAMERA = Camera(
+    intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
+)
+LOOKS = {"painted": made_up.render, "twins": made_up.twins, "symmetric": made_up.symmetric, "plain": made_up.plain}
+SPHERE = Sphere(np.array([5.0, -2, 1]), 3.0)
+
+
+@pytest.fixture(scope="module")
+def targets() -> list[Target]:
+    templates = {name: made_up.templates(render) for name, render in LOOKS.items()}
+    common = Whitening.common(common_patches(one) for one in templates.values())
+    return [Target(name, SPHERE, Index(one, common)) for name, one in templates.items()]
+
+
+def crops_of(name: str):
+    return made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, LOOKS[name]))
+
+
+def direction(camera: Camera) -> np.ndarray:
+    return camera.position - SPHERE.center
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_right_model_comes_first(targets, name):
+    ranked = finish(rank_models(crops_of(name), targets))
+    assert ranked[0].target.name == name and {start.target.name for start in ranked} == set(LOOKS)
+    assert [start.score for start in ranked] == sorted((start.score for start in ranked), reverse=True)
+    turned = finish(rank_models(crops_of(name), targets[::-1]))
+    assert [start.target.name for start in turned] == [start.target.name for start in ranked]
+    np.testing.assert_allclose([start.score for start in turned], [start.score for start in ranked], atol=1e-3)
+
+
+def test_the_best_view_is_from_the_right_side(targets):
+    (best,) = (start for start in finish(rank_models(crops_of("painted"), targets)) if start.target.name == "painted")
+    seen_from = -best.pose.rotation.T @ best.pose.translation
+    assert np.degrees(angle_between(seen_from, CAMERA.position)) < 20
+
+
+def test_one_model_keeps_its_own_starts(targets):
+    crops = crops_of("painted")
+    for found, wanted in zip(
+        finish(starts_among(crops, targets[:1])), finish(find_starts(crops, targets[0])), strict=True
+    ):
+        assert found.score == wanted.score and np.array_equal(found.pose.rotation, wanted.pose.rotation)
+
+
+def test_starts_of_several_models_are_comparable(targets):
+    starts = finish(starts_among(crops_of("twins"), targets, 6))
+    assert starts[0].target.name == "twins" and len(starts) == 6
+    assert len({start.target.name for start in starts}) == 3  # the best of each of the best models
+    assert [start.score for start in starts] == sorted((start.score for start in starts), reverse=True)
+
+
+def test_the_best_are_verified(targets):
+    many = [target._replace(name=f"{target.name} {number}") for number in range(2) for target in targets]
+    answers = finish(identify(crops_of("twins"), many, lambda target: LOOKS[target.name.split()[0]]))
+    assert len(answers) == len(many) > VERIFIED
+    assert [answer.verified for answer in answers] == [True] * VERIFIED + [False] * (len(many) - VERIFIED)
+    best = answers[0]
+    assert best.candidate.model.startswith("twins") and best.candidate.score > 1.5
+    assert np.degrees(angle_between(direction(best.candidate.camera), CAMERA.position)) < 5
+    scores = [answer.candidate.score for answer in answers[:VERIFIED]]
+    assert scores == sorted(scores, reverse=True)
+    assert isinstance(best, Answer) and isinstance(best.candidate, Candidate)
