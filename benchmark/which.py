@@ -75,7 +75,7 @@ class Shelf:
         camera = matching.photo_camera(photo, focal=query.camera.focal)
         crops = pose.PhotoCrops(photo, camera, Box(*query.box), pose.UPRIGHT_ROLLS, self.extract)
         if not verify:
-            ranked = finish(ranking.rank_models(crops, self.targets))
+            ranked = ranking.ranked(crops, finish(ranking.compare(crops, self.targets)))
             alike = [(self.names[start.target.name], round(start.score, 3)) for start in ranked]
             return {"likeness": alike, "cpu": round(time.process_time() - began, 2)}
         with matching.target_renderer() as renderer:

@@ -32,40 +32,51 @@ VERIFIED = 5  # models that are rendered to be identified
 STARTS = 3  # views of each of them
 
 
-def rank_models(crops: PhotoCrops, targets: Sequence[Target]) -> Steps[list[Start]]:
-    """The best view of every target, best first; scores, in standard deviations, tell the targets apart.
+class Compared(NamedTuple):
+    """A target's V views with R rolls of the photo: likeness (V, R), in standard deviations that are the same for all
+    targets; misfit (V, R) of the boxes' aspects, and the crop (V, R) that was looked at."""
 
-    All targets share their index's common whitening.
-    """
+    target: Target
+    likeness: np.ndarray
+    misfit: np.ndarray
+    crop: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(V, R): likeness of picture and box."""
+        return self.likeness - ASPECT_WEIGHT * self.misfit
+
+
+def compare(crops: PhotoCrops, targets: Sequence[Target]) -> Steps[list[Compared]]:
+    """How much the photo looks like every view of every target; they share their index's common whitening."""
     features = yield from within(crops.compute(range(len(crops.views))), 0.0, 0.5)
     maps = unit(pooled(features)).T
     patches = unit(targets[0].index.common(features)).reshape(len(features), -1).T
-    coarse, fine, misfits, chosen = [], [], [], []
+    coarse, fine, frames = [], [], []
     for number, target in enumerate(targets):
         crop, misfit = framing(crops, target.index)
         view = np.arange(len(crop))[:, None]
         coarse.append((target.index.coarse @ maps)[view, crop])
         fine.append((target.index.shared.astype(np.float32) @ patches)[view, crop])
-        misfits.append(misfit)
-        chosen.append(crop)
+        frames.append((misfit, crop))
         yield 0.5 + 0.5 * (number + 1) / len(targets)
-    scores = standardised(np.concatenate(coarse)) + standardised(np.concatenate(fine))
-    scores -= ASPECT_WEIGHT * np.concatenate(misfits)
-    ends = np.cumsum([len(crop) for crop in chosen])[:-1]
-    best = [_best_view(crops, *one) for one in zip(targets, np.split(scores, ends), chosen, strict=True)]
-    return sorted(best, key=lambda start: -start.score)
+    likeness = standardised(np.concatenate(coarse)) + standardised(np.concatenate(fine))
+    of_each = np.split(likeness, np.cumsum([len(crop) for _misfit, crop in frames])[:-1])
+    return [Compared(target, own, *frame) for target, own, frame in zip(targets, of_each, frames, strict=True)]
 
 
-def starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -> Steps[list[Start]]:
+def ranked(crops: PhotoCrops, compared: Sequence[Compared]) -> list[Start]:
+    """The best view of every target, best first; scores tell the targets apart."""
+    return sorted((_best_view(crops, one) for one in compared), key=lambda start: -start.score)
+
+
+def starts_among(crops: PhotoCrops, compared: Sequence[Compared], count: int = 6) -> Steps[list[Start]]:
     """`pose.find_starts` for one of several targets: the best count starts of the MODELS that fit best, and the very
     best of each of these; scores tell the targets apart."""
-    if len(targets) == 1:
-        return (yield from find_starts(crops, targets[0], count))
-    ranked = yield from within(rank_models(crops, targets), 0.0, 0.6)
     first, others = [], []
-    for number, best in enumerate(ranked[:MODELS]):
+    for number, best in enumerate(ranked(crops, compared)[:MODELS]):
         steps = find_starts(crops, best.target, count)
-        starts = yield from within(steps, 0.6 + 0.4 * number / MODELS, 0.6 + 0.4 * (number + 1) / MODELS)
+        starts = yield from within(steps, number / MODELS, (number + 1) / MODELS)
         lead = best.score - starts[0].score
         first.append(starts[0]._replace(score=best.score))
         others += [start._replace(score=start.score + lead) for start in starts[1:]]
@@ -73,17 +84,17 @@ def starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -
     return sorted([*first, *others[: max(0, count - len(first))]], key=lambda start: -start.score)
 
 
-def _best_view(crops: PhotoCrops, target: Target, scores: np.ndarray, crop: np.ndarray) -> Start:
-    """Of scores (V, R)."""
+def _best_view(crops: PhotoCrops, compared: Compared) -> Start:
+    target, scores = compared.target, compared.scores
     view, roll = np.unravel_index(scores.argmax(), scores.shape)
     templates = target.index.templates
-    rotation = crops.views[crop[view, roll]].camera_to_world[:3, :3] @ templates.rotations[view]
+    rotation = crops.views[compared.crop[view, roll]].camera_to_world[:3, :3] @ templates.rotations[view]
     pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
     return Start(target, pose, float(scores[view, roll]))
 
 
 class Answer(NamedTuple):
-    """A model that the photo may show: its best view as a candidate; likeness: its score by `rank_models`;
+    """A model that the photo may show: its best view as a candidate; likeness: its score by `ranked`;
     verified: whether it was rendered there, only then the candidate's score tells anything."""
 
     candidate: Candidate
@@ -93,14 +104,14 @@ class Answer(NamedTuple):
 
 def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -> Steps[list[Answer]]:
     """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
-    ranked = yield from within(rank_models(crops, targets), 0.0, 0.4)
-    tried = []
-    for number, best in enumerate(ranked[:VERIFIED]):
+    compared = yield from within(compare(crops, targets), 0.0, 0.4)
+    views, tried = ranked(crops, compared), []
+    for number, best in enumerate(views[:VERIFIED]):
         part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
         tried.append((yield from within(_verified(crops, best, renderer), *part)))
     tried.sort(key=lambda answer: -answer.candidate.score)
     return tried + [
-        Answer(_candidate(crops, best.target, best.pose, 0.0), best.score, False) for best in ranked[VERIFIED:]
+        Answer(_candidate(crops, best.target, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]
     ]
 
 
