@@ -38,7 +38,8 @@ def gallery(count: int) -> dict[str, Path]:
 class Shelf:
     """Blender's scene with all models, ready to be compared with pictures."""
 
-    def __init__(self, count: int, subdivisions: int, threads: int) -> None:
+    def __init__(self, count: int, subdivisions: int, threads: int, only: Sequence[str] = ()) -> None:
+        """only: of these models of the gallery."""
         import_product()
         import bpy
         import torch
@@ -56,6 +57,8 @@ class Shelf:
         self.names: dict[str, str] = {}  # by what the matcher calls them
         roots = []
         for name, path in gallery(count).items():
+            if only and name not in only:
+                continue
             (root,) = import_models(scene, path)
             self.names[root.name] = name
             roots.append(root)

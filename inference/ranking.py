@@ -30,6 +30,7 @@ from .steps import Steps, within
 MODELS = 3  # that are tried: on the tuning half of the benchmark the right one is always among them
 VERIFIED = 5  # models that are rendered to be identified
 STARTS = 3  # views of each of them
+STRANGE, FEWEST = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
 class Compared(NamedTuple):
@@ -70,13 +71,16 @@ def ranked(crops: PhotoCrops, compared: Sequence[Compared]) -> list[Start]:
     return sorted((_best_view(crops, one) for one in compared), key=lambda start: -start.score)
 
 
-def starts_among(crops: PhotoCrops, compared: Sequence[Compared], count: int = 6) -> Steps[list[Start]]:
+def find_starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -> Steps[list[Start]]:
     """`pose.find_starts` for one of several targets: the best count starts of the MODELS that fit best, and the very
     best of each of these; scores tell the targets apart."""
+    if len(targets) == 1:
+        return (yield from find_starts(crops, targets[0], count))
+    compared = yield from within(compare(crops, targets), 0.0, 0.6)
     first, others = [], []
     for number, best in enumerate(ranked(crops, compared)[:MODELS]):
         steps = find_starts(crops, best.target, count)
-        starts = yield from within(steps, number / MODELS, (number + 1) / MODELS)
+        starts = yield from within(steps, 0.6 + 0.4 * number / MODELS, 0.6 + 0.4 * (number + 1) / MODELS)
         lead = best.score - starts[0].score
         first.append(starts[0]._replace(score=best.score))
         others += [start._replace(score=start.score + lead) for start in starts[1:]]
@@ -91,6 +95,11 @@ def _best_view(crops: PhotoCrops, compared: Compared) -> Start:
     rotation = crops.views[compared.crop[view, roll]].camera_to_world[:3, :3] @ templates.rotations[view]
     pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
     return Start(target, pose, float(scores[view, roll]))
+
+
+def is_strange(likeness: Sequence[float]) -> bool:
+    """Whether the photo seems to show none of these models, by their scores; a few models cannot tell."""
+    return len(likeness) >= FEWEST and max(likeness) < STRANGE
 
 
 class Answer(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..inference.errors import PoseError
 from ..inference.image import checked_box, load_photo
+from ..inference.ranking import is_strange
 from ..inference.steps import finish
 from . import matching
 from .identifying import which
@@ -33,7 +34,15 @@ def run(options: argparse.Namespace) -> int:
     with listing as file, matching.target_renderer() as renderer:
         work = Work(options, targets, renderer)
         for job, stem in zip(jobs, stems_of(jobs), strict=True):
-            line = {"photo": str(job["photo"]), "status": "ok", "error": None, "size": None, "box": None, "models": []}
+            line = {
+                "photo": str(job["photo"]),
+                "status": "ok",
+                "error": None,
+                "size": None,
+                "box": None,
+                "known": None,
+                "models": [],
+            }
             try:
                 line.update(_ranked(job, stem, work))
             except PoseError as error:
@@ -46,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
-    """models: each with its best view as in results.jsonl; score is null where it was not verified, likeness is
-    comparable among the models of one photo."""
+    """known: False where the photo seems to show none of the models, each of which comes with its best view as in
+    results.jsonl; score is null where it was not verified, likeness is comparable among the models of one photo."""
     options, photo = work.options, load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
@@ -61,4 +70,5 @@ def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
     for answer in answers:
         line = described(answer.candidate, spheres[answer.candidate.model])
         models.append({**line, "score": line["score"] if answer.verified else None, "likeness": answer.likeness})
-    return {"size": list(photo.size), "box": list(box), "models": models}
+    known = not is_strange([answer.likeness for answer in answers])
+    return {"size": list(photo.size), "box": list(box), "known": known, "models": models}

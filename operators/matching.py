@@ -34,8 +34,7 @@ from .views import ViewOptions, model_templates
 if TYPE_CHECKING:
     from ..inference.alignment import Locks
     from ..inference.candidates import Stages
-    from ..inference.pose import Candidate, PhotoCrops, Start, Target
-    from ..inference.ranking import Compared
+    from ..inference.pose import Candidate, Target
     from ..inference.refinement import Renderer
 
 ROUGH, ROUGH_COUNT = 0.15, 4  # deviation of the edges of a found box, and candidates that are tried in it
@@ -139,7 +138,7 @@ def match(
     deviation: of the box's edges, in units of its longer side; by default as people draw them.
     """
     from ..inference import candidates as finding
-    from ..inference import category, pose
+    from ..inference import pose, ranking
     from ..inference.networks import extract_features, feature_network
 
     began = time.perf_counter()
@@ -150,32 +149,19 @@ def match(
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
-        compared, starts = yield from within(_starts(crops, targets, 2 * count), 0.0, 0.5)
+        starts = yield from within(ranking.find_starts_among(crops, targets, 2 * count), 0.0, 0.5)
         whole = pose.whole_box(box, photo.size)
         if whole:  # a box that ends with the photo frames the object otherwise than its views
             framed = pose.PhotoCrops(photo, camera, whole, rolls[::2], extract)
-            _, more = yield from within(_starts(framed, targets, count), 0.5, 0.6)
-            starts += more
+            starts += yield from within(ranking.find_starts_among(framed, targets, count), 0.5, 0.6)
             crops.seconds += framed.seconds
         matched, features = time.perf_counter(), crops.seconds
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 1.0)
-        if category.is_strange(compared, candidates[0].score):
-            candidates = [category.voted(crops, compared, candidates[0].score), *candidates][:count]
     return Match(
         candidates,
         {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
     )
-
-
-def _starts(crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[tuple[list[Compared], list[Start]]]:
-    """What several targets' views look like, and the best starts of the best of them."""
-    from ..inference import pose, ranking
-
-    if len(targets) == 1:
-        return [], (yield from pose.find_starts(crops, targets[0], count))
-    compared = yield from within(ranking.compare(crops, targets), 0.0, 0.6)
-    return compared, (yield from within(ranking.starts_among(crops, compared, count), 0.6, 1.0))
 
 
 def find_and_match(

@@ -34,6 +34,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         require_packages()
+        from ..inference.ranking import is_strange
         from .identifying import which
         from .matching import prepare, target_renderer
 
@@ -48,8 +49,9 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
             asking = which(photo, camera, box, targets, renderer, mask=mask, any_roll=self.any_roll)
             _box, answers = yield from within(asking, 0.7, 1.0)
         _list(context.scene, answers, targets)
-        best = answers[0].candidate
-        self.report({"INFO"}, f"{best.model} of {len(answers)} models, score {best.score:.2f}")
+        best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
+        doubt = ", but the photo seems to show none of them" if strange else ""
+        self.report({"INFO"}, f"{best.model} of {len(answers)} models, score {best.score:.2f}{doubt}")
 
 
 def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("PIL")
 
 from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at  # noqa: E402
-from photo_pose.inference.pose import Target  # noqa: E402
-from photo_pose.inference.ranking import VERIFIED, compare, identify, ranked, starts_among  # noqa: E402
+from photo_pose.inference.pose import Target, find_starts  # noqa: E402
+from photo_pose.inference.ranking import VERIFIED, compare, find_starts_among, identify, is_strange, ranked  # noqa: E402
 from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 
@@ -56,11 +56,20 @@ def test_the_best_view_is_from_the_right_side(targets):
 
 
 def test_starts_of_several_models_are_comparable(targets):
-    crops = crops_of("twins")
-    starts = finish(starts_among(crops, finish(compare(crops, targets)), 6))
+    starts = finish(find_starts_among(crops_of("twins"), targets, 6))
     assert starts[0].target.name == "twins" and len(starts) == 6
     assert len({start.target.name for start in starts}) == 3  # the best of each of the best models
     assert [start.score for start in starts] == sorted((start.score for start in starts), reverse=True)
+
+
+def test_one_model_keeps_its_own_starts(targets):
+    crops = crops_of("painted")
+    own, among = finish(find_starts(crops, targets[0])), finish(find_starts_among(crops, targets[:1]))
+    assert [start.score for start in among] == [start.score for start in own]
+
+
+def test_only_a_photo_of_none_of_many_models_is_strange():
+    assert is_strange([7.9] * 8) and not is_strange([7.9] * 7) and not is_strange([7.9] * 8 + [8.1])
 
 
 def test_the_best_are_verified(targets):
