@@ -89,7 +89,9 @@ def vote(likeness: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 
 def nearest_two(similarities: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    return directions[np.argsort(-similarities.ravel())[:2] % len(directions)].sum(0)
+    """The paper's answer, a direction (3,); the nearest one where the two are opposite."""
+    first, second = directions[np.argsort(-similarities.ravel())[:2] % len(directions)]
+    return first + second if np.linalg.norm(first + second) > 1e-6 else first
 
 
 def errors(
