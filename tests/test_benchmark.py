@@ -13,7 +13,8 @@ pytest.importorskip("bpy")
 pytest.importorskip("mathutils")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import accuracy, queries, recipes, report, sensor
+from benchmark import accuracy, category, queries, recipes, report, sensor, which
+from inference.geometry import angle_between, direction_from_angles, view_sphere
 
 CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (0, 2) for z in (0, 1)], float)
 FACES = ("1 2 4 3", "5 7 8 6", "1 5 6 2", "3 4 8 7", "1 3 7 5", "2 6 8 4")
@@ -115,3 +116,25 @@ def test_reliability_of_known_answers() -> None:
     assert [part["right"] for part in found["bins"]] == [0.5, 1.0]
     assert found["calibration error"] == pytest.approx((0.25 + 0.05) / 2)
     assert found["Brier score"] == pytest.approx((0.25**2 + 0.75**2 + 2 * 0.05**2) / 4)
+
+
+def test_ranks_count_what_was_not_verified_last():
+    lines = [
+        {"model": "a", "likeness": [["a", 9], ["b", 5], ["c", 4]], "score": [["b", 1.2], ["a", 1.1]], "cpu": 2},
+        {"model": "c", "likeness": [["b", 9], ["c", 5], ["a", 4]], "score": [["b", 1.2], ["a", 1.1]], "cpu": 4},
+        {"model": "b", "likeness": [["b", 9], ["c", 5], ["a", 4]], "cpu": 3},
+    ]
+    figures = which.summary(lines)
+    assert figures["likeness"] == {"top 1": 0.667, "top 2": 1.0, "top 3": 1.0, "top 5": 1.0, "pictures": 3}
+    assert figures["score"] == {"top 1": 0.0, "top 2": 0.5, "top 3": 0.5, "top 5": 1.0, "pictures": 2}
+    assert figures["pictures"] == 3 and figures["cpu_seconds"] == 3
+
+
+def test_the_vote_is_where_most_views_agree_and_the_paper_s_rule_in_between():
+    directions = view_sphere(3)
+    toward = direction_from_angles(0.5, 0.4)
+    away = np.degrees(angle_between(directions, toward))
+    alike = np.where(away < 20, 1 - away / 100, 0.0)[None].repeat(3, 0)
+    alike[0, (directions @ -toward).argmax()] = 2.0  # one view that looks right and is not
+    assert np.degrees(angle_between(category.vote(alike, directions), toward)) < 6
+    assert np.degrees(angle_between(category.nearest_two(alike, directions), toward)) > 60
