@@ -9,7 +9,7 @@ import numpy as np
 from .alignment import Pose, feature_terms
 from .geometry import turn_between
 from .pose import PhotoCrops
-from .refinement import Renderer, Verified, aligned, look_closely, verify
+from .refinement import Renderer, Verified, aligned, look_closely, refine, verify
 from .steps import Steps, within
 
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
@@ -75,6 +75,8 @@ def _with_lens(crops: PhotoCrops, verified: Verified, focal: float, renderer: Re
     (closeup,) = look_closely(crops, [start], [with_focal(verified.closeup.pose, focal)])
     (closeup,) = look_closely(crops, [start], [aligned(crops, closeup, closeup.nearest)])
     (found,) = yield from verify(crops, [closeup], renderer)
+    if any(details.textured for details in found.details):  # they tell perspective better than features do
+        (found,) = yield from refine(crops, [found], renderer)
     return found
 
 
