@@ -1,6 +1,6 @@
 """`python -m benchmark.paper`: the paper's experiments on other chairs, as a report with plots.
 
-Pictures and nearest views are kept in the cache, so that what was stopped goes on; `--report` tells what is there.
+Pictures and nearest views are kept in the cache, so that what was stopped goes on.
 """
 
 from __future__ import annotations
