@@ -21,25 +21,30 @@ from photo_pose.inference.networks import extract_features, feature_network
 from photo_pose.inference.retrieval import pooled
 
 CORNERS = [(x, y, z) for x in (0, 90) for y in (0, 80) for z in (0, 100)]
-COLORS = {"red": "0.8 0 0", "green": "0 0.8 0", "blue": "0 0 0.8"}
-FACES = {
-    "red": ("1 2 4 3", "5 7 8 6"),
-    "green": ("1 5 6 2", "3 4 8 7"),
-    "blue": ("1 3 7 5", "2 6 8 4"),
-}  # across X, Y, Z
-QUARTER = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]])  # a turn about the file's vertical: X and Z change places
+# Of the sides towards +X, -X, +Y, ... in the axes of the file: colour and corners. Opposite colours on opposite sides.
+SIDES = {
+    "0.8 0 0": "5 7 8 6",
+    "0 0.8 0.8": "1 2 4 3",
+    "0 0.8 0": "3 4 8 7",
+    "0.8 0 0.8": "1 5 6 2",
+    "0 0 0.8": "2 6 8 4",
+    "0.8 0.8 0": "1 3 7 5",
+}
+UPRIGHT = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])  # from the axes of the file to Blender's
+QUARTER = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]])  # a turn about the file's vertical
 NAME = "maker/block"
 
 
 @pytest.fixture
 def block(tmp_path, monkeypatch) -> None:
-    """The only chair is a block whose colours tell from which axis it is seen."""
+    """The only chair is a block whose colours tell from where it is seen."""
     lines = [f"v {x} {y} {z}" for x, y, z in CORNERS]
-    for color, faces in FACES.items():
-        lines += [f"usemtl {color}", *(f"f {face}" for face in faces)]
+    for number, corners in enumerate(SIDES.values()):
+        lines += [f"usemtl side{number}", f"f {corners}"]
     path = tmp_path / "block.obj"
     path.write_text("mtllib block.mtl\n" + "\n".join(lines) + "\n")
-    path.with_suffix(".mtl").write_text("".join(f"newmtl {name}\nKd {color}\n" for name, color in COLORS.items()))
+    paints = [f"newmtl side{number}\nKd {color}\n" for number, color in enumerate(SIDES)]
+    path.with_suffix(".mtl").write_text("".join(paints))
     photo = tmp_path / "grey.png"
     Image.new("RGB", (640, 480), (120, 120, 120)).save(photo)
     monkeypatch.setattr(chairs, "chairs", lambda: {NAME: path})
@@ -48,10 +53,13 @@ def block(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(paper_pictures, "FOLDER", tmp_path)
 
 
-def shown(crop: np.ndarray) -> int:
-    """0, 1 or 2: whether red, green or blue is strongest in the middle."""
+def shown(crop: np.ndarray) -> np.ndarray:
+    """(3,) unit: which way the side in the middle faces, in the axes of the file."""
     middle = slice(SIZE // 2 - 2, SIZE // 2 + 2)
-    return int(crop[middle, middle].astype(float).mean((0, 1)).argmax())
+    color = crop[middle, middle].astype(float).mean((0, 1))
+    color -= (color.max() + color.min()) / 2
+    axis = int(np.abs(color - np.median(color)).argmax())
+    return np.eye(3)[axis] * np.sign(color[axis])
 
 
 @pytest.mark.parametrize("rotation", [np.eye(3), QUARTER], ids=["as it is", "turned"])
@@ -61,14 +69,12 @@ def shown(crop: np.ndarray) -> int:
     ids=lambda w: f"{w.kind} {w.seed}",
 )
 def test_the_side_towards_the_camera_is_seen(block, monkeypatch, wanted, rotation):
-    """In Blender the file's X, Y, Z are X, Z, -Y; a model turned by a quarter has X and Z changed."""
     monkeypatch.setattr(assets, "catalogue_rotation", lambda name: rotation)
     taken = paper_pictures.pictures(wanted, NAME)
     assert taken.crops.shape == (wanted.count, SIZE, SIZE, 3) and taken.crops.dtype == np.uint8
-    axes = [0, 2, 1] if np.array_equal(rotation, np.eye(3)) else [1, 2, 0]
-    seen = np.abs(taken.directions)[:, axes]
-    told = [seen[index, shown(crop)] for index, crop in enumerate(taken.crops)]
-    assert (np.array(told) > seen.max(1) - 0.12).all()  # towards an edge of the block either side may be in the middle
+    seen = taken.directions @ UPRIGHT @ rotation  # of the cameras, in the axes of the file
+    told = (np.stack([shown(crop) for crop in taken.crops]) * seen).sum(1)
+    assert (told > np.abs(seen).max(1) - 0.12).all()  # towards an edge of the block either side may be in the middle
     again = paper_pictures.pictures(wanted, NAME)
     np.testing.assert_array_equal(again.crops, taken.crops)
 
