@@ -32,7 +32,7 @@ LEFT_OUT = {
 def chairs() -> dict[str, Path]:
     """The .obj files of all chairs that take part, by name, like scopia/chair; the first ones come from all makers."""
     paths = {f"{path.parent.parent.name}/{path.stem}": path for path in assets.chairs()}
-    chosen = sorted(paths.keys() - LEFT_OUT.keys(), key=lambda name: name.partition("/")[2][::-1])
+    chosen = sorted(paths.keys() - LEFT_OUT.keys(), key=lambda name: (name.partition("/")[2][::-1], name))
     return {name: paths[name] for name in chosen}
 
 

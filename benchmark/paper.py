@@ -25,7 +25,7 @@ from benchmark.paper_nearest import (
 )
 from benchmark.paper_pictures import GRAPHICS, PHOTO_LIKE, WHITE, Wanted, pictures
 from benchmark.product import ROOT
-from benchmark.protocol import Nearest, chance, errors, estimated, growth, others, summary
+from benchmark.protocol import Nearest, chance, errors, estimated, growth, others, summary, voted
 from inference.errors import PoseError
 from photo_pose.inference.errors import PoseError as ProductError
 from photo_pose.inference.geometry import view_sphere
@@ -38,12 +38,14 @@ DRAWS = 5  # random choices of so many models
 
 class Row(NamedTuple):
     """A line of the main table: a system, the table of nearest views it looks into, and what the paper measured for
-    it, degrees in the mean, on graphics and on photos. own: also or only among the views of the very model."""
+    it, degrees in the mean, on graphics and on photos. own: also or only among the views of the very model; rule: from
+    nearest views to a direction."""
 
     system: str
     table: str
     paper: tuple[str, str] = ("", "")
     own: str = "left out"
+    rule: Callable[[Nearest, np.ndarray, np.ndarray], np.ndarray] = estimated
 
 
 class Experiment(NamedTuple):
@@ -64,6 +66,8 @@ def rows(inception: str) -> list[Row]:
         Row(f"{lite}, 2-NN", f"{lite} L2"),
         Row(f"{inception}, 2-NN by angle", f"{inception} cosine"),
         Row(f"{lite}, 2-NN by angle", f"{lite} cosine"),
+        Row(f"{inception}, vote by angle", f"{inception} cosine", rule=voted),
+        Row(f"{lite}, vote by angle", f"{lite} cosine", rule=voted),
         Row("SIFT spatial pyramid, 2-NN", "sift intersection", own="only"),
         Row(f"{inception}, 2-NN", f"{inception} L2", own="only"),
         Row(f"{lite}, 2-NN", f"{lite} L2", own="only"),
@@ -81,23 +85,23 @@ def measure(experiment: Experiment, inception: str, seed: int) -> dict:
         found = {kind: summary(guess(experiment.tests.directions[experiment.tests.kinds == kind])) for kind in KINDS}
         results["rows"].append({"system": system, "own": "left out", "paper": ("", ""), **found})
     for row in rows(inception):
-        found = by_kind(experiment, row.table, row.own)
+        found = by_kind(experiment, row.table, row.own, row.rule)
         results["rows"].append({"system": row.system, "own": row.own, "paper": row.paper, **found})
     results["layers"] = {
         table: {kind: found["mean"] for kind, found in by_kind(experiment, table).items()}
         for table in experiment.tables
     }
-    results["growth"] = {
-        row.system: _growth(experiment, row.table, seed) for row in rows(inception)[:5] if row.own == "left out"
-    }
+    results["growth"] = {row.system: _growth(experiment, row, seed) for row in rows(inception) if row.own == "left out"}
     return results
 
 
-def by_kind(experiment: Experiment, table: str, own: str = "left out") -> dict[str, dict[str, float]]:
-    """The errors of the two nearest views by a table, for each kind of pictures."""
+def by_kind(
+    experiment: Experiment, table: str, own: str = "left out", rule: Callable = estimated
+) -> dict[str, dict[str, float]]:
+    """The errors of what a table's nearest views say, for each kind of pictures."""
     among = others(experiment.own, len(experiment.models))
     among = {"left out": among, "only": ~among, "too": np.ones_like(among)}[own]
-    found = errors(estimated(experiment.tables[table], among, view_sphere()), experiment.tests.directions)
+    found = errors(rule(experiment.tables[table], among, view_sphere()), experiment.tests.directions)
     return {kind: summary(found[experiment.tests.kinds == kind]) for kind in KINDS}
 
 
@@ -110,17 +114,18 @@ def _mean(truth: np.ndarray) -> np.ndarray:
     return errors(np.broadcast_to(view_sphere().sum(0), truth.shape), truth)
 
 
-def _growth(experiment: Experiment, table: str, seed: int) -> dict[str, dict[int, float]]:
+def _growth(experiment: Experiment, row: Row, seed: int) -> dict[str, dict[int, float]]:
     """Mean errors when only some of the models have views, by kind and number of models other than the own one."""
     views, allowed = view_sphere(), others(experiment.own, len(experiment.models))
     counts = [count for count in COUNTS if count < len(experiment.models) - 1] + [len(experiment.models)]
     means: dict[str, dict[int, list[float]]] = {kind: {} for kind in KINDS}
     for count, some in growth(counts, len(experiment.models), seed, DRAWS):
         among = allowed & some
-        seen = among.any(1)  # the only chosen model may be the own one
-        found = errors(estimated(experiment.tables[table], among, views), experiment.tests.directions)
+        asked = among.any(1)  # the only chosen model may be the own one
+        table = Nearest(*(values[asked] for values in experiment.tables[row.table]))
+        found = errors(row.rule(table, among[asked], views), experiment.tests.directions[asked])
         for kind in KINDS:
-            chosen = found[seen & (experiment.tests.kinds == kind)]
+            chosen = found[experiment.tests.kinds[asked] == kind]
             means[kind].setdefault(min(count, len(experiment.models) - 1), []).append(float(chosen.mean()))
     return {kind: {count: float(np.mean(values)) for count, values in some.items()} for kind, some in means.items()}
 

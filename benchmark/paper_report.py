@@ -42,8 +42,8 @@ WEIGHTS = """
 1 = Mixed_5b, 2 = 5c, 3 = 5d, 4 = 6a, 5 = 6b, 6 = 6c, 7 = 6d, 8 = 6e, 9 = 7a, 10 = 7b. Pictures are 155 px, so that
 layers 4 to 8 have the paper's 8 x 8 cells; other maps are averaged or spread to 8 x 8. EfficientNet-Lite0 is the
 bundled network, its layers are its 11 blocks. *2-NN*: the mean of the two nearest training views by Euclidean
-distance, the paper's rule; *by angle*: by cosine. The visual words of SIFT are made from white views of 16 of the
-chairs, without poses.
+distance, the paper's rule; *by angle*: by cosine; *vote*: where most of the 60 nearest views agree (not in the paper).
+The visual words of SIFT are made from white views of 16 of the chairs, without poses.
 """
 OFFICIAL = "The weights are torchvision's own."
 PARTIAL = (

@@ -11,6 +11,7 @@ from inference.geometry import angle_between, view_sphere
 
 KEPT = 8  # nearest views of each model that are kept; the rules look at the first two
 NEIGHBOURS = 2
+VOTERS, SHARPNESS = 60, 12.0  # of a vote: nearest views, and the concentration of each around its direction
 OFF = np.radians([6, 8])  # between a test view and the nearest training view; none is farther off
 WITHIN = (10, 15, 30)  # degrees
 
@@ -48,10 +49,24 @@ def others(own: np.ndarray, count: int) -> np.ndarray:
 
 def estimated(nearest: Nearest, allowed: np.ndarray, views: np.ndarray) -> np.ndarray:
     """(T, 3) directions: the mean of the two nearest views (V, 3) among all views of the allowed models (T, M) bool."""
+    return views[_best(nearest, allowed, NEIGHBOURS)].sum(1)
+
+
+def voted(nearest: Nearest, allowed: np.ndarray, views: np.ndarray) -> np.ndarray:
+    """(T, 3) directions, otherwise like `estimated`: where most of many nearest views agree, and their mean there."""
+    count = min(VOTERS, int(allowed.sum(1).min()) * nearest.index.shape[2])
+    voters = views[_best(nearest, allowed, count)]
+    near = np.exp(SHARPNESS * (voters @ views.T - 1))  # (T, count, V)
+    elected = near.sum(1).argmax(1)
+    weights = np.take_along_axis(near, elected[:, None, None], 2)
+    return (weights * voters).sum(1)
+
+
+def _best(nearest: Nearest, allowed: np.ndarray, count: int) -> np.ndarray:
+    """(T, count) indices of the nearest views of all allowed models together."""
     distance = np.where(allowed[..., None], nearest.distance, np.inf).reshape(len(allowed), -1)
-    best = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]
-    found = np.take_along_axis(nearest.index.reshape(len(allowed), -1), best, 1)
-    return views[found].sum(1)
+    best = np.argsort(distance, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(nearest.index.reshape(len(allowed), -1), best, 1)
 
 
 def chance(views: np.ndarray, truth: np.ndarray) -> np.ndarray:

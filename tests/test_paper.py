@@ -42,6 +42,18 @@ def test_the_own_model_is_left_out(distances):
     assert not np.allclose(protocol.estimated(tables(distances), np.ones((MODELS, MODELS), bool), VIEWS), found)
 
 
+def test_a_vote_follows_the_many(distances):
+    """Two outliers are the nearest views, but all others are around one direction."""
+    around = np.argsort(-VIEWS @ VIEWS[40])[: protocol.KEPT]
+    distances[0, 1:, around] = 0.5
+    distances[0, 1, [150, 151]] = 0.1
+    rest = protocol.others(np.zeros(1, int), MODELS)
+    table = protocol.Nearest(*(values[:1] for values in tables(distances)))
+    voted, mean = protocol.voted(table, rest, VIEWS), protocol.estimated(table, rest, VIEWS)
+    assert protocol.errors(voted, VIEWS[[40]]) < 5
+    assert protocol.errors(mean, VIEWS[[150]]) < 10 < protocol.errors(mean, VIEWS[[40]])
+
+
 def test_error_is_the_angle_between_camera_positions():
     truth = np.array([[0.0, -1, 0], [0, -2, 0], [0, 0, 3], [1, 1, 1]])
     found = np.array([[0.0, -5, 0], [0, 1, 0], [0, 1, 1], [1, 1, 1]])
