@@ -24,7 +24,7 @@ from photo_pose.inference.networks import extract_features, feature_network, ide
 from photo_pose.inference.retrieval import POOLED
 
 CELLS = POOLED  # a side of every network's map
-BATCH = 16  # pictures that go through a network at once
+BATCH = 16  # pictures whose SIFT descriptors are in memory at once
 LEARNT, LEARNT_VIEWS = 16, 8  # models whose views make the visual words, and every how manieth of these views
 
 Described = dict[str, np.ndarray]  # by layer (N, D)
@@ -102,7 +102,7 @@ def layer_maps(network: nn.Module, name: str, crops: np.ndarray) -> Described:
         module.register_forward_hook(lambda _module, _given, result, layer=f"{name}:{number}": keep(layer, result))
         for number, module in enumerate(_layers(network), start=1)
     ]
-    extract_features(network, crops, BATCH)
+    extract_features(network, crops)
     for hook in hooks:
         hook.remove()
     return {layer: torch.cat(parts).numpy() for layer, parts in maps.items()}
