@@ -29,6 +29,7 @@ from benchmark.protocol import Nearest, chance, errors, estimated, growth, other
 from inference.errors import PoseError
 from photo_pose.inference.errors import PoseError as ProductError
 from photo_pose.inference.geometry import view_sphere
+from photo_pose.inference.inception import LAYER
 
 FOLDER = ROOT / "build" / "benchmark" / "paper"
 KINDS = GRAPHICS, PHOTO_LIKE
@@ -115,18 +116,19 @@ def _mean(truth: np.ndarray) -> np.ndarray:
 
 
 def _growth(experiment: Experiment, row: Row, seed: int) -> dict[str, dict[int, float]]:
-    """Mean errors when only some of the models have views, by kind and number of models other than the own one."""
+    """Mean errors when only some of the models have views, by kind and number of them, the own one not counted."""
     views, allowed = view_sphere(), others(experiment.own, len(experiment.models))
     counts = [count for count in COUNTS if count < len(experiment.models) - 1] + [len(experiment.models)]
     means: dict[str, dict[int, list[float]]] = {kind: {} for kind in KINDS}
     for count, some in growth(counts, len(experiment.models), seed, DRAWS):
         among = allowed & some
-        asked = among.any(1)  # the only chosen model may be the own one
+        everyone = bool(some.all())
+        asked = ~some[experiment.own] | everyone  # so that every picture has as many others
         table = Nearest(*(values[asked] for values in experiment.tables[row.table]))
         found = errors(row.rule(table, among[asked], views), experiment.tests.directions[asked])
         for kind in KINDS:
             chosen = found[experiment.tests.kinds[asked] == kind]
-            means[kind].setdefault(min(count, len(experiment.models) - 1), []).append(float(chosen.mean()))
+            means[kind].setdefault(count - everyone, []).append(float(chosen.mean()))
     return {kind: {count: float(np.mean(values)) for count, values in some.items()} for kind, some in means.items()}
 
 
@@ -163,7 +165,8 @@ def main(arguments: list[str] | None = None) -> None:
     ):
         tables |= nearest_views(describer, models, tests)
     own = np.array([models.index(model) for model in tests.models])
-    results = measure(Experiment(models, tests, own, tables), inception, options.seed)
+    chosen = f"inception_v3:{min(LAYER, int(inception.partition(':')[2]))}"
+    results = measure(Experiment(models, tests, own, tables), chosen, options.seed)
     paper_report.write(results, tests, FOLDER)
     print(f"Report: {FOLDER / 'report.md'}")
 
