@@ -61,6 +61,7 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     )
     parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
     parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
+    parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"

@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     _open(options)
     models = _models(options)
     _make_folder(options.out)
+    _check_network(options)
     began = time.perf_counter()
     targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
@@ -66,6 +67,18 @@ def run(options: argparse.Namespace) -> int:
             failed += result["status"] == "error"
     _save_scene(options.out / "matched.blend")
     return 1 if failed else 0
+
+
+def _check_network(options: argparse.Namespace) -> None:
+    """Fails before the training views are rendered, not after."""
+    from ..inference import inception
+    from ..inference.networks import feature_network
+
+    if options.download:
+        if bpy.app.binary_path and not bpy.app.online_access:
+            raise PoseError("Blender may not go online: start it with --online-mode, or leave out --download.")
+        inception.download(inception.weights_folder())
+    feature_network(options.network, options.device, patches=options.method == "match")
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:

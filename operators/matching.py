@@ -142,7 +142,7 @@ def match(
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
-    extract = partial(extract_features, feature_network(network, device))
+    extract = partial(extract_features, feature_network(network, device, patches=method != "KNN"))
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
@@ -193,17 +193,19 @@ def _located(
     from ..inference.candidates import Stages
     from ..inference.detection import detect
     from ..inference.masks import proposed_boxes
-    from ..inference.networks import extract_features, feature_network, load_network
+    from ..inference.networks import extract_features, feature_network, has_patches, load_network
 
-    network, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
-    extract, saliency = partial(extract_features, feature_network(network, device)), load_network("u2netp")
+    network = feature_network(options.get("network", "efficientnet_lite0"), options.get("device", "auto"))
+    extract, saliency = partial(extract_features, network), load_network("u2netp")
     proposals = proposed_boxes(photo, saliency)
     tried: list[tuple[Candidate, Target]] = []
     rough = {**options, "stages": Stages(silhouette=False, lens=False), "count": ROUGH_COUNT, "free_lens": False}
     for number, target in enumerate(targets):
         start, end = 0.8 * number / len(targets), 0.8 * (number + 1) / len(targets)
-        search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
-        boxes = yield from within(search, start, (start + end) / 2)
+        boxes = proposals
+        if has_patches(network):
+            search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
+            boxes = yield from within(search, start, (start + end) / 2)
         for box in boxes:
             steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, deviation=ROUGH, **rough)
             found = yield from within(steps, (start + end) / 2, end)
@@ -235,7 +237,7 @@ def refine(
     from ..inference.networks import extract_features, feature_network
 
     deviation = pose.BOX_DEVIATION if box else np.inf  # an unknown box binds nothing
-    extract = partial(extract_features, feature_network(network, device))
+    extract = partial(extract_features, feature_network(network, device, patches=True))
     whole = Box(0, 0, *photo.size)
     crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation)
     return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))

@@ -1,5 +1,6 @@
 """The headless contract that other people's scripts rely on, through the bpy module in processes of their own."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -77,6 +78,28 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def lines(folder: Path, out: str) -> list[dict]:
     return [json.loads(line) for line in (folder / out / "results.jsonl").read_text().splitlines()]
+
+
+def test_the_network_of_the_paper_looks_for_nearest_views_only(folder, monkeypatch):
+    """With weights by chance; what it cannot do is said before the views are rendered."""
+    from photo_pose.inference.inception import InceptionV3
+
+    network = InceptionV3(4).to_empty(device="cpu")
+    arrays = {name: np.full(values.shape, 0.01, np.float16) for name, values in network.state_dict().items()}
+    weights = folder / "weights"
+    weights.mkdir()
+    np.savez(weights / "some.npz", **arrays)
+    digits = hashlib.sha256((weights / "some.npz").read_bytes()).hexdigest()[:8]
+    (weights / "some.npz").rename(weights / f"inception_v3-{digits}.npz")
+    monkeypatch.setenv("PHOTO_POSE_WEIGHTS", str(weights))
+    given = "--model", "wedge.obj", "--photo", "one.png", "--network", "inception_v3"
+
+    refused = run(folder, *given, "--out", "i")
+    assert refused.returncode == 2 and "knn" in refused.stderr and not (folder / "i" / "results.jsonl").exists()
+    done = run(folder, *given, "--out", "j", "--method", "knn")
+    assert done.returncode == 0, done.stderr
+    (result,) = lines(folder, "j")
+    assert result["status"] == "ok" and len(result["candidates"]) == 1
 
 
 def test_photos_of_one_model(folder):
