@@ -69,6 +69,7 @@ def views_of(names: Sequence[str], each: int, seed: int) -> Views:
 
 def _render(obj: Path, count: int, seed: Sequence[int], path: Path) -> None:
     import bpy
+
     from photo_pose.inference.steps import finish
     from photo_pose.operators.importing import import_models
     from photo_pose.operators.models import evaluated
@@ -124,7 +125,10 @@ def test_pictures() -> tuple[np.ndarray, np.ndarray]:
     random = torch.Generator().manual_seed(SEED + 1)
     images = []
     for some in np.array_split(np.arange(len(views.rgba)), 12):
-        rgba, rotations = torch.from_numpy(views.rgba[some]).permute(0, 3, 1, 2), torch.from_numpy(views.rotations[some])
+        rgba, rotations = (
+            torch.from_numpy(views.rgba[some]).permute(0, 3, 1, 2),
+            torch.from_numpy(views.rotations[some]),
+        )
         images.append(pictures(rgba, rotations.float(), backdrops, 208, 0.0, False, random)[0])
     crops = (torch.cat(images) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     return crops, -views.rotations[:, 2]

@@ -20,9 +20,9 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 SMALLEST_CROP = 0.35  # of a photo's shorter side
 SCALES = (0.85, 1.15)
 SHIFT = 0.06  # of a crop's side
-RECOLOURED = 0.5  # part of the pictures whose model gets other colours
-GREY = 0.1
-NOISE = 0.04
+RECOLOURED = 0.5  # part of the pictures whose model gets other colours; the next, that are soft, and grey
+SOFT, GREY = 0.3, 0.1
+NOISE = 0.13  # of the whole range, at most, evenly spread
 
 
 class Views(NamedTuple):
@@ -122,16 +122,20 @@ def _moves(rotations: Tensor, roll: float, mirror: bool, random: torch.Generator
     return maps, turns.transpose(1, 2) @ flips @ rotations @ flips
 
 
+def _some(part: float, count: int, random: torch.Generator) -> Tensor:
+    """Numbers of about this part of the pictures: what is done to few of them costs little."""
+    return torch.nonzero(torch.rand(count, generator=random) < part)[:, 0]
+
+
 def _recoloured(colours: Tensor, random: torch.Generator) -> Tensor:
-    """Another order of red, green and blue, other strengths; some inverted."""
-    count = len(colours)
-    orders = torch.rand(count, 3, generator=random).argsort(1)
-    changed = colours.gather(1, orders[:, :, None, None].expand_as(colours))
-    inverted = torch.rand(count, 1, 1, 1, generator=random) < 0.25
-    changed = torch.where(inverted, 1 - changed, changed)
-    tint = 0.4 + 0.8 * torch.rand(count, 3, 1, 1, generator=random)
-    chosen = torch.rand(count, 1, 1, 1, generator=random) < RECOLOURED
-    return torch.where(chosen, changed * tint, colours)
+    """Some with another order of red, green and blue and other strengths; some of them inverted."""
+    chosen = _some(RECOLOURED, len(colours), random)
+    orders = torch.rand(len(chosen), 3, generator=random).argsort(1)
+    changed = colours[chosen[:, None], orders]
+    inverted = _some(0.25, len(chosen), random)
+    changed[inverted] = 1 - changed[inverted]
+    colours[chosen] = changed * (0.4 + 0.8 * torch.rand(len(chosen), 3, 1, 1, generator=random))
+    return colours
 
 
 def _relit(colours: Tensor, random: torch.Generator) -> Tensor:
@@ -148,17 +152,17 @@ def _relit(colours: Tensor, random: torch.Generator) -> Tensor:
 def _behind(backdrops: Tensor, count: int, side: int, random: torch.Generator) -> Tensor:
     """A backdrop for each picture, half of them mirrored."""
     chosen = backdrops[torch.randint(len(backdrops), (count,), generator=random)].float() / 255
-    mirrored = torch.rand(count, 1, 1, 1, generator=random) < 0.5
-    chosen = torch.where(mirrored, chosen.flip(3), chosen)
-    return functional.interpolate(chosen, (side, side), mode="bilinear", antialias=False)
+    mirrored = _some(0.5, count, random)
+    chosen[mirrored] = chosen[mirrored].flip(3)
+    return functional.interpolate(chosen, (side, side), mode="bilinear")
 
 
 def _photographed(images: Tensor, random: torch.Generator) -> Tensor:
     """Some soft, some grey, all with noise."""
     count, _, side, _ = images.shape
-    soft = functional.interpolate(functional.avg_pool2d(images, 2), (side, side), mode="bilinear")
-    images = torch.where(torch.rand(count, 1, 1, 1, generator=random) < 0.3, soft, images)
-    grey = torch.rand(count, 1, 1, 1, generator=random) < GREY
-    images = torch.where(grey, images.mean(1, keepdim=True), images)
+    soft = _some(SOFT, count, random)
+    images[soft] = functional.interpolate(functional.avg_pool2d(images[soft], 2), (side, side), mode="bilinear")
+    grey = _some(GREY, count, random)
+    images[grey] = images[grey].mean(1, keepdim=True)
     strength = NOISE * torch.rand(count, 1, 1, 1, generator=random)
-    return (images + strength * torch.randn(images.shape, generator=random)).clamp(0, 1)
+    return (images + strength * (torch.rand(images.shape, generator=random) - 0.5)).clamp_(0, 1)

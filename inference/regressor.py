@@ -6,21 +6,21 @@ import copy
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import names
 from .errors import PoseError
 from .geometry import look_at
 from .networks import WEIGHTS, chosen_device, load_network
 
-FEATURES = "efficientnet_lite0"  # what templates are made with when a regressor gives the starts
 AZIMUTHS = 12  # hypotheses of Lite0Regressor, evenly around the model
 CONCENTRATION = 12.0  # of the share that a hypothesis has in a direction near its azimuth
 TUNED = 5  # blocks of the trunk from here on are trained; those before see edges and colours only
@@ -98,7 +98,7 @@ class Lite0Regressor(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        trunk = load_network(FEATURES)
+        trunk = load_network(names.FEATURES)
         self.trunk = copy.deepcopy(trunk)
         self.trunk.blocks[TUNED:].requires_grad_(True)
         self.head = nn.Sequential(
@@ -166,17 +166,7 @@ def _turned_back(azimuths: Tensor) -> Tensor:
     return torch.stack(rows, -1).view(-1, 3, 3)
 
 
-REGRESSORS = {"regressor": PaperRegressor, "regressor_lite0": Lite0Regressor}
-
-
-def is_regressor(network: str) -> bool:
-    """Whether the name, of a bundled one or of a .npz file, means a regressor."""
-    return network in REGRESSORS or network.lower().endswith(".npz")
-
-
-def feature_name(network: str) -> str:
-    """The network that makes the templates' features when that network is asked for."""
-    return FEATURES if is_regressor(network) else network
+REGRESSORS = dict(zip(names.REGRESSORS, (PaperRegressor, Lite0Regressor), strict=True))
 
 
 @torch.inference_mode()
@@ -202,16 +192,22 @@ def save_regressor(network: nn.Module, path: Path, about: Mapping[str, Any]) -> 
     kind = next(name for name, kind in REGRESSORS.items() if type(network) is kind)
     arrays = {name: value.cpu().numpy().astype("<f2") for name, value in stored(network).items()}
     words = {"kind": np.array(kind), "about": np.array(json.dumps(about))}
+    write_whole(path, lambda file: np.savez(file, **arrays, **words))
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Writes under another name first, so that no interruption leaves half a file. PoseError where it cannot."""
     temporary = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays, **words)
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_regressor(network: str, device: str = "auto") -> nn.Module:

@@ -1,4 +1,4 @@
-"""Training of regressors on rendered views, in steps: progress, cancel, early stopping, and going on where it stopped."""
+"""Training of regressors on rendered views, in steps that stop early, may be cancelled and go on where they stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .augmentation import Views, pictures, plain
 from .errors import PoseError
 from .networks import chosen_device
-from .regressor import predict, stored
+from .regressor import predict, stored, write_whole
 from .steps import Steps
 
 BATCH = 50
@@ -84,7 +84,7 @@ def _best(errors: list[float]) -> int:
 
 
 def _split(views: Views, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the views to learn from and of those held out: whole models where there are many, else single views."""
+    """Numbers of the views to learn from and of those held out: whole models of many, else single views."""
     groups = views.model if len(np.unique(views.model)) >= MANY_MODELS else np.arange(len(views.rgba))
     names = np.random.default_rng(seed).permutation(np.unique(groups))
     held = np.isin(groups, names[: max(1, round(HELD_OUT * len(names)))])
@@ -136,17 +136,10 @@ class _Course:
         return np.concatenate(angles)
 
     def keep(self, path: Path, task: str, errors: list[float], best: dict[str, Tensor]) -> None:
-        """Writes all that `restore` needs; a broken file never stands in the place of a whole one."""
+        """Writes all that `restore` needs."""
         state = {"task": task, "errors": errors, "best": best, "now": stored(self.network)}
-        temporary = path.with_name(f"{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({**state, "optimizer": self.optimizer.state_dict()}, temporary)
-            temporary.replace(path)
-        except (OSError, RuntimeError) as error:  # torch tells of folders that are not there by RuntimeError
-            raise PoseError(f'The checkpoint "{path}" cannot be written.') from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        state["optimizer"] = self.optimizer.state_dict()
+        write_whole(path, lambda file: torch.save(state, file))
 
     def restore(self, path: Path, task: str) -> tuple[list[float], dict[str, Tensor]]:
         try:

@@ -47,9 +47,9 @@ class Work(NamedTuple):
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = _jobs(options)
-    _open(options)
-    models = _models(options)
-    _make_folder(options.out)
+    open_scene(options)
+    models = wanted_models(options)
+    make_folder(options.out)
     began = time.perf_counter()
     targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
@@ -93,7 +93,7 @@ def _checked(job: Any, path: Path) -> Job:
     return {**job, **{key: path.parent / job[key] for key in ("photo", "mask") if job.get(key)}}
 
 
-def _open(options: argparse.Namespace) -> None:
+def open_scene(options: argparse.Namespace) -> None:
     """The module starts from --blend or an empty scene; Blender has already opened what it was told to."""
     blend = getattr(options, "blend", None)
     with quiet():
@@ -110,7 +110,8 @@ def _open(options: argparse.Namespace) -> None:
         bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", options.threads
 
 
-def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
+def wanted_models(options: argparse.Namespace) -> list[bpy.types.Object]:
+    """The models of the files, else the named ones of the scene, else all of them."""
     if options.model:
         return [root for path in options.model for root in import_models(bpy.context.scene, path)]
     return chosen_models(bpy.context.scene, options.object)
@@ -122,7 +123,8 @@ def _view_options(options: argparse.Namespace) -> ViewOptions:
     return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """PoseError where it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -25,6 +25,7 @@ from ..inference.geometry import (
     view_sphere,
 )
 from ..inference.image import alpha_box
+from ..inference.names import feature_name
 from ..inference.steps import Steps
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
 from . import drawing
@@ -86,7 +87,8 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
 
 def _key(model: Model, options: ViewOptions) -> str:
     render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
-    looks = {key: value for key, value in options._asdict().items() if key != "device"}
+    looks = {**options._asdict(), "network": feature_name(options.network)}
+    del looks["device"]
     return json.dumps({"model": model.fingerprint, **looks, **render})
 
 
@@ -117,7 +119,7 @@ def _store(templates: Templates, path: Path, key: str) -> None:
 def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     from ..inference.networks import extract_features, feature_network  # torch only now
 
-    network = feature_network(options.network, options.device)
+    network = feature_network(feature_name(options.network), options.device)
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting = [], [], [], []

@@ -10,6 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import made_up
+from PIL import Image
+
 from photo_pose.inference import augmentation, crops, regressor, training
 from photo_pose.inference.augmentation import SIDE, Views
 from photo_pose.inference.errors import PoseError
@@ -63,7 +65,9 @@ def test_hypotheses_are_rotations_that_cover_every_azimuth():
         wanted = look_at(direction_from_angles(azimuth, 0.0), np.zeros(3))[:3, :3].T
         assert rotation_angle(prediction.rotations[0], wanted).min() < 1e-3
     rotation = network.predicted(torch.randn(3, regressor.AZIMUTHS, 7)).rotations
-    np.testing.assert_allclose(rotation @ rotation.swapaxes(2, 3), np.broadcast_to(np.eye(3), rotation.shape), atol=1e-5)
+    np.testing.assert_allclose(
+        rotation @ rotation.swapaxes(2, 3), np.broadcast_to(np.eye(3), rotation.shape), atol=1e-5
+    )
     np.testing.assert_allclose(np.linalg.det(rotation), 1, atol=1e-5)
 
 
@@ -105,16 +109,135 @@ def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
         assert (picture == shown).mean() > 0.995
 
 
-@pytest.mark.parametrize(("kind", "limit"), [(PaperRegressor, 20), (Lite0Regressor, 10)])
-def test_learns_a_painted_model(kind: type, limit: float, grey: np.ndarray, tmp_path: Path):
-    """Half a minute at most; what it says of other views of the model is right, also out of its float16 file."""
-    reach = 0.8
-    views, others = rendered(150, 1, reach), rendered(30, 2, reach)
+@pytest.mark.parametrize(
+    ("kind", "count", "reach", "epochs", "limit"), [(PaperRegressor, 10, 0.7, 12, 25), (Lite0Regressor, 60, 1.5, 8, 15)]
+)
+def test_learns_a_painted_model(
+    kind: type, count: int, reach: float, epochs: int, limit: float, grey: np.ndarray, tmp_path: Path
+):
+    """In seconds; what it says of other views of the model is right, also out of its float16 file."""
+    views, others = rendered(count, 1, reach), rendered(12, 2, reach)
     torch.manual_seed(0)
-    trained = finish(training.train(kind(), views, grey, epochs=12, device="cpu"))
+    trained = finish(training.train(kind(), views, grey, epochs=epochs, patience=epochs, device="cpu"))
     regressor.save_regressor(trained.network, tmp_path / "net.npz", {"models": ["blocks"]})
     pictures = np.where(others.rgba[..., 3:] > 128, others.rgba[..., :3], 128).astype(np.uint8)
     prediction = regressor.predict(regressor.load_regressor(str(tmp_path / "net.npz"), "cpu"), pictures)
     errors = np.degrees(np.arccos(-(prediction.directions * others.rotations[:, 2]).sum(1)))
     print(errors.mean(), np.degrees(prediction.deviations.mean()), np.degrees(trained.errors))
     assert errors.mean() < limit
+    np.testing.assert_allclose(
+        regressor.predict(trained.network, pictures).directions, prediction.directions, atol=0.02
+    )
+
+
+class Tiny(torch.nn.Module):
+    """A regressor of one layer, for what does not depend on how good it is."""
+
+    side, roll = 8, 0.0
+    loss, predicted = PaperRegressor.loss, PaperRegressor.predicted
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.2), torch.nn.Linear(3 * 64, 3))
+        self.register_buffer("deviation", torch.tensor(1.0))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(self.layer(images))
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=0.01)
+
+
+def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: value.numpy().copy() for name, value in network.state_dict().items()}
+
+
+def test_resumed_training_ends_as_if_it_had_not_stopped(few: Views, grey: np.ndarray, tmp_path: Path):
+    options = {"epochs": 6, "patience": 9, "seed": 3, "device": "cpu"}
+    whole = finish(training.train(Tiny(), few, grey, **options))
+    again = finish(training.train(Tiny(), few, grey, **options))
+    checkpoint = tmp_path / "part.checkpoint"
+    steps = training.train(Tiny(), few, grey, **options, checkpoint=checkpoint)
+    while next(steps) < 0.55:  # in the fourth epoch
+        pass
+    steps.close()
+    torch.manual_seed(99)
+    torch.rand(5)  # another one's chance in between
+    resumed = finish(training.train(Tiny(), few, grey, **options, checkpoint=checkpoint, resume=True))
+    other = finish(training.train(Tiny(), few, grey, **{**options, "seed": 4}))
+    assert len(whole.errors) == 6 and whole.errors == again.errors == resumed.errors != other.errors
+    for name, value in weights(whole.network).items():
+        np.testing.assert_array_equal(weights(resumed.network)[name], value)
+
+
+def test_stops_early_and_keeps_the_best(few: Views, grey: np.ndarray):
+    class Worse(Tiny):
+        """Its first epoch is its best: then it learns the opposite."""
+
+        def optimizer(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.05, maximize=True)
+
+    trained = finish(training.train(Worse(), few, grey, epochs=50, patience=3, device="cpu"))
+    best = int(np.argmin(trained.errors))
+    assert trained.best == best and len(trained.errors) == best + 1 + 4 < 50
+    shorter = finish(training.train(Worse(), few, grey, epochs=best + 1, patience=3, device="cpu"))
+    np.testing.assert_array_equal(
+        weights(shorter.network)["layer.2.weight"], weights(trained.network)["layer.2.weight"]
+    )
+
+
+def test_whole_models_are_held_out_where_there_are_many(few: Views):
+    many = few._replace(model=np.arange(24) // 2)
+    learnt, held = training._split(many, 0)
+    assert not set(many.model[learnt]) & set(many.model[held]) and len(learnt) + len(held) == 24
+    with pytest.raises(PoseError, match="more views"):
+        training._split(Views(few.rgba[:1], few.rotations[:1], few.model[:1]), 0)
+
+
+def test_bad_checkpoints_and_folders_are_refused(few: Views, grey: np.ndarray, tmp_path: Path):
+    checkpoint, options = tmp_path / "a.checkpoint", {"epochs": 1, "device": "cpu"}
+    finish(training.train(Tiny(), few, grey, **options, checkpoint=checkpoint))
+    with pytest.raises(PoseError, match="of another training"):
+        finish(training.train(Tiny(), few, grey, **options, seed=5, checkpoint=checkpoint, resume=True))
+    checkpoint.write_bytes(b"nothing")
+    with pytest.raises(PoseError, match="damaged"):
+        finish(training.train(Tiny(), few, grey, **options, checkpoint=checkpoint, resume=True))
+    (tmp_path / "file").touch()
+    with pytest.raises(PoseError, match="cannot be written"):
+        finish(training.train(Tiny(), few, grey, **options, checkpoint=tmp_path / "file" / "b.checkpoint"))
+
+
+def test_bad_network_files_are_refused(tmp_path: Path):
+    path = tmp_path / "net.npz"
+    with pytest.raises(PoseError, match=r'"net.npz" does not exist\.$'):
+        regressor.load_regressor(str(path))
+    for content in (b"", b"not a network", None):
+        np.savez(path, kind=np.array("regressor")) if content is None else path.write_bytes(content)
+        with pytest.raises(PoseError, match=r'"net.npz" is damaged.*\.$'):
+            regressor.load_regressor(str(path))
+    with pytest.raises(PoseError, match="cannot be written"):
+        regressor.save_regressor(PaperRegressor(), path / "below.npz", {})
+    assert [file.name for file in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_backgrounds_come_from_photos_or_are_made_up(tmp_path: Path):
+    made = augmentation.backgrounds(None, 8, seed=2)
+    assert made.shape == (8, SIDE, SIDE, 3) and made.dtype == np.uint8 and made.std((1, 2, 3)).max() > 10
+    np.testing.assert_array_equal(made, augmentation.backgrounds(None, 8, seed=2))
+    for folder, words in ((tmp_path / "none", "does not exist"), (tmp_path, "has no photos")):
+        with pytest.raises(PoseError, match=words):
+            augmentation.backgrounds(folder)
+    Image.fromarray(np.full((40, 90, 3), (10, 200, 30), np.uint8)).save(tmp_path / "green.png")
+    assert (augmentation.backgrounds(tmp_path, 3) == (10, 200, 30)).all()
+
+
+def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
+    """Also where chance picks none of them."""
+    backdrops, rotations = torch.from_numpy(grey).permute(0, 3, 1, 2), torch.from_numpy(few.rotations[:1]).float()
+    rgba = torch.from_numpy(few.rgba[:1]).permute(0, 3, 1, 2)
+    for seed in range(20):
+        random = torch.Generator().manual_seed(seed)
+        images, turned = augmentation.pictures(rgba, rotations, backdrops, 32, 0.2, True, random)
+        assert images.shape == (1, 3, 32, 32) and 0 <= images.min() and images.max() <= 1 and images.isfinite().all()
+        torch.testing.assert_close(turned[0] @ turned[0].T, torch.eye(3), atol=1e-5, rtol=0)
