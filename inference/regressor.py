@@ -65,10 +65,13 @@ class PaperRegressor(nn.Module):
         self.dropout = nn.Dropout(0.5)
         self.position = nn.Linear(hidden, 3)
         self.register_buffer("deviation", torch.tensor(math.pi / 2))
+        for layer in (*self.convolutions, self.hidden):  # else layer by layer less gets through (He et al. 2015)
+            if hasattr(layer, "weight"):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, 208, 208), sRGB in 0..1, to unit directions (N, 3)."""
-        maps = self.convolutions(images - 0.5).flatten(1)
+        maps = self.convolutions((images - 0.5) / 0.25).flatten(1)
         return functional.normalize(self.position(self.dropout(functional.relu(self.hidden(maps)))))
 
     def loss(self, output: Tensor, rotations: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from .steps import Steps
 BATCH = 50
 HELD_OUT = 0.12  # part of the views, or of the models where there are many, by which training stops
 MANY_MODELS = 10
-WARM_UP = 20  # batches
+WARM_UP = 20  # batches at most
 
 
 class Training(NamedTuple):
@@ -161,7 +161,7 @@ class _Course:
         """AdamW warms up and slows down to nothing (Loshchilov & Hutter 2017); SGD keeps the paper's rate."""
         if isinstance(self.optimizer, torch.optim.SGD):
             return
-        factor = min(1.0, (number + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * number / total))
+        factor = min(1.0, (number + 1) / min(WARM_UP, 1 + total // 10)) * 0.5 * (1 + math.cos(math.pi * number / total))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
 

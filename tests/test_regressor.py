@@ -110,21 +110,21 @@ def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "reach", "epochs", "limit"), [(PaperRegressor, 10, 0.7, 12, 25), (Lite0Regressor, 60, 1.5, 8, 15)]
+    ("kind", "count", "epochs", "part"), [(PaperRegressor, 24, 12, 0.65), (Lite0Regressor, 60, 8, 0.35)]
 )
-def test_learns_a_painted_model(
-    kind: type, count: int, reach: float, epochs: int, limit: float, grey: np.ndarray, tmp_path: Path
-):
-    """In seconds; what it says of other views of the model is right, also out of its float16 file."""
-    views, others = rendered(count, 1, reach), rendered(12, 2, reach)
+def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float, grey: np.ndarray, tmp_path: Path):
+    """In seconds, and the answer for other views of the model, out of a float16 file too, is off by a small part of
+    what the mean direction would be."""
+    views, others = rendered(count, 1, 1.5), rendered(12, 2, 1.5)
     torch.manual_seed(0)
     trained = finish(training.train(kind(), views, grey, epochs=epochs, patience=epochs, device="cpu"))
     regressor.save_regressor(trained.network, tmp_path / "net.npz", {"models": ["blocks"]})
     pictures = np.where(others.rgba[..., 3:] > 128, others.rgba[..., :3], 128).astype(np.uint8)
     prediction = regressor.predict(regressor.load_regressor(str(tmp_path / "net.npz"), "cpu"), pictures)
     errors = np.degrees(np.arccos(-(prediction.directions * others.rotations[:, 2]).sum(1)))
-    print(errors.mean(), np.degrees(prediction.deviations.mean()), np.degrees(trained.errors))
-    assert errors.mean() < limit
+    mean = -views.rotations[:, 2].mean(0)
+    guess = np.degrees(np.arccos(-(others.rotations[:, 2] @ mean) / np.linalg.norm(mean)))
+    assert errors.mean() < part * guess.mean()
     np.testing.assert_allclose(
         regressor.predict(trained.network, pictures).directions, prediction.directions, atol=0.02
     )
