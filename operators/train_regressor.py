@@ -16,7 +16,6 @@ from ..inference.steps import Steps, within
 from ..properties import SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
-from .views import random_views
 
 if TYPE_CHECKING:
     from ..inference.training import Training
@@ -55,6 +54,7 @@ def train_on(
     from ..inference.regressor import REGRESSORS as KINDS
     from ..inference.regressor import save_regressor
     from ..inference.training import train
+    from .views import random_views
 
     if path.suffix.lower() != ".npz":
         raise PoseError(f'The name of the network file, "{path.name}", must end with .npz.')

@@ -241,3 +241,36 @@ def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
         images, turned = augmentation.pictures(rgba, rotations, backdrops, 32, 0.2, True, random)
         assert images.shape == (1, 3, 32, 32) and 0 <= images.min() and images.max() <= 1 and images.isfinite().all()
         torch.testing.assert_close(turned[0] @ turned[0].T, torch.eye(3), atol=1e-5, rtol=0)
+
+
+CHAIR = np.array(  # lowest and highest corners of the seat, the back and the four legs; it faces -Y
+    [
+        [[-0.4, -0.4, -0.1], [0.4, 0.4, 0.0]],
+        [[-0.4, 0.32, 0.0], [0.4, 0.4, 0.85]],
+        *([[x - 0.05, y - 0.05, -0.85], [x + 0.05, y + 0.05, -0.1]] for x in (-0.34, 0.34) for y in (-0.34, 0.34)),
+    ]
+)
+LIGHT = np.array([0.5, -0.25, 0.83])
+
+
+def chair(azimuth: float, elevation: float) -> np.ndarray:
+    """A wooden chair of six blocks before a grey wall, (S, S, 3) uint8."""
+    outline = np.array([np.choose(c, block) for block in CHAIR for c in np.indices((2, 2, 2)).reshape(3, -1).T])
+    camera = crops.template_view(direction_from_angles(azimuth, elevation), outline)
+    view = made_up.render(camera, blocks=CHAIR)
+    across, down = np.gradient(view.points, axis=1), np.gradient(view.points, axis=0)
+    normals = np.cross(across, down)
+    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
+    shade = 0.55 + 0.45 * np.abs(normals @ LIGHT)
+    wood = np.array([150, 100, 60]) * shade[..., None]
+    return np.where(view.rgba[..., 3:] > 0, wood, 170).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("regressor", 40), ("regressor_lite0", 15)])
+def test_the_bundled_networks_know_where_a_chair_s_front_is(name: str, limit: float):
+    """A chair that no training saw, from all around; straight from above, the best guess, is 65 degrees off."""
+    azimuths = np.radians(np.arange(-180, 180, 30))
+    prediction = regressor.predict(regressor.load_regressor(name, "cpu"), np.stack([chair(a, 0.44) for a in azimuths]))
+    wanted = np.stack([direction_from_angles(azimuth, 0.44) for azimuth in azimuths])
+    errors = np.degrees(np.arccos((prediction.directions * wanted).sum(1)))
+    assert np.median(errors) < limit
