@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
 from .crops import SIZE, photo_view
-from .geometry import Box, Camera, Sphere, look_at, rotation_angle, turn_between
+from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 from .steps import Steps, finish, within
@@ -28,11 +28,7 @@ CUT_OFF = 0.35  # of a box's size, that may lie beyond each border of the photo 
 ASPECT_WEIGHT = 4.0  # standard deviations lost per unit of log aspect between the box and a view's box
 ASPECT_LIMIT = 1.0  # of that log, for a box may be cut off
 
-if TYPE_CHECKING:
-    from .regressor import Prediction
-
 Extract = Callable[[np.ndarray], np.ndarray]  # crops (N, S, S, 3) uint8 -> features (N, G, G, C)
-Predict = Callable[[np.ndarray], "Prediction"]  # of the same crops
 
 
 class Target(NamedTuple):
@@ -165,42 +161,6 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
         score = -float(distances[nearest].mean())
         candidates.append(Candidate(target.name, placed(crops.camera, pose, target.sphere), score))
     return sorted(candidates, key=lambda candidate: -candidate.score)
-
-
-def predicted(crops: PhotoCrops, targets: Sequence[Target], predict: Predict, count: int = 1) -> list[Start]:
-    """What a regressor says of the photo: for every target at most count poses, diverse, the most probable first.
-
-    Where it names one direction only, the one from the model's other side follows.
-    """
-    upright = crops.upright
-    prediction = predict(warp_views(crops.photo, crops.camera, [crops.views[upright]]))
-    rotations, scores = prediction.rotations[0], np.log(prediction.probabilities[0] + 1e-9)
-    if len(rotations) == 1:
-        rotations = np.concatenate([rotations, rotations @ np.diag([-1.0, -1.0, 1.0])])
-        scores = np.append(scores, np.log(1e-9))
-    chosen = diverse(scores, rotations, count, APART)
-    turn = crops.views[upright].camera_to_world[:3, :3]
-    starts = [
-        Start(target, _aimed(crops, target.index.templates.outline, turn @ rotations[i]), float(scores[i]))
-        for target in targets
-        for i in chosen
-    ]
-    return sorted(starts, key=lambda start: -start.score)
-
-
-def _aimed(crops: PhotoCrops, outline: np.ndarray, rotation: np.ndarray) -> Pose:
-    """The start pose for a rotation that a camera would see which looks at the model's centre, not at its box."""
-    pose = start_pose(crops.camera, crops.box, outline, rotation)
-    turn = turn_between(crops.camera.ray(crops.box.center), pose.translation / np.linalg.norm(pose.translation))
-    return start_pose(crops.camera, crops.box, outline, turn @ rotation)
-
-
-def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:
-    """Start poses taken for the answer."""
-    return [
-        Candidate(start.target.name, placed(crops.camera, start.pose, start.target.sphere), start.score)
-        for start in starts
-    ]
 
 
 def _starts(crops: PhotoCrops, target: Target, count: int) -> Steps[list[Start]]:

@@ -142,7 +142,7 @@ def match(
     features, or a regressor, whose directions then take the place of retrieval.
     """
     from ..inference import candidates as finding
-    from ..inference import pose
+    from ..inference import naming, pose
     from ..inference.regressor import load_regressor, predict
 
     began = time.perf_counter()
@@ -151,9 +151,9 @@ def match(
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
     starts: list[Start] = []
     if is_regressor(network):
-        starts = pose.predicted(crops, targets, partial(predict, load_regressor(network, device)), count)
+        starts = naming.named_starts(crops, targets, partial(predict, load_regressor(network, device)), count)
     if method == "KNN":
-        candidates = pose.as_candidates(crops, starts) or pose.nearest_neighbours(crops, targets)
+        candidates = naming.as_candidates(crops, starts) or pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
         starts = starts or (yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6))

@@ -12,11 +12,23 @@ torch = pytest.importorskip("torch")
 import made_up
 from PIL import Image
 
-from photo_pose.inference import augmentation, crops, regressor, training
+from photo_pose.inference import augmentation, crops, naming, regressor, training
 from photo_pose.inference.augmentation import SIDE, Views
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.geometry import Box, Camera, direction_from_angles, intrinsics, look_at, rotation_angle
-from photo_pose.inference.regressor import Lite0Regressor, PaperRegressor
+from photo_pose.inference.geometry import (
+    Box,
+    Camera,
+    Sphere,
+    angle_between,
+    direction_from_angles,
+    intrinsics,
+    look_at,
+    rotation_angle,
+    turn_between,
+)
+from photo_pose.inference.pose import Target
+from photo_pose.inference.regressor import Lite0Regressor, PaperRegressor, Prediction
+from photo_pose.inference.retrieval import Index
 from photo_pose.inference.steps import finish
 
 
@@ -241,6 +253,24 @@ def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
         images, turned = augmentation.pictures(rgba, rotations, backdrops, 32, 0.2, True, random)
         assert images.shape == (1, 3, 32, 32) and 0 <= images.min() and images.max() <= 1 and images.isfinite().all()
         torch.testing.assert_close(turned[0] @ turned[0].T, torch.eye(3), atol=1e-5, rtol=0)
+
+
+def test_a_named_direction_becomes_a_pose_off_the_photo_s_middle():
+    """A network that is always right gives the true pose, up to what the box leaves open; the flip follows."""
+    size = (320, 240)
+    camera = Camera(intrinsics(220, size), look_at(np.array([2.0, -2.6, 1.1]), np.array([0.8, 0, -0.4]), 0.15), size)
+    true, found = made_up.pose_of(camera), made_up.crops_of(camera, made_up.photo_of(camera))
+    to_crop = found.views[found.upright].camera_to_world[:3, :3].T
+    centre = to_crop @ true.translation
+    aimed = turn_between(centre / np.linalg.norm(centre), np.array([0, 0, 1.0])) @ to_crop @ true.rotation
+    right = Prediction(aimed[None, None], np.ones((1, 1)), np.zeros(1))
+    target = Target("blocks", Sphere(np.zeros(3), 1.0), Index(made_up.templates()))
+    start, flip = naming.named_starts(found, [target], lambda pictures: right, 2)
+    assert np.degrees(rotation_angle(start.pose.rotation, true.rotation)) < 0.3
+    assert np.linalg.norm(start.pose.translation - true.translation) < 0.03 * np.linalg.norm(true.translation)
+    assert np.degrees(rotation_angle(flip.pose.rotation, start.pose.rotation @ np.diag([-1.0, -1, 1]))) < 5
+    best, other = naming.as_candidates(found, [start, flip])
+    assert np.degrees(angle_between(best.camera.position, camera.position)) < 0.5 and best.score > other.score
 
 
 CHAIR = np.array(  # lowest and highest corners of the seat, the back and the four legs; it faces -Y
