@@ -86,8 +86,9 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
     bl_description = (
         "Train a network that names the direction of these models in a photo at once, and choose it for matching"
     )
+    bl_options = {"REGISTER", "UNDO"}
 
-    _asking = False
+    _asking = False  # whether the file browser is open
 
     filepath: StringProperty(name="Network File", subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
@@ -111,7 +112,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._asking:
             return super().execute(context)
-        self._asking = False  # the file browser has just called: training goes on in the background of its window
+        self._asking = False
         return super().invoke(context, None)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
