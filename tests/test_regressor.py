@@ -296,7 +296,7 @@ def chair(azimuth: float, elevation: float) -> np.ndarray:
     return np.where(view.rgba[..., 3:] > 0, wood, 170).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("regressor", 40), ("regressor_lite0", 15)])
+@pytest.mark.parametrize(("name", "limit"), [("regressor_lite0", 15)])
 def test_the_bundled_networks_know_where_a_chair_s_front_is(name: str, limit: float):
     """A chair that no training saw, from all around; straight from above, the best guess, is 65 degrees off."""
     azimuths = np.radians(np.arange(-180, 180, 30))
