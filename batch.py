@@ -3,6 +3,8 @@
 blender -b scene.blend --python batch.py -- ARGS      in Blender
 blender -b scene.blend --command photo_pose ARGS      in Blender with the extension enabled
 python batch.py [--blend scene.blend] ARGS            with the bpy module
+
+With the word train before ARGS it trains a network on models instead: `batch.py train --help`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,14 @@ def positive(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """A whole number from 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
@@ -35,17 +45,13 @@ class Parser(argparse.ArgumentParser):
 
 def parser(with_blend: bool) -> argparse.ArgumentParser:
     """The arguments of DESIGN.md's headless contract, which other people's scripts rely on."""
-    parser = Parser(prog="photo_pose", description="Match cameras to photos.", allow_abbrev=False)
-    if with_blend:
-        parser.add_argument("--blend", type=Path, metavar="FILE", help="scene to work in; default: an empty one")
+    epilog = 'With "train" as the first word a network is trained on models instead: see train --help.'
+    parser = Parser(prog="photo_pose", description="Match cameras to photos.", epilog=epilog, allow_abbrev=False)
+    _add_models(parser, with_blend)
     photos = parser.add_mutually_exclusive_group(required=True)
     photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
     photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument(
-        "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
-    )
-    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
     parser.add_argument(
         "--box",
         type=float,
@@ -60,7 +66,13 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
         "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"
     )
     parser.add_argument("--principal-point", type=float, nargs=2, metavar=("X", "Y"), help="px; default: the centre")
-    parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
+    parser.add_argument(
+        "--network",
+        default="efficientnet_lite0",
+        metavar="NAME",
+        help="efficientnet_lite0 (default); for --method knn inception_v3[:LAYER]; or what names the direction at once: "
+        "regressor, regressor_lite0, FILE.npz",
+    )
     parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
     parser.add_argument(
@@ -74,21 +86,53 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
-    parser.add_argument("--threads", type=positive, metavar="N")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    _add_machine(parser)
     return parser
 
 
+def trainer(with_blend: bool) -> argparse.ArgumentParser:
+    """The arguments after the word train."""
+    parser = Parser(prog="photo_pose train", description="Train a network on models.", allow_abbrev=False)
+    _add_models(parser, with_blend)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="the network, for --network")
+    parser.add_argument("--network", choices=("regressor", "regressor_lite0"), default="regressor_lite0")
+    parser.add_argument("--sphere", choices=("upper", "full"), default="upper", help="where the models are seen from")
+    parser.add_argument("--views", type=positive, default=300, metavar="N", help="of each model; default 300")
+    parser.add_argument("--epochs", type=positive, default=20, metavar="N", help="at most; default 20")
+    parser.add_argument("--backgrounds", type=Path, metavar="DIR", help="photos; default: made-up patterns")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed, the same network")
+    parser.add_argument("--resume", action="store_true", help="go on where the same training was stopped")
+    _add_machine(parser)
+    return parser
+
+
+def _add_models(parser: argparse.ArgumentParser, with_blend: bool) -> None:
+    if with_blend:
+        parser.add_argument("--blend", type=Path, metavar="FILE", help="scene to work in; default: an empty one")
+    parser.add_argument(
+        "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
+    )
+    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive, metavar="N")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+
+
 def main(argv: list[str], with_blend: bool = False) -> int:
-    """Runs the command; gives the exit status: 0 all photos matched, 1 some failed, 2 bad usage."""
+    """Runs the command; gives the exit status: 0 all photos matched, 1 some failed or stopped, 2 bad usage."""
     from .inference.errors import PoseError
     from .operators.steps import require_packages
 
     try:
-        options = parser(with_blend).parse_args(argv)
+        training = argv[:1] == ["train"]
+        options = trainer(with_blend).parse_args(argv[1:]) if training else parser(with_blend).parse_args(argv)
         require_packages()
-        from .operators.headless import run
-
+        if training:
+            from .operators.headless_training import run
+        else:
+            from .operators.headless import run
         return run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)

@@ -2,7 +2,16 @@
 
 from bpy.utils import register_classes_factory
 
-from . import drag_box, edit_models, match_photo, perspective, pick_object, refine_camera, render_views
+from . import (
+    drag_box,
+    edit_models,
+    match_photo,
+    perspective,
+    pick_object,
+    refine_camera,
+    render_views,
+    train_regressor,
+)
 
 register, unregister = register_classes_factory(
     (
@@ -13,5 +22,6 @@ register, unregister = register_classes_factory(
         *perspective.classes,
         *drag_box.classes,
         *pick_object.classes,
+        *train_regressor.classes,
     )
 )

@@ -19,6 +19,7 @@ from ..inference.candidates import Stages
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
 from ..inference.image import Photo, checked_box, load_photo
+from ..inference.names import feature_name
 from ..inference.overlay import intersection_over_union, overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
@@ -47,9 +48,9 @@ class Work(NamedTuple):
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = _jobs(options)
-    _open(options)
-    models = _models(options)
-    _make_folder(options.out)
+    open_scene(options)
+    models = wanted_models(options)
+    make_folder(options.out)
     _check_network(options)
     began = time.perf_counter()
     targets = finish(matching.prepare(models, _view_options(options), options.cache or cache_folder()))
@@ -78,7 +79,7 @@ def _check_network(options: argparse.Namespace) -> None:
         if bpy.app.binary_path and not bpy.app.online_access:
             raise PoseError("Blender may not go online: start it with --online-mode, or leave out --download.")
         inception.download(inception.weights_folder())
-    feature_network(options.network, options.device, patches=options.method == "match")
+    feature_network(feature_name(options.network), options.device, patches=options.method == "match")
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
@@ -106,7 +107,7 @@ def _checked(job: Any, path: Path) -> Job:
     return {**job, **{key: path.parent / job[key] for key in ("photo", "mask") if job.get(key)}}
 
 
-def _open(options: argparse.Namespace) -> None:
+def open_scene(options: argparse.Namespace) -> None:
     """The module starts from --blend or an empty scene; Blender has already opened what it was told to."""
     blend = getattr(options, "blend", None)
     with quiet():
@@ -123,7 +124,8 @@ def _open(options: argparse.Namespace) -> None:
         bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", options.threads
 
 
-def _models(options: argparse.Namespace) -> list[bpy.types.Object]:
+def wanted_models(options: argparse.Namespace) -> list[bpy.types.Object]:
+    """The models of the files, else the named ones of the scene, else all of them."""
     if options.model:
         return [root for path in options.model for root in import_models(bpy.context.scene, path)]
     return chosen_models(bpy.context.scene, options.object)
@@ -135,7 +137,8 @@ def _view_options(options: argparse.Namespace) -> ViewOptions:
     return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """PoseError where it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -18,7 +18,7 @@ from bpy.props import (
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera
 from ..inference.steps import Steps, within
-from ..properties import FOCAL_ITEMS, METHOD_ITEMS, SPHERE_ITEMS
+from ..properties import FOCAL_ITEMS, METHOD_ITEMS, NETWORK_SEARCH, SPHERE_ITEMS
 from . import scene
 from .models import chosen_models
 from .steps import StepsOperator, require_packages
@@ -42,6 +42,7 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
+    network: StringProperty(**NETWORK_SEARCH)
     method: EnumProperty(name="Method", items=METHOD_ITEMS)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 
@@ -56,14 +57,15 @@ class PHOTOPOSE_OT_match_photo(StepsOperator, bpy.types.Operator):
         photo = load_photo(bpy.path.abspath(self.filepath))
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = self._camera(context, photo)
-        views = ViewOptions(self.sphere, self.subdivisions)
+        network = bpy.path.abspath(self.network)
+        views = ViewOptions(self.sphere, self.subdivisions, network=network)
         preparing = prepare(chosen_models(context.scene), views, cache_folder())
         targets = yield from within(preparing, 0.0, 0.8)
         with target_renderer() as renderer:
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
-            finding = find_and_match(photo, camera, box, targets, renderer, **options)
+            finding = find_and_match(photo, camera, box, targets, renderer, network=network, **options)
             _box, found = yield from within(finding, 0.8, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 

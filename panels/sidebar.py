@@ -43,6 +43,7 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "lens")
             layout.prop(settings, "sensor")
         layout.prop(settings, "any_roll")
+        layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")
         self._draw_button(settings)
         for line in settings.result.split(", ") if settings.result else ():
@@ -60,6 +61,7 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
             "sphere",
             "subdivisions",
             "any_roll",
+            "network",
             "use_photo_size",
         ):
             setattr(button, name, getattr(settings, name))
@@ -117,6 +119,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         for button in (render, save):
             for name in ("sphere", "subdivisions", "background"):
                 setattr(button, name, getattr(settings, name))
+        layout.operator("photopose.train_regressor").sphere = settings.sphere
 
 
 classes = (
