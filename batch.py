@@ -70,8 +70,8 @@ def parser(with_blend: bool) -> argparse.ArgumentParser:
         "--network",
         default="efficientnet_lite0",
         metavar="NAME",
-        help="efficientnet_lite0 (default); for --method knn inception_v3[:LAYER]; or what names the direction at once: "
-        "regressor, regressor_lite0, FILE.npz",
+        help="efficientnet_lite0 (default); with --method knn also inception_v3[:LAYER]; or what names the direction "
+        "at once: regressor, regressor_lite0, FILE.npz",
     )
     parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
     parser.add_argument("--method", choices=("match", "knn"), default="match")

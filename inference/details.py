@@ -51,21 +51,22 @@ class Details(NamedTuple):
     @property
     def textured(self) -> bool:
         """Whether there is enough to hold on to."""
-        strength = (self.wanted**2).sum() / max(3 * self.model.sum(), 1)
-        return bool(strength > TEXTURED**2 and self.model.sum() > FEWEST)
+        return bool((self.wanted**2).sum() > 3 * self.model.sum() * TEXTURED**2)
 
     def agreement(self) -> float:
         """Mean product, -1..1: 1 where both show the same strong texture, 0 where either is plain or nothing fits."""
         return float((self.wanted * self.found).sum() / max(3 * self.model.sum(), 1))
 
-    def term(self, rendering: Rendering, view: Camera, K: np.ndarray) -> FeatureTerm:
-        """That the model's details lie on the photo's.
+    def term(self, rendering: Rendering, view: Camera, K: np.ndarray) -> FeatureTerm | None:
+        """That the model's details lie on the photo's; None where there are too few.
 
         view: the crop's camera, in the axes of the photo's, whose intrinsics are K (3, 3).
         """
         points = rendering.points[:: self.step, :: self.step]
         usable = _eroded(self.model, MARGIN) & ~np.isnan(points[..., 0])
         places = np.argwhere(usable)
+        if len(places) < FEWEST:
+            return None
         contrast = np.hypot(*np.gradient(self.wanted.mean(-1)))[usable]
         places = tuple(places[np.argsort(-contrast)[:MOST]].T)
         # a pixel has the point of its first one of step px: so it is that one's middle that is looked up

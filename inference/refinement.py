@@ -151,8 +151,8 @@ def follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks = 
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]
     others = [*features, crops.box_term(index.templates.outline), *_lens_terms(closeup, locks)]
     for details in one.details:
-        if details.textured:
-            term = details.term(one.rendering, closeup.view, pose.K)
+        term = details.term(one.rendering, closeup.view, pose.K) if details.textured else None
+        if term:
             pose, _cost = minimise([term, *others], pose, locks)
     return pose
 

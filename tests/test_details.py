@@ -73,6 +73,16 @@ def test_what_the_photo_does_not_show_counts_for_nothing():
     assert not Details.of(rendering, rendering.rgb, ~EVERYWHERE, 1).textured
 
 
+def test_a_thin_model_has_nothing_to_align():
+    """Its print is strong, but nowhere away from its outline."""
+    rendering = rendered(TRUE)
+    bars = np.arange(SIZE) % 24 < 7
+    thin = rendering._replace(rgba=rendering.rgba * bars[None, :, None].astype(np.uint8))
+    found = Details.of(thin, rendering.rgb, EVERYWHERE, 1)
+    assert found.model.any() and found.textured
+    assert found.term(thin, VIEW, CAMERA.K) is None
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_the_term_is_lowest_at_the_true_pose(step):
     """Of what the true pose shows: no half pixels are lost between pictures, steps and points."""
