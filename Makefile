@@ -15,8 +15,13 @@ demo: setup
 	$(PYTHON) -m benchmark.demo
 
 benchmark: setup
+	$(PYTHON) -m pip install --disable-pip-version-check --quiet --no-deps -r benchmark/requirements.txt
 	$(PYTHON) -m benchmark.queries
 	$(PYTHON) -m benchmark.accuracy
+	$(PYTHON) -m benchmark.which --subdivisions 2
+	$(PYTHON) -m benchmark.category
+	$(PYTHON) -m benchmark.chessboard
+	$(PYTHON) -m benchmark.paper
 
 test: lint
 	$(PYTHON) -m pytest

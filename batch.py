@@ -4,7 +4,7 @@ blender -b scene.blend --python batch.py -- ARGS      in Blender
 blender -b scene.blend --command photo_pose ARGS      in Blender with the extension enabled
 python batch.py [--blend scene.blend] ARGS            with the bpy module
 
-The first word of ARGS may be another command: `label --help` tells its arguments.
+The first word of ARGS may be another command, which, label or train: `label --help` tells its arguments.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ def positive(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """A whole number from 0, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.")
@@ -41,10 +49,11 @@ class Parser(argparse.ArgumentParser):
 def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
     """The arguments of a command."""
     command = COMMANDS[name]
-    parser = Parser(prog=f"photo_pose {name}", description=command.description, allow_abbrev=False)
+    epilog = f"The first word may be a command: {', '.join(COMMANDS)}; each has its own --help."
+    parser = Parser(prog=f"photo_pose {name}", description=command.description, epilog=epilog, allow_abbrev=False)
     if with_blend:
         parser.add_argument("--blend", type=Path, metavar="FILE", help="scene to work in; default: an empty one")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar=command.out)
     command.arguments(parser)
     return parser
 
@@ -52,21 +61,36 @@ def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
 def match_arguments(parser: argparse.ArgumentParser) -> None:
     """DESIGN.md's headless contract, which other people's scripts rely on."""
     photo_arguments(parser)
+    parser.add_argument(
+        "--network",
+        default="efficientnet_lite0",
+        metavar="NAME",
+        help="efficientnet_lite0 (default); with --method knn also inception_v3[:LAYER]; or what names the direction "
+        "at once: regressor, regressor_lite0, FILE.npz",
+    )
+    parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
     parser.add_argument("--method", choices=("match", "knn"), default="match")
     parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
 
 
+def which_arguments(parser: argparse.ArgumentParser) -> None:
+    photo_arguments(parser)
+    parser.add_argument(
+        "--network",
+        default="efficientnet_lite0",
+        metavar="NAME",
+        help="whose features tell the models apart: efficientnet_lite0 (default), which regressors stand for too",
+    )
+
+
 def photo_arguments(parser: argparse.ArgumentParser) -> None:
     """Photos, models and how they are looked at."""
+    model_arguments(parser)
     photos = parser.add_mutually_exclusive_group(required=True)
     photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
     photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
-    parser.add_argument(
-        "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
-    )
-    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
     parser.add_argument(
         "--box",
         type=float,
@@ -76,7 +100,6 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     lens_arguments(parser)
-    parser.add_argument("--network", default="efficientnet_lite0", metavar="NAME")
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
     )
@@ -85,6 +108,17 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     roll.add_argument("--upright", dest="any_roll", action="store_false", help="the camera is about level (default)")
     roll.add_argument("--any-roll", dest="any_roll", action="store_true")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
+    machine_arguments(parser)
+
+
+def model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
+    )
+    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
+
+
+def machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, metavar="N")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
 
@@ -109,24 +143,41 @@ def label_arguments(parser: argparse.ArgumentParser) -> None:
     lens_arguments(parser)
 
 
+def train_arguments(parser: argparse.ArgumentParser) -> None:
+    model_arguments(parser)
+    parser.add_argument("--network", choices=("regressor", "regressor_lite0"), default="regressor_lite0")
+    parser.add_argument("--sphere", choices=("upper", "full"), default="upper", help="where the models are seen from")
+    parser.add_argument("--views", type=positive, default=300, metavar="N", help="of each model; default 300")
+    parser.add_argument("--epochs", type=positive, default=20, metavar="N", help="at most; default 20")
+    parser.add_argument("--backgrounds", type=Path, metavar="DIR", help="photos; default: made-up patterns")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed, the same network")
+    parser.add_argument("--resume", action="store_true", help="go on where the same training was stopped")
+    machine_arguments(parser)
+
+
 class Command(NamedTuple):
-    """arguments adds to a parser what the module's `run` asks for; needs: packages that Blender does not bring."""
+    """arguments adds to a parser what the module's `run` asks for; needs: packages that Blender does not bring.
+
+    out: what it writes.
+    """
 
     module: str
     arguments: Callable[[argparse.ArgumentParser], None]
     description: str
     needs: tuple[str, ...] = ("torch", "PIL")
+    out: str = "DIR"
 
 
 COMMANDS = {
     "match": Command("headless", match_arguments, "Match cameras to photos."),
-    "which": Command("headless_which", photo_arguments, "Find out which model each photo shows."),
+    "which": Command("headless_which", which_arguments, "Find out which model each photo shows."),
     "label": Command("headless_label", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
+    "train": Command("headless_training", train_arguments, "Train a network on models.", out="FILE.npz"),
 }
 
 
 def main(argv: list[str], with_blend: bool = False) -> int:
-    """Runs a command; gives the exit status: 0 all photos went well, 1 some failed, 2 bad usage."""
+    """Runs a command; gives the exit status: 0 all photos went well, 1 some failed or it was stopped, 2 bad usage."""
     from .inference.errors import PoseError
     from .operators.steps import require_packages
 

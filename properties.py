@@ -14,6 +14,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from .inference.names import REGRESSORS
+
 SPHERE_ITEMS = (
     ("UPPER", "Upper Half", "The object stands on a floor and is seen from the side or from above"),
     ("FULL", "Full", "The object may lie on any face and be seen from anywhere"),
@@ -37,6 +39,14 @@ METHOD_ITEMS = (
     ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
 )
+NETWORK_SEARCH = {
+    "name": "Network",
+    "description": "What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
+    "regressor_lite0 name the direction of chairs at once, as does a .npz file that Train Regressor has written",
+    "default": "efficientnet_lite0",
+    "search": lambda _self, _context, _text: ("efficientnet_lite0", *REGRESSORS),
+    "search_options": {"SUGGESTION"},
+}
 
 
 class LockProperties:
@@ -104,6 +114,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         description="Size of the sensor's longer side",
     )
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
+    network: StringProperty(**NETWORK_SEARCH)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 
     board_photo: StringProperty(

@@ -48,6 +48,7 @@ class Variant(NamedTuple):
 VARIANTS = {
     "match": Variant(),
     "no silhouette": Variant(without=("silhouette",)),
+    "no details": Variant(without=("details",)),
     "no refine": Variant(without=("refine",)),
     "no verify": Variant(without=("verify",)),
     "no align": Variant(without=("align",)),

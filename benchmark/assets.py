@@ -128,6 +128,15 @@ def chairs() -> list[Path]:
     return [_obj(folder) for folder in folders]
 
 
+def catalogue_rotation(name: str) -> np.ndarray:
+    """(3, 3): turns a model of the catalogue, in the axes of its .obj file, the way its catalogue shows it."""
+    vendor = _catalogues()[name.partition("/")[0]]
+    text = zipfile.ZipFile(vendor).read("PluginFurnitureCatalog.properties").decode("latin-1")
+    number = re.search(rf"^model#(\d+)=/{re.escape(name)}/", text, re.MULTILINE)[1]
+    found = re.search(rf"^modelRotation#{number}=(.*)", text, re.MULTILINE)
+    return np.array(found[1].split(), float).reshape(3, 3) if found else np.eye(3)
+
+
 def furniture(name: str) -> Path:
     """The .obj file of one model, like blendswap-cc-0/sofa2; centimetres, Y up."""
     folder = _unpacked(name)

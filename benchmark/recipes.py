@@ -119,10 +119,10 @@ class Recipe(NamedTuple):
 
 def recipes(half: str) -> list[Recipe]:
     """All pictures of a half, "tuning" or "test"; the first one of every model comes first, then the second ones."""
-    return [_recipe(subject, number) for number in range(EACH) for subject in HALVES[half]]
+    return [recipe_of(subject, number) for number in range(EACH) for subject in HALVES[half]]
 
 
-def _recipe(subject: Subject, number: int) -> Recipe:
+def recipe_of(subject: Subject, number: int) -> Recipe:
     seed = int.from_bytes(hashlib.sha256(f"{subject.name} {number}".encode()).digest()[:4], "little")
     random = np.random.default_rng(seed)
     return Recipe(

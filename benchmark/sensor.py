@@ -55,7 +55,7 @@ def developed(light: np.ndarray, alpha: np.ndarray, mask: np.ndarray, backdrop: 
     picture = picture * _vignette(picture.shape[:2], sensor.vignette)[..., None]
     noise = np.sqrt(sensor.noise * picture.clip(0) + (2 * sensor.noise) ** 2)
     picture = picture + noise * random.standard_normal(picture.shape)
-    return Image.fromarray(_encoded(_compressed(picture)))
+    return Image.fromarray(encoded(compressed(picture)))
 
 
 def linear_backdrop(path: Path, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
@@ -104,14 +104,14 @@ def _vignette(shape: tuple[int, int], strength: float) -> np.ndarray:
     return 1 - strength * (x[None] ** 2 + y[:, None] ** 2) / 2
 
 
-def _compressed(light: np.ndarray) -> np.ndarray:
+def compressed(light: np.ndarray) -> np.ndarray:
     """Highlights above the knee approach 1 instead of being cut off."""
     light = light.clip(0)
     room = 1 - KNEE
     return np.where(light < KNEE, light, 1 - room * np.exp(-(light - KNEE).clip(0) / room))
 
 
-def _encoded(light: np.ndarray) -> np.ndarray:
+def encoded(light: np.ndarray) -> np.ndarray:
     """sRGB (H, W, 3) uint8."""
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light.clip(1e-9) ** (1 / 2.4) - 0.055)
     return np.round(curve.clip(0, 1) * 255).astype(np.uint8)

@@ -110,6 +110,7 @@ class FeatureTerm(NamedTuple):
     wanted: np.ndarray
     image: np.ndarray
     to_image: np.ndarray
+    weight: float = 1.0
 
     def __call__(self, pose: Pose) -> Quadratic:
         at, motion = projected_motion(pose, self.points, self.to_image)
@@ -118,13 +119,13 @@ class FeatureTerm(NamedTuple):
         found, slopes, inside = _sampled(self.image, at)
         residual = found - self.wanted
         error = np.where(inside, (residual**2).mean(1), OUTSIDE)
-        weight = inside / (1 + error) / residual.size
+        weight = self.weight * inside / (1 + error) / residual.size
         weighted = (slopes * weight[:, None, None]).transpose(0, 2, 1)  # (P, 2, D)
         pull = (weighted @ residual[..., None]).ravel()
         motion = motion.reshape(-1, PARAMETERS)
         curved = (weighted @ slopes) @ motion.reshape(-1, 2, PARAMETERS)
         hessian = motion.T @ curved.reshape(-1, PARAMETERS)
-        return Quadratic(float(np.log1p(error).mean()) / 2, hessian, motion.T @ pull)
+        return Quadratic(self.weight * float(np.log1p(error).mean()) / 2, hessian, motion.T @ pull)
 
 
 class BoxTerm(NamedTuple):

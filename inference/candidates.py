@@ -30,6 +30,7 @@ class Stages(NamedTuple):
     align: bool = True  # to the training views
     verify: bool = True  # choose by rendering every candidate; the next ones need it
     refine: bool = True  # align to these renderings
+    details: bool = True  # to their fine texture, too
     silhouette: bool = True  # move the best onto the object's mask, all when the user gives one
     lens: bool = True  # find the focal length of a photo that does not tell it
 
@@ -55,8 +56,9 @@ def find_candidates(
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.6)))
     if stages.refine:
-        refined = yield from within(refine(crops, verified[:REFINED], renderer), 0.6, 0.8)
-        verified = _ranked([*refined, *verified[REFINED:]])
+        for count, start, end in ((REFINED, 0.6, 0.75), (1, 0.75, 0.8)):
+            refined = yield from within(refine(crops, verified[:count], renderer, details=stages.details), start, end)
+            verified = _ranked([*refined, *verified[count:]])
     deviation = 0.0
     if free_lens and stages.lens:
         found, lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)

@@ -19,9 +19,9 @@ LENS = 50 / 36  # focal length over sensor width of the template cameras
 DISTANCE = float(1 / np.sin(np.arctan(0.5 / LENS)))  # from which the unit sphere just fills that lens
 
 
-def template_view(direction: np.ndarray, outline: np.ndarray) -> Camera:
+def template_view(direction: np.ndarray, outline: np.ndarray, distance: float = DISTANCE) -> Camera:
     """Camera whose image is the crop of a model, outline (P, 3) in its unit sphere, seen from direction (3,)."""
-    camera = Camera(intrinsics(LENS, (1, 1)), look_at(direction * DISTANCE, np.zeros(3)), (1, 1))
+    camera = Camera(intrinsics(LENS, (1, 1)), look_at(direction * distance, np.zeros(3)), (1, 1))
     return camera.windowed(_window(Box.around(camera.project(outline))), (SIZE, SIZE))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .alignment import Pose, feature_terms
 from .geometry import turn_between
 from .pose import PhotoCrops
-from .refinement import Renderer, Verified, aligned, look_closely, verify
+from .refinement import Renderer, Verified, aligned, look_closely, refine, verify
 from .steps import Steps, within
 
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
@@ -18,6 +18,7 @@ SPREAD = 0.45  # its deviation in log focal length
 PRIOR_WEIGHT = 0.005  # of a squared deviation, half of it, against the score
 COST_WEIGHT = 2.0  # of alignment's costs against the score
 SHARPNESS = 0.015  # of quality, by which a focal length may be worse than the best to count in the fit half as much
+POLISHING = 2  # rounds of refinement with the focal length that is found
 NOISE = 0.01  # of quality: what tells nothing
 
 
@@ -37,12 +38,14 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
     sensor = max(crops.camera.size) / 36
     tried: list[Verified] = []
     for number, focal in enumerate(LENSES * sensor):
-        part = number / (len(LENSES) + 1), (number + 1) / (len(LENSES) + 1)
+        part = number / (len(LENSES) + 2), (number + 1) / (len(LENSES) + 2)
         tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *part)))
     quality = np.array([_quality(one) for one in tried]) - PRIOR_WEIGHT * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
     lens = fitted(np.log(LENSES * sensor), quality)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
-    found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), part[1], 1.0)
+    found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *part)
+    for _ in range(POLISHING):
+        (found,) = yield from refine(crops, [found], renderer)
     return found, lens
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import inception
 from .errors import PoseError
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -157,25 +158,44 @@ NETWORKS = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 
 @lru_cache
 def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Module:
-    """Network of that name with its bundled weights, in evaluation mode; the same object when asked again.
+    """Network of that name with its weights, in evaluation mode; the same object when asked again.
 
-    Every feature network has the attributes `stride` (px between cells), `channels` and `center_of_first_cell` (px).
-    Raises PoseError for an unknown name.
+    Every feature network has the attribute `stride` (px between cells); those whose cells lie in a crop as
+    crops.patch_centers says also have `center_of_first_cell` (px). Raises PoseError for an unknown name, and for
+    inception_v3 without weights, which are not bundled.
     """
-    if name not in NETWORKS:
-        raise PoseError(f"There is no network '{name}'; choose one of: {', '.join(NETWORKS)}.")
-    network = NETWORKS[name]()
-    with np.load(WEIGHTS / f"{name}.npz") as arrays:
-        network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
+    if name.partition(":")[0] == inception.NAME:
+        network = inception.load_inception(name)
+    elif name in NETWORKS:
+        network = NETWORKS[name]()
+        with np.load(WEIGHTS / f"{name}.npz") as arrays:
+            network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
+    else:
+        raise PoseError(f"There is no network '{name}'; choose one of: {', '.join([*NETWORKS, inception.NAME])}.")
     return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
 
-def feature_network(name: str = "efficientnet_lite0", device: str = "auto") -> nn.Module:
-    """A network for extract_features on a device that is there; PoseError for unknown names and other networks."""
+def feature_network(name: str = "efficientnet_lite0", device: str = "auto", patches: bool = False) -> nn.Module:
+    """A network for extract_features on a device that is there; with patches one whose cells are the crops' patches.
+
+    PoseError for unknown names and other networks.
+    """
     network = load_network(name, chosen_device(device))
     if not hasattr(network, "stride"):
         raise PoseError(f"The network '{name}' makes masks, not features to match by.")
+    if patches and not has_patches(network):
+        raise PoseError(f"The network '{name}' can only look for the nearest views, with the method knn.")
     return network
+
+
+def has_patches(network: nn.Module) -> bool:
+    """Whether its cells lie in a crop as crops.patch_centers says."""
+    return hasattr(network, "center_of_first_cell")
+
+
+def identity(name: str) -> str:
+    """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
+    return inception.identity(name) if name.partition(":")[0] == inception.NAME else name
 
 
 def chosen_device(name: str = "auto") -> str:
@@ -191,6 +211,8 @@ def chosen_device(name: str = "auto") -> str:
 @torch.inference_mode()
 def extract_features(network: nn.Module, crops: np.ndarray, batch: int = 4) -> np.ndarray:
     """Descriptors (N, H // stride, W // stride, channels) float32 of crops (N, H, W, 3) uint8 sRGB.
+
+    Of inception_v3, which resizes its crops, (N, G, G, channels) with a G of its own.
 
     Four crops at a time measured fastest on a CPU; 32 take 1.6 times as long each.
     """

@@ -87,6 +87,11 @@ class PhotoCrops:
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}
 
+    @property
+    def upright(self) -> int:
+        """The crop that is rolled least and frames the box itself."""
+        return int(np.abs(self.rolls).argmin()) * len(SCALES) + len(SCALES) // 2
+
     def look(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, G, G, C) of crops (N, SIZE, SIZE, 3) uint8."""
         began = time.perf_counter()
@@ -147,7 +152,7 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
 
     Eberts & Ulges: upright cameras only. One candidate a target; score is the negative mean distance.
     """
-    upright = int(np.abs(crops.rolls).argmin()) * len(SCALES) + len(SCALES) // 2
+    upright = crops.upright
     photo = pooled(finish(crops.compute([upright])))
     candidates = []
     for target in targets:

@@ -9,12 +9,13 @@ import numpy as np
 
 from .alignment import FREE, LensPrior, Locks, Pose, feature_terms, minimise
 from .crops import DISTANCE, SIZE
+from .details import STEPS, Details, agreement
 from .geometry import Camera, rotation_angle
 from .image import warp_views
 from .pose import PhotoCrops, Start, Target, with_flip
 from .retrieval import Whitening, pooled, unit
-from .steps import Steps
-from .templates import Render, Template, Templates
+from .steps import Steps, within
+from .templates import Render, Rendering, Template, Templates
 
 ROUNDS = 3  # of alignment to the training views, each in a new crop
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
@@ -22,6 +23,7 @@ FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is 
 SAME = np.radians(5)  # poses nearer than this are one
 MISFIT_WEIGHT = 0.16  # of the box in the score
 LENS_DEVIATION, LENS_WEIGHT = 0.1, 0.05  # of a lens that is free but was somehow known: log focal length, cost
+DETAIL_WEIGHT, CHANCE = 2.0, 0.08  # of the agreement of details in the score, as far as it exceeds chance
 RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
 
 Renderer = Callable[[Target], Render]  # what draws a target in its unit sphere
@@ -69,24 +71,37 @@ class Verified(NamedTuple):
 
     closeup: Closeup
     shown: Template
-    alpha: np.ndarray  # (SIZE, SIZE) uint8, the model's silhouette
-    points: np.ndarray  # (SIZE, SIZE, 3) the model's surface
+    rendering: Rendering
+    details: list[Details]  # coarse to fine
     score: float
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """(SIZE, SIZE) uint8, the model's silhouette."""
+        return self.rendering.rgba[..., 3]
 
 
 def verify(crops: PhotoCrops, closeups: Sequence[Closeup], renderer: Renderer) -> Steps[list[Verified]]:
     """Renders the model in every closeup's own crop, through the very camera, and compares the two pictures."""
-    renderings = []
+    renderings: list[Rendering] = []
     for closeup in closeups:
         camera_to_world = closeup.pose.camera_to_world() @ closeup.view.camera_to_world
         renderings.append(renderer(closeup.start.target)(closeup.view.placed(camera_to_world)))
         yield len(renderings) / len(closeups)
     features = crops.look(np.stack([rendering.rgb for rendering in renderings]))
     shown = [Template.of(rendering, own) for rendering, own in zip(renderings, features, strict=True)]
-    return [
-        Verified(closeup, template, rendering.rgba[..., 3], rendering.points, score(crops, closeup, template))
-        for closeup, template, rendering in zip(closeups, shown, renderings, strict=True)
-    ]
+    return [_verified(crops, *parts) for parts in zip(closeups, shown, renderings, strict=True)]
+
+
+def _verified(crops: PhotoCrops, closeup: Closeup, shown: Template, rendering: Rendering) -> Verified:
+    inside = crops.inside(closeup.view, closeup.pose.K)
+    details: list[Details] = []
+    for step in STEPS:
+        details.append(Details.of(rendering, closeup.picture, inside, step))
+        if not details[-1].textured:  # nor are finer ones
+            break
+    certain = max(agreement(details) - CHANCE, 0.0)
+    return Verified(closeup, shown, rendering, details, score(crops, closeup, shown) + DETAIL_WEIGHT * certain)
 
 
 def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
@@ -106,24 +121,55 @@ def similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> f
 
 
 def refine(
-    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, locks: Locks = FREE
+    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, locks: Locks = FREE, details: bool = True
 ) -> Steps[list[Verified]]:
-    """Aligns every pose to its own rendering; each stays as it was where its score falls."""
-    poses = [aligned(crops, old.closeup, [old.shown, *old.closeup.nearest], locks) for old in verified]
-    closeups = look_closely(crops, [old.closeup.start for old in verified], poses)
-    renewed = yield from verify(crops, closeups, renderer)
-    return [max(pair, key=lambda one: one.score) for pair in zip(verified, renewed, strict=True)]
+    """Aligns every pose to its own rendering; each stays as it was where its score falls.
+
+    details: to the fine texture too, where there is some and the photo has the same.
+    """
+    refined = []
+    for number, old in enumerate(verified):
+        steps = _refined(crops, old, renderer, locks, details)
+        refined.append((yield from within(steps, number / len(verified), (number + 1) / len(verified))))
+    return refined
+
+
+def _refined(crops: PhotoCrops, old: Verified, renderer: Renderer, locks: Locks, details: bool) -> Steps[Verified]:
+    pose = aligned(crops, old.closeup, [old.shown, *old.closeup.nearest], locks)
+    finer = follow_details(crops, old, pose, locks) if details else pose
+    for better in [pose] if finer is pose else [finer, pose]:
+        closeups = look_closely(crops, [old.closeup.start], [better])
+        (new,) = yield from verify(crops, closeups, renderer)
+        if new.score > old.score:
+            return new
+    return old
+
+
+def follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks = FREE) -> Pose:
+    """pose, moved until the details that one shows lie on the photo's; as it is when the model is plain there."""
+    closeup, index = one.closeup, one.closeup.start.target.index
+    features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]
+    others = [*features, crops.box_term(index.templates.outline), *_lens_terms(closeup, locks)]
+    for details in one.details:
+        term = details.term(one.rendering, closeup.view, pose.K) if details.textured else None
+        if term:
+            pose, _cost = minimise([term, *others], pose, locks)
+    return pose
 
 
 def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], locks: Locks = FREE) -> Pose:
     """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
     index, pose = closeup.start.target.index, closeup.pose
     box = crops.box_term(index.templates.outline)
-    lens = [] if locks.lens else [LensPrior(np.log(closeup.start.pose.K[0, 0]), LENS_DEVIATION, LENS_WEIGHT)]
+    lens = _lens_terms(closeup, locks)
     for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
         pose, _cost = minimise([features, box, *lens], pose, locks)
     near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
     return pose if near else closeup.pose
+
+
+def _lens_terms(closeup: Closeup, locks: Locks) -> list[LensPrior]:
+    return [] if locks.lens else [LensPrior(np.log(closeup.start.pose.K[0, 0]), LENS_DEVIATION, LENS_WEIGHT)]
 
 
 def look_closely(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[Closeup]:

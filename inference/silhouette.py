@@ -86,7 +86,7 @@ def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: fl
     ours, theirs = ours[first[near]], theirs[second[near]]
     view = one.closeup.view
     to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
-    points, normals = one.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
+    points, normals = one.rendering.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
     return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, DEVIATION, weight)
 
 

@@ -11,6 +11,7 @@ from . import (
     pick_object,
     refine_camera,
     render_views,
+    train_regressor,
     which_model,
 )
 
@@ -25,5 +26,6 @@ register, unregister = register_classes_factory(
         *pick_object.classes,
         *label_photo.classes,
         *which_model.classes,
+        *train_regressor.classes,
     )
 )

@@ -17,6 +17,7 @@ from ..inference.candidates import Stages
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from ..inference.image import Photo, checked_box, load_photo
+from ..inference.names import feature_name
 from ..inference.overlay import intersection_over_union
 from ..inference.steps import finish
 from . import matching, scene
@@ -43,6 +44,9 @@ def run(options: argparse.Namespace) -> int:
     use_threads(options.threads)
     models = models_of(options)
     make_folder(options.out)
+    if options.download:
+        _download()
+    check_network(options, patches=options.method == "match")
     began = time.perf_counter()
     targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
@@ -59,6 +63,22 @@ def run(options: argparse.Namespace) -> int:
             failed += result["status"] == "error"
     save_scene(options.out / "matched.blend")
     return 1 if failed else 0
+
+
+def check_network(options: argparse.Namespace, patches: bool) -> None:
+    """Fails before the training views are rendered, not after; patches: whether they are to be compared one by one."""
+    from ..inference.networks import feature_network
+
+    feature_network(feature_name(options.network), options.device, patches)
+
+
+def _download() -> None:
+    """Fetches the weights of inception_v3 where there are none. PoseError where Blender must not, or cannot."""
+    from ..inference import inception
+
+    if bpy.app.binary_path and not bpy.app.online_access:
+        raise PoseError("Blender may not go online: start it with --online-mode, or leave out --download.")
+    inception.download(inception.weights_folder())
 
 
 def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..inference.image import checked_box, load_photo
 from ..inference.ranking import is_strange
 from ..inference.steps import finish
 from . import matching
+from .headless import check_network
 from .identifying import which
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .output import Work, described, make_folder, open_scene, save_overlay, use_threads
@@ -28,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     use_threads(options.threads)
     models = models_of(options)
     make_folder(options.out)
+    check_network(options, patches=True)
     targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     failed = 0
     listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from ..inference.geometry import Box, Camera
 from ..inference.image import Photo
 from ..inference.steps import Steps
-from .matching import mask_box
+from .matching import extractor, mask_box
 
 if TYPE_CHECKING:
     from ..inference.pose import Target
@@ -31,13 +30,15 @@ def which(
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[tuple[Box, list[Answer]]]:
-    """Which of the targets the photo shows: the box, given or found, and all of them, best first."""
+    """Which of the targets the photo shows: the box, given or found, and all of them, best first.
+
+    network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
+    """
     from ..inference import pose, ranking
     from ..inference.masks import proposed_boxes
-    from ..inference.networks import extract_features, feature_network, load_network
+    from ..inference.networks import load_network
 
     box = box or mask_box(mask, photo) or proposed_boxes(photo, load_network("u2netp"))[0]
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
-    extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extractor(network, device), mask)
     return box, (yield from ranking.identify(crops, targets, renderer))

@@ -36,13 +36,13 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
 
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
-        preparing = prepare(roots, *self.views_and_cache())
-        targets = yield from within(preparing, 0.0, 0.8)
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(roots, views, cache), 0.0, 0.8)
         with target_renderer() as renderer:
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
-            finding = find_and_match(photo, camera, box, targets, renderer, **options)
+            finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
             _box, found = yield from within(finding, 0.8, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 

@@ -23,6 +23,7 @@ from ..inference.image import (
     default_focal,
     focal_from_lens,
 )
+from ..inference.names import feature_name, is_regressor
 from ..inference.steps import Steps, within
 from ..inference.templates import Render
 from . import drawing
@@ -34,7 +35,7 @@ from .views import ViewOptions, model_templates
 if TYPE_CHECKING:
     from ..inference.alignment import Locks
     from ..inference.candidates import Stages
-    from ..inference.pose import Candidate, Target
+    from ..inference.pose import Candidate, Extract, PhotoCrops, Start, Target
     from ..inference.refinement import Renderer
 
 ROUGH, ROUGH_COUNT = 0.15, 4  # deviation of the edges of a found box, and candidates that are tried in it
@@ -85,16 +86,21 @@ def photo_camera(
 
 def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list[Target]]:
     """Targets for matching: the training views of every model, rendered where the cache has none."""
+    from ..inference.networks import feature_network, has_patches
     from ..inference.pose import Target
+    from ..inference.regressor import load_regressor
     from ..inference.retrieval import Index, Whitening, common_patches
 
-    found = []
+    if is_regressor(options.network):
+        load_regressor(options.network, options.device)  # where it is missing or damaged, say so before the rendering
+    found, common = [], None
     for number, root in enumerate(roots):
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
         found.append((root.name, model.sphere, templates))
-    common = Whitening.common(common_patches(templates) for _name, _sphere, templates in found)
+    if has_patches(feature_network(feature_name(options.network), options.device)):
+        common = Whitening.common(common_patches(templates) for _name, _sphere, templates in found)
     return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
 
 
@@ -135,26 +141,25 @@ def match(
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
-    deviation: of the box's edges, in units of its longer side; by default as people draw them.
+    deviation: of the box's edges, in units of its longer side; by default as people draw them. network: of the
+    features, or a regressor, whose directions then take the place of retrieval.
     """
     from ..inference import candidates as finding
-    from ..inference import pose, ranking
-    from ..inference.networks import extract_features, feature_network
+    from ..inference import naming, pose
+    from ..inference.regressor import load_regressor, predict
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
-    extract = partial(extract_features, feature_network(network, device))
+    extract = extractor(network, device, patches=method != "KNN")
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
+    starts: list[Start] = []
+    if is_regressor(network):
+        starts = naming.named_starts(crops, targets, partial(predict, load_regressor(network, device)), count)
     if method == "KNN":
-        candidates = pose.nearest_neighbours(crops, targets)
+        candidates = naming.as_candidates(crops, starts) or pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
     else:
-        starts = yield from within(ranking.find_starts_among(crops, targets, 2 * count), 0.0, 0.5)
-        whole = pose.whole_box(box, photo.size)
-        if whole:  # a box that ends with the photo frames the object otherwise than its views
-            framed = pose.PhotoCrops(photo, camera, whole, rolls[::2], extract)
-            starts += yield from within(ranking.find_starts_among(framed, targets, count), 0.5, 0.6)
-            crops.seconds += framed.seconds
+        starts = starts or (yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6))
         matched, features = time.perf_counter(), crops.seconds
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 1.0)
@@ -162,6 +167,20 @@ def match(
         candidates,
         {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
     )
+
+
+def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:
+    """Starts from the targets' templates that look like the photo, of which crops are."""
+    from ..inference import pose
+    from ..inference.ranking import find_starts_among
+
+    starts = yield from within(find_starts_among(crops, targets, 2 * count), 0.0, 0.8)
+    whole = pose.whole_box(crops.box, photo.size)
+    if whole:  # a box that ends with the photo frames the object otherwise than its views
+        framed = pose.PhotoCrops(photo, crops.camera, whole, crops.rolls[::2], crops.extract)
+        starts += yield from within(find_starts_among(framed, targets, count), 0.8, 1.0)
+        crops.seconds += framed.seconds
+    return starts
 
 
 def find_and_match(
@@ -191,17 +210,20 @@ def _located(
     from ..inference.candidates import Stages
     from ..inference.detection import detect
     from ..inference.masks import proposed_boxes
-    from ..inference.networks import extract_features, feature_network, load_network
+    from ..inference.networks import extract_features, feature_network, has_patches, load_network
 
-    network, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
-    extract, saliency = partial(extract_features, feature_network(network, device)), load_network("u2netp")
+    name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
+    network, saliency = feature_network(feature_name(name), device), load_network("u2netp")
+    extract = partial(extract_features, network)
     proposals = proposed_boxes(photo, saliency)
     tried: list[tuple[Candidate, Target]] = []
     rough = {**options, "stages": Stages(silhouette=False, lens=False), "count": ROUGH_COUNT, "free_lens": False}
     for number, target in enumerate(targets):
         start, end = 0.8 * number / len(targets), 0.8 * (number + 1) / len(targets)
-        search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
-        boxes = yield from within(search, start, (start + end) / 2)
+        boxes = proposals
+        if has_patches(network):
+            search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
+            boxes = yield from within(search, start, (start + end) / 2)
         for box in boxes:
             steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, deviation=ROUGH, **rough)
             found = yield from within(steps, (start + end) / 2, end)
@@ -239,13 +261,19 @@ def refine(
     """
     from ..inference import candidates, pose
     from ..inference.alignment import Locks
-    from ..inference.networks import extract_features, feature_network
 
     deviation = pose.BOX_DEVIATION if box else np.inf  # an unknown box binds nothing
-    extract = partial(extract_features, feature_network(network, device))
+    extract = extractor(network, device)
     whole = Box(0, 0, *photo.size)
     crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation)
     return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
+
+
+def extractor(network: str, device: str, patches: bool = True) -> Extract:
+    """Makes features as those of the targets' templates."""
+    from ..inference.networks import extract_features, feature_network
+
+    return partial(extract_features, feature_network(feature_name(network), device, patches))
 
 
 def model_in_view(roots: Sequence[bpy.types.Object], camera: Camera, box: Box | None = None) -> bpy.types.Object:

@@ -54,6 +54,7 @@ def use_threads(count: int | None) -> None:
 
 
 def make_folder(folder: Path) -> None:
+    """PoseError where it cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
-from ..properties import FOCAL_ITEMS, SPHERE_ITEMS
+from ..properties import FOCAL_ITEMS, NETWORK_SEARCH, SPHERE_ITEMS
 from . import scene
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PhotoProperties:
-    """Mixin: the photo, the box, where the lens is known from, and which training views."""
+    """Mixin: the photo, the box, where the lens is known from, which training views, and what looks at them."""
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
@@ -29,6 +29,7 @@ class PhotoProperties:
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
+    network: StringProperty(**NETWORK_SEARCH)
 
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
         """PoseError where one of them is of no use."""
@@ -43,7 +44,8 @@ class PhotoProperties:
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
         from .views import ViewOptions, cache_folder
 
-        return ViewOptions(self.sphere, self.subdivisions), cache_folder()
+        network = bpy.path.abspath(self.network)
+        return ViewOptions(self.sphere, self.subdivisions, network=network), cache_folder()
 
     def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""

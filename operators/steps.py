@@ -23,7 +23,7 @@ class StepsOperator:
             result = self._step(context)
         return result
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event | None) -> set[str]:
         self._start(context)
         self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
         context.window_manager.modal_handler_add(self)

@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
@@ -15,17 +15,31 @@ from PIL import Image
 
 from ..inference.crops import DISTANCE, LENS, SIZE, template_view
 from ..inference.errors import PoseError
-from ..inference.geometry import Camera, angles_from_direction, intrinsics, look_at, view_sphere
+from ..inference.geometry import (
+    Box,
+    Camera,
+    angles_from_direction,
+    direction_from_angles,
+    intrinsics,
+    look_at,
+    view_sphere,
+)
 from ..inference.image import alpha_box
+from ..inference.names import feature_name
 from ..inference.steps import Steps
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
+from . import drawing
 from .models import Model
 from .rendering import Rendering, studio
+
+if TYPE_CHECKING:
+    from ..inference.augmentation import Views
 
 FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
 TEMPLATE_SAMPLES = 1  # of Cycles; four take three times as long and match no better (measured on real photos)
 PICTURE_SAMPLES = 4
 BATCH = 16  # views that go through the network at once
+NEAREST, FARTHEST = 0.75, 2.5  # distances of random views, in that of the training views
 
 
 class ViewOptions(NamedTuple):
@@ -73,7 +87,10 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
 
 def _key(model: Model, options: ViewOptions) -> str:
     render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
+    from ..inference.networks import identity  # torch only now
+
     looks = {key: value for key, value in options._asdict().items() if key != "device"}
+    looks["network"] = identity(feature_name(options.network))
     return json.dumps({"model": model.fingerprint, **looks, **render})
 
 
@@ -104,7 +121,7 @@ def _store(templates: Templates, path: Path, key: str) -> None:
 def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     from ..inference.networks import extract_features, feature_network  # torch only now
 
-    network = feature_network(options.network, options.device)
+    network = feature_network(feature_name(options.network), options.device)
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting = [], [], [], []
@@ -133,6 +150,26 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
 def _outline(model: Model) -> np.ndarray:
     """The model's extreme points (P, 3) in its unit sphere."""
     return extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+
+
+def random_views(model: Model, count: int, sphere: str, random: np.random.Generator) -> Steps[Views]:
+    """Crops of a model, transparent around it, from random directions of the sphere's half or all of it, evenly
+    spread, and from random distances; drawn where that is safe and faithful, else rendered."""
+    from ..inference.augmentation import SIDE, Views  # torch only now
+
+    outline, frame = _outline(model), Box(0, 0, SIZE, SIZE)
+    lowest = -1.0 if sphere == "FULL" else 0.0
+    angles = np.stack([random.uniform(-np.pi, np.pi, count), np.arcsin(random.uniform(lowest, 1, count))], 1)
+    distances = DISTANCE * np.exp(random.uniform(np.log(NEAREST), np.log(FARTHEST), count))
+    pictures, rotations = [], []
+    drawn = drawing.available() and drawing.drawable(model)
+    with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
+        for (azimuth, elevation), distance in zip(angles, distances, strict=True):
+            camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)
+            pictures.append(render(camera.windowed(frame, (SIDE, SIDE))).rgba)
+            rotations.append(camera.world_to_camera[:3, :3])
+            yield len(pictures) / count
+    return Views(np.stack(pictures), np.stack(rotations), np.zeros(count, int))
 
 
 def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> Steps[int]:

@@ -43,10 +43,12 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
             roots = collection_models(context.scene, self.collection)
         else:
             roots = chosen_models(context.scene)
-        targets = yield from within(prepare(roots, *self.views_and_cache()), 0.0, 0.7)
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(roots, views, cache), 0.0, 0.7)
         mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
         with target_renderer() as renderer:
-            asking = which(photo, camera, box, targets, renderer, mask=mask, any_roll=self.any_roll)
+            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network}
+            asking = which(photo, camera, box, targets, renderer, **options)
             _box, answers = yield from within(asking, 0.7, 1.0)
         _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])

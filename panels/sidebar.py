@@ -7,7 +7,7 @@ from math import degrees
 
 import bpy
 
-PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll")  # settings besides photo and box
+PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -69,6 +69,7 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "lens")
             layout.prop(settings, "sensor")
         layout.prop(settings, "any_roll")
+        layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")
         self._draw_button(settings)
         for line in settings.result.split(", ") if settings.result else ():
@@ -168,6 +169,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         for button in (render, save):
             for name in ("sphere", "subdivisions", "background"):
                 setattr(button, name, getattr(settings, name))
+        layout.operator("photopose.train_regressor").sphere = settings.sphere
 
 
 classes = (

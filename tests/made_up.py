@@ -67,6 +67,14 @@ def symmetric(camera: Camera, backdrop: int = 255) -> Rendering:
     return view
 
 
+def printed(camera: Camera, backdrop: int = 255) -> Rendering:
+    """The blocks with a fine print."""
+    view = render(camera, backdrop)
+    hit = view.rgba[..., 3] > 0
+    view.rgba[hit, :3] = 127.5 + 80 * np.sin(5 * view.points[hit] @ WAVES.T)
+    return view
+
+
 def plain(camera: Camera, backdrop: int = 255) -> Rendering:
     """The blocks in one colour, without light and shade: nothing but their outline tells a pose."""
     view = render(camera, backdrop)

@@ -1,5 +1,6 @@
 """The headless contract that other people's scripts rely on, through the bpy module in processes of their own."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -61,6 +62,7 @@ def folder(tmp_path_factory):
     Image.fromarray(picture).save(folder / "one.png")
     Image.fromarray(picture[:, ::-1]).save(folder / "two.jpg")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    (folder / "bad.npz").write_bytes(b"not a network")
     mask = np.zeros((240, 320), np.uint8)
     mask[60:180, 90:230] = 255
     Image.fromarray(mask).save(folder / "mask.png")
@@ -68,8 +70,16 @@ def folder(tmp_path_factory):
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return batch(folder, "--cache", "cache", "--views", "17", *arguments)
+
+
+def train(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return batch(folder, "train", *arguments)
+
+
+def batch(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")}
-    command = [sys.executable, str(ROOT / "batch.py"), "--cache", "cache", "--views", "17", *arguments]
+    command = [sys.executable, str(ROOT / "batch.py"), *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr
     return done
@@ -77,6 +87,29 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 def lines(folder: Path, out: str) -> list[dict]:
     return [json.loads(line) for line in (folder / out / "results.jsonl").read_text().splitlines()]
+
+
+def test_the_network_of_the_paper_looks_for_nearest_views_only(folder, monkeypatch):
+    """With weights by chance; what it cannot do is said before the views are rendered."""
+    from photo_pose.inference.inception import InceptionV3
+
+    network = InceptionV3(4).to_empty(device="cpu")
+    arrays = {name: np.full(values.shape, 0.01, np.float16) for name, values in network.state_dict().items()}
+    weights = folder / "weights"
+    weights.mkdir()
+    np.savez(weights / "some.npz", **arrays)
+    digits = hashlib.sha256((weights / "some.npz").read_bytes()).hexdigest()[:8]
+    (weights / "some.npz").rename(weights / f"inception_v3-{digits}.npz")
+    monkeypatch.setenv("PHOTO_POSE_WEIGHTS", str(weights))
+    given = "--model", "wedge.obj", "--photo", "one.png", "--network", "inception_v3"
+
+    for command in ("match", "which"):
+        refused = batch(folder, command, *given, "--out", "i")
+        assert refused.returncode == 2 and "knn" in refused.stderr and not list((folder / "i").iterdir())
+    done = run(folder, *given, "--out", "j", "--method", "knn")
+    assert done.returncode == 0, done.stderr
+    (result,) = lines(folder, "j")
+    assert result["status"] == "ok" and len(result["candidates"]) == 1
 
 
 def test_photos_of_one_model(folder):
@@ -202,6 +235,11 @@ def test_jobs_and_failures(folder):
         (("--photo", "one.png", "--out", "d", "--threads", "-1"), "--threads"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "vgg"), "vgg"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "u2netp"), "makes masks"),
+        (
+            ("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "my.npz"),
+            '"my.npz" does not exist',
+        ),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "bad.npz"), '"bad.npz" is damaged'),
         (("--photo", "one.png", "--out", "one.png/d", "--model", "wedge.obj"), "cannot be written"),
         (("--jobs", "one.png", "--out", "d", "--model", "wedge.obj"), "is not JSON"),
     ],
@@ -227,3 +265,44 @@ def test_the_paper_s_recipe_and_a_scene(folder):
     assert result["model"] == "Cube" and len(result["candidates"]) == 1
     with Image.open(folder / "e" / "one_render.png") as picture:
         assert picture.size == (320, 240) and np.ptp(np.array(picture.convert("L"))) > 50
+
+
+def test_a_network_of_one_s_own(folder):
+    """Trained on a model and used for its photo: the plain answer, and one that the pipeline has verified."""
+    small = ("--model", "wedge.obj", "--views", "24", "--epochs", "3", "--threads", "1")
+    done = train(folder, *small, "--out", "nets/wedge.npz", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (folder / "nets").iterdir()] == ["wedge.npz"] and "degrees off" in done.stdout
+    assert "photo_pose: 100 %" in done.stderr
+    box = ("--model", "wedge.obj", "--photo", "one.png", "--box", "90", "60", "230", "180", "--candidates", "3")
+    for method in ("knn", "match"):
+        done = run(folder, *box, "--network", "nets/wedge.npz", "--method", method, "--out", method)
+        assert done.returncode == 0, done.stderr
+        (result,) = lines(folder, method)
+        K, R, t = (np.array(result["opencv"][key]) for key in ("K", "R", "t"))
+        pixels = (VERTICES @ R.T + t) @ K.T
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        sides = np.ptp(pixels, axis=0)
+        assert 0.5 < sides.prod() / (140 * 120) < 2 and np.abs(pixels.mean(0) - (160, 120)).max() < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "required: --out"),
+        (("--out", "x.npz"), "The scene has no model"),
+        (("--out", "x.npz", "--model", "wedge.obj", "--views", "0"), "--views"),
+        (("--out", "x.npz", "--model", "wedge.obj", "--seed", "-1"), "--seed"),
+        (("--out", "x.npz", "--model", "wedge.obj", "--views", "1", "--epochs", "1"), "needs more views"),
+        (("--out", "x.zip", "--model", "wedge.obj"), "must end with .npz"),
+        (("--out", "one.png/x.npz", "--model", "wedge.obj"), "cannot be written"),
+        (("--out", "x.npz", "--model", "wedge.obj", "--backgrounds", "nowhere"), "does not exist"),
+        (("--out", "x.npz", "--model", "wedge.obj", "--photo", "one.png"), "Unrecognized arguments"),
+    ],
+)
+def test_bad_usage_of_training(folder, arguments, sentence):
+    done = train(folder, *arguments)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if not line.endswith("%")]
+    assert len(said) == 1 and sentence in said[0] and said[0].endswith(".")
+    assert not list(folder.glob("x.*"))

@@ -13,9 +13,15 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
+from photo_pose.inference.crops import template_view  # noqa: E402
 from photo_pose.inference.geometry import angle_between  # noqa: E402
+from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
+from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.rendering import studio  # noqa: E402
+from photo_pose.operators.train_regressor import train_on  # noqa: E402
 
 
 @pytest.fixture
@@ -212,3 +218,60 @@ def test_pictures_into_an_unwritable_folder(monkey, tmp_path):
     with pytest.raises(RuntimeError, match="cannot be written"):
         bpy.ops.photopose.save_views(directory=str(tmp_path / "file"), subdivisions=0)
     assert differences(before, snapshot()) == {}
+
+
+def test_random_views_are_what_their_rotations_say(monkey):
+    """Against renders from the named directions at one distance; the same seed gives the same views."""
+    with evaluated(monkey) as model, studio(model, "TRANSPARENT") as render:
+        shown = finish(views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
+        again = finish(views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
+        outline = (model.vertices - model.sphere.center) / model.sphere.radius
+        for rgba, rotation in zip(shown.rgba, shown.rotations, strict=True):
+            camera = template_view(-rotation[2], outline)
+            alpha = np.array(Image.fromarray(render(camera).rgba[..., 3]).resize(rgba.shape[1::-1])) >= 128
+            np.testing.assert_allclose(camera.world_to_camera[:3, :3], rotation, atol=1e-9)
+            assert intersection_over_union(alpha, rgba[..., 3] >= 128) > 0.85
+    assert (shown.rotations[:, 2, 2] <= 0).all() and np.ptp(shown.rotations[:, 2], axis=0).min() > 0.3
+    np.testing.assert_array_equal(shown.rgba, again.rgba)
+    with evaluated(monkey) as model:
+        full = finish(views.random_views(model, 12, "FULL", np.random.default_rng(5)))
+    assert (full.rotations[:, 2, 2] > 0).any()
+
+
+def test_a_trained_network_is_chosen_and_matches(monkey, photo, scene, tmp_path):
+    """Small as the training is, the answer of the pipeline that verifies its directions is right."""
+    path = tmp_path / "monkey.npz"
+    before = snapshot()
+    assert bpy.ops.photopose.train_regressor(filepath=str(path), views=40, epochs=4) == {"FINISHED"}
+    assert scene.photo_pose.network == str(path) and [file.name for file in tmp_path.glob("monkey.[nc]*")] == [
+        path.name
+    ]
+    scene.photo_pose.property_unset("network")
+    assert not differences(before, snapshot())
+    assert match(photo, monkey, network=str(path)) == {"FINISHED"}
+    found = cameras.read_camera(scene, scene.camera, SIZE)
+    center = np.array(monkey.matrix_world.translation)
+    assert np.degrees(angle_between(found.position - center, TRUE.position - center)) < 15
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_cancelled_training_leaves_nothing_but_what_is_asked_for(monkey, scene, tmp_path, resume):
+    before = snapshot()
+    steps = train_on([monkey], tmp_path / "net.npz", views=24, epochs=3, keep=resume)
+    while next(steps) < 0.7:
+        pass
+    steps.close()
+    assert [file.name for file in tmp_path.iterdir()] == (["net.checkpoint"] if resume else [])
+    assert not differences(before, snapshot())
+
+
+def test_training_refuses_in_one_sentence(monkey, photo, tmp_path):
+    for given, words in (
+        ({}, "Choose a file for the network"),
+        ({"filepath": str(tmp_path / "net.txt")}, "must end with .npz"),
+        ({"filepath": str(tmp_path / "net.npz"), "backgrounds": str(tmp_path / "no")}, "does not exist"),
+    ):
+        with pytest.raises(RuntimeError, match=words):
+            bpy.ops.photopose.train_regressor(**given)
+    with pytest.raises(RuntimeError, match='"no.npz" does not exist'):
+        match(photo, monkey, network="no.npz")

@@ -187,7 +187,7 @@ def test_unaligned_starts_stay_in_order(crops, target):
 def test_verification_prefers_the_true_pose(crops, verified, wrong):
     true, other = verified(TRUE, turned(crops, *wrong))
     assert true.score > other.score + 0.02
-    assert true.alpha.shape == (SIZE, SIZE) and true.points.shape == (SIZE, SIZE, 3)
+    assert true.alpha.shape == (SIZE, SIZE) and true.rendering.points.shape == (SIZE, SIZE, 3)
 
 
 def test_verification_renders_through_the_closeup_s_own_camera(crops, closeups):

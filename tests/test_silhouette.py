@@ -13,6 +13,7 @@ from PIL import Image
 from photo_pose.inference import refinement, segmentation, silhouette
 from photo_pose.inference.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
 from photo_pose.inference.crops import SIZE, photo_view
+from photo_pose.inference.details import agreement
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
 from photo_pose.inference.image import Photo
 from photo_pose.inference.overlay import intersection_over_union
@@ -100,7 +101,8 @@ def test_the_contour_is_moved_onto_the_mask_s(true, shift, speck):
 def test_without_contours_there_is_nothing_to_follow(true, mask):
     """The border of the crop is none."""
     assert silhouette.contour_term(true, mask / 255, INSIDE, 1.0) is None
-    assert silhouette.contour_term(true._replace(alpha=mask), true.alpha / 255, INSIDE, 1.0) is None
+    empty = true.rendering._replace(rgba=np.dstack([true.rendering.rgb, mask]))
+    assert silhouette.contour_term(true._replace(rendering=empty), true.alpha / 255, INSIDE, 1.0) is None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,8 @@ def test_the_score_tells_how_well_a_given_mask_is_filled():
     mask = crops.mask_in(after.closeup.view, after.closeup.pose.K)
     filled = silhouette.overlap(after, mask, INSIDE)
     assert silhouette.overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
-    alone = refinement.score(crops, after.closeup, after.shown)
+    certain = max(agreement(after.details) - refinement.CHANCE, 0)
+    alone = refinement.score(crops, after.closeup, after.shown) + refinement.DETAIL_WEIGHT * certain
     assert after.score == pytest.approx(alone + silhouette.IOU_WEIGHT * (filled - 1))
 
 

@@ -1,0 +1,16 @@
+"""Which network a name means; without torch, for those who only ask."""
+
+from __future__ import annotations
+
+FEATURES = "efficientnet_lite0"  # makes the templates of models whose direction a regressor names
+REGRESSORS = ("regressor", "regressor_lite0")  # bundled
+
+
+def is_regressor(network: str) -> bool:
+    """Whether the name, of a bundled one or of a .npz file, means a regressor."""
+    return network in REGRESSORS or network.lower().endswith(".npz")
+
+
+def feature_name(network: str) -> str:
+    """The network that makes the templates' features when that network is asked for."""
+    return FEATURES if is_regressor(network) else network

@@ -1,0 +1,55 @@
+"""Starts without retrieval: a regressor names the directions from which the photo may have been taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .alignment import Pose
+from .geometry import turn_between
+from .image import warp_views
+from .pose import APART, Candidate, PhotoCrops, Start, Target, placed, start_pose
+from .retrieval import diverse
+
+if TYPE_CHECKING:
+    from .regressor import Prediction
+
+Predict = Callable[[np.ndarray], "Prediction"]  # of crops (N, S, S, 3) uint8
+
+
+def named_starts(crops: PhotoCrops, targets: Sequence[Target], predict: Predict, count: int = 1) -> list[Start]:
+    """What a regressor says of the photo: for every target at most count poses, diverse, the most probable first.
+
+    Where it names one direction only, the one from the model's other side follows.
+    """
+    upright = crops.upright
+    prediction = predict(warp_views(crops.photo, crops.camera, [crops.views[upright]]))
+    rotations, scores = prediction.rotations[0], np.log(prediction.probabilities[0] + 1e-9)
+    if len(rotations) == 1:
+        rotations = np.concatenate([rotations, rotations @ np.diag([-1.0, -1.0, 1.0])])
+        scores = np.append(scores, np.log(1e-9))
+    chosen = diverse(scores, rotations, count, APART)
+    turn = crops.views[upright].camera_to_world[:3, :3]
+    starts = [
+        Start(target, _aimed(crops, target.index.templates.outline, turn @ rotations[i]), float(scores[i]))
+        for target in targets
+        for i in chosen
+    ]
+    return sorted(starts, key=lambda start: -start.score)
+
+
+def _aimed(crops: PhotoCrops, outline: np.ndarray, rotation: np.ndarray) -> Pose:
+    """The start pose for a rotation that a camera would see which looks at the model's centre, not at its box."""
+    pose = start_pose(crops.camera, crops.box, outline, rotation)
+    turn = turn_between(crops.camera.ray(crops.box.center), pose.translation / np.linalg.norm(pose.translation))
+    return start_pose(crops.camera, crops.box, outline, turn @ rotation)
+
+
+def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:
+    """Start poses taken for the answer."""
+    return [
+        Candidate(start.target.name, placed(crops.camera, start.pose, start.target.sphere), start.score)
+        for start in starts
+    ]

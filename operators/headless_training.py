@@ -1,0 +1,38 @@
+"""The headless command `train`: models in, a network file out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import numpy as np
+
+from .jobs import models_of
+from .output import make_folder, open_scene, use_threads
+from .train_regressor import train_on
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains, and says so on the way; 0, or 1 when the user stops it. PoseError when it cannot be done."""
+    open_scene(options)
+    use_threads(options.threads)
+    models = models_of(options)
+    make_folder(options.out.parent)
+    names = ("network", "views", "epochs", "backgrounds", "seed", "device", "resume")
+    given = {name: getattr(options, name) for name in names}
+    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, **given)
+    shown = 0
+    try:
+        while True:
+            percent = int(100 * next(steps))
+            if percent > shown:
+                print(f"photo_pose: {percent} %", file=sys.stderr, flush=True)
+                shown = percent
+    except StopIteration as stop:
+        training = stop.value
+    except KeyboardInterrupt:
+        print("photo_pose: Stopped; the same command with --resume goes on from there.", file=sys.stderr)
+        return 1
+    error = np.degrees(training.errors[training.best])
+    print(f"{options.out}: other views of the models are {error:.1f} degrees off in the mean.")
+    return 0
