@@ -25,12 +25,12 @@ def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[Verified
     found: list[Verified] = []
     for number, looks in enumerate(places):
         part = 0.5 + 0.5 * number / len(places), 0.5 + 0.5 * (number + 1) / len(places)
-        found += yield from within(_poses(seen, target, looks, renderer), *part)
+        found += yield from within(posed(seen, target, looks, renderer), *part)
     return max(found, key=lambda one: one.score)
 
 
-def _poses(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:
-    """The best pose in one place."""
+def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:
+    """The best pose that looks at one place tell, compared with a rendering."""
     box = mean_box(looks)
     crops = PhotoCrops(seen.photo, seen.camera, box, np.zeros(1), seen.extract, deviation=DEVIATION)
     closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, ROUNDS), 0.0, 0.8)

@@ -126,14 +126,12 @@ def match(
     stages: Stages | None = None,
     free_lens: bool = False,
     mask: np.ndarray | None = None,
-    deviation: float | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
-    deviation: of the box's edges, in units of its longer side; by default as people draw them.
     """
     from ..inference import candidates as finding
     from ..inference import pose
@@ -142,7 +140,7 @@ def match(
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
