@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ..inference.pose import Candidate, Target
     from ..inference.refinement import Renderer
 
-ROUGH, ROUGH_COUNT = 0.15, 4  # deviation of the edges of a found box, and candidates that are tried in it
 SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
@@ -127,14 +126,12 @@ def match(
     stages: Stages | None = None,
     free_lens: bool = False,
     mask: np.ndarray | None = None,
-    deviation: float | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
-    deviation: of the box's edges, in units of its longer side; by default as people draw them.
     """
     from ..inference import candidates as finding
     from ..inference import pose
@@ -143,7 +140,7 @@ def match(
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = partial(extract_features, feature_network(network, device))
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
     if method == "KNN":
         candidates = pose.nearest_neighbours(crops, targets)
         matched, features = time.perf_counter(), crops.seconds
@@ -188,31 +185,25 @@ def _located(
 ) -> Steps[tuple[Box, Match]]:
     """`match` for a photo whose box nobody knows.
 
-    Every target is tried in the boxes where the photo looks like it; the best one is matched again in its own box.
+    Every target is posed in the places where the photo looks like it; the best one is matched again in its own box.
     """
-    from ..inference.candidates import Stages
-    from ..inference.detection import detect
-    from ..inference.masks import proposed_boxes
-    from ..inference.networks import extract_features, feature_network, load_network
+    from ..inference.alignment import projected
+    from ..inference.detection import Overview
+    from ..inference.location import locate
+    from ..inference.networks import extract_features, feature_network
 
     network, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
-    extract, saliency = partial(extract_features, feature_network(network, device)), load_network("u2netp")
-    proposals = proposed_boxes(photo, saliency)
-    tried: list[tuple[Candidate, Target]] = []
-    rough = {**options, "stages": Stages(silhouette=False, lens=False), "count": ROUGH_COUNT, "free_lens": False}
+    extract = partial(extract_features, feature_network(network, device))
+    seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
+    found = []
     for number, target in enumerate(targets):
-        start, end = 0.8 * number / len(targets), 0.8 * (number + 1) / len(targets)
-        search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
-        boxes = yield from within(search, start, (start + end) / 2)
-        for box in boxes:
-            steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, deviation=ROUGH, **rough)
-            found = yield from within(steps, (start + end) / 2, end)
-            tried.append((found.candidates[0], target))
-    best, target = max(tried, key=lambda item: item[0].score)
-    outline = target.sphere.center + target.sphere.radius * target.index.templates.outline
-    box = Box.around(best.camera.project(outline))
+        part = 0.2 + 0.4 * number / len(targets), 0.2 + 0.4 * (number + 1) / len(targets)
+        found.append((yield from within(locate(seen, target, renderer), *part)))
+    closeup = max(found, key=lambda one: one.score).closeup
+    target = closeup.start.target
+    box = Box.around(projected(closeup.pose, target.index.templates.outline, np.eye(3)))
     steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
-    return box, (yield from within(steps, 0.8, 1.0))
+    return box, (yield from within(steps, 0.6, 1.0))
 
 
 def refine(
