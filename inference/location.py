@@ -10,7 +10,7 @@ from .crops import photo_view
 from .detection import Found, Overview, mean_box
 from .geometry import Camera
 from .pose import APART, PhotoCrops, Start, Target, start_pose
-from .refinement import Renderer, Verified, approach, verify
+from .refinement import Renderer, Verified, approach, refine, verify
 from .retrieval import diverse
 from .steps import Steps, within
 
@@ -30,11 +30,12 @@ def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[Verified
 
 
 def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:
-    """The best pose that looks at one place tell, compared with a rendering."""
+    """The best pose that looks at one place tell, aligned to its own rendering."""
     box = mean_box(looks)
     crops = PhotoCrops(seen.photo, seen.camera, box, np.zeros(1), seen.extract, deviation=DEVIATION)
-    closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, ROUNDS), 0.0, 0.8)
-    return (yield from within(verify(crops, closeups, renderer), 0.8, 1.0))
+    closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, ROUNDS), 0.0, 0.6)
+    verified = yield from within(verify(crops, closeups, renderer), 0.6, 0.7)
+    return (yield from within(refine(crops, verified, renderer), 0.7, 1.0))
 
 
 def starts(camera: Camera, target: Target, looks: Sequence[Found]) -> list[Start]:
