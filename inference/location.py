@@ -19,14 +19,14 @@ STARTS = 3  # in each place
 ROUNDS = 2  # of alignment
 
 
-def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[Verified]:
-    """The pose in which the target looks most like the photo in one of the places where it was found."""
+def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Verified]]:
+    """Poses in which the target looks like the photo, one in each of the places where it was found."""
     places = yield from within(seen.find(target.index.templates), 0.0, 0.5)
     found: list[Verified] = []
     for number, looks in enumerate(places):
         part = 0.5 + 0.5 * number / len(places), 0.5 + 0.5 * (number + 1) / len(places)
         found += yield from within(posed(seen, target, looks, renderer), *part)
-    return max(found, key=lambda one: one.score)
+    return found
 
 
 def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ..inference.pose import Candidate, Target
     from ..inference.refinement import Renderer
 
+TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
+SURE = 0.95  # confidence from which no other place is tried
 SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
@@ -185,7 +187,8 @@ def _located(
 ) -> Steps[tuple[Box, Match]]:
     """`match` for a photo whose box nobody knows.
 
-    Every target is posed in the places where the photo looks like it; the best one is matched again in its own box.
+    Every target is posed in the places where the photo looks like it; the likeliest one is matched again in its own
+    box, and so are the next ones as long as that is doubtful.
     """
     from ..inference.alignment import projected
     from ..inference.detection import Overview
@@ -197,13 +200,18 @@ def _located(
     seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
     found = []
     for number, target in enumerate(targets):
-        part = 0.2 + 0.4 * number / len(targets), 0.2 + 0.4 * (number + 1) / len(targets)
-        found.append((yield from within(locate(seen, target, renderer), *part)))
-    closeup = max(found, key=lambda one: one.score).closeup
-    target = closeup.start.target
-    box = Box.around(projected(closeup.pose, target.index.templates.outline, np.eye(3)))
-    steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
-    return box, (yield from within(steps, 0.6, 1.0))
+        part = 0.2 + 0.3 * number / len(targets), 0.2 + 0.3 * (number + 1) / len(targets)
+        found += yield from within(locate(seen, target, renderer), *part)
+    tried: list[tuple[Box, Match]] = []
+    for number, one in enumerate(sorted(found, key=lambda one: -one.score)[:TRIES]):
+        target = one.closeup.start.target
+        box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
+        steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
+        part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
+        tried.append((box, (yield from within(steps, *part))))
+        if tried[-1][1].confidence > SURE:
+            break
+    return max(tried, key=lambda one: one[1].candidates[0].score)
 
 
 def refine(
