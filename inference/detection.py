@@ -1,43 +1,42 @@
 """Where a known model may be in a photo: small copies of its training views are slid over all of it.
 
 What counts as similar is measured in the photo itself: its own patches whiten the features, and what a copy finds in
-one place is compared with what it finds everywhere else.
+one place is compared with what it finds everywhere else, and with what chance alone would find in so many places.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL.Image import Resampling
 from torch import Tensor
 from torch.nn import functional
 
 from .crops import FIRST_PATCH, GRID, STRIDE, photo_view
 from .geometry import Box, Camera, roll_matrix, view_sphere
-from .image import SMALLEST_BOX, Photo, warp_views
-from .masks import objects, saliency
-from .networks import U2NetP
+from .image import Photo, reduced, warp_views
 from .pose import Extract
-from .retrieval import Index, Whitening, unit
+from .retrieval import Whitening, unit
 from .steps import Steps
 from .templates import Templates
 
 SIDES = (896, 448, 224, 112)  # px, longer sides of the reduced photos that are searched
+LARGEST = 2048  # px, side of the photo: the smallest finds fill half a crop of it
 CELLS = (6, 8, 11)  # patches along the longer side of a stencil: with SIDES, half an octave from size to size
+FEWEST_CELLS = 4  # of stencils that look for small objects, in the largest picture
 QUARTERS = np.radians([0, 90, 180, 270])  # rolls that are searched when any roll is allowed
 TURNS = np.radians([-30, 0, 30])  # of closer looks at what was found
 ZOOMS = 1.15, 1.4  # of these looks; their largest stencils are 1.1 and 1.3 times a find, which is often too small
-CLOSER = 5  # finds that are looked at more closely
+PLACES = 4  # that are looked at more closely
 PEAKS, CLOSE_PEAKS = 20, 3  # at most, of one size of stencils in one picture
+CHANCE = 1.5  # times what the best of as many normal values would reach is expected of the best place in a picture
 SAMPLES = 2  # a side of each cell of a stencil
 COVERED = 0.3  # part of a cell that the model must cover to count
 SAME, RELATED = 0.5, 0.3  # overlaps from which boxes are one, and from which a closer look still shows its find
 BLUR = 1.5  # by how much scores of better and worse boxes around one object differ
-DETECTED = 2  # boxes that come before the first of other origin
-AROUND = 1.4  # side of the picture in which a rough box becomes a tight one, in longer sides of that box
 
 
 class Picture(NamedTuple):
@@ -59,9 +58,10 @@ class Picture(NamedTuple):
 
 
 class Stencils(NamedTuple):
-    """Small copies of N views. outlines (N, P, 2) in patches from the middle; kernels (N, D, cells, cells), whose
-    products with a picture's patches are mean cosines on the model."""
+    """Small copies of N of a model's views (N,). outlines (N, P, 2) in patches from the middle; kernels
+    (N, D, cells, cells), whose products with a picture's patches are mean cosines on the model."""
 
+    views: np.ndarray
     outlines: np.ndarray
     kernels: Tensor
 
@@ -80,7 +80,7 @@ class Stencils(NamedTuple):
         patches = unit(whitening(features)) * (shares > COVERED)
         patches /= np.maximum((shares > COVERED).sum((1, 2, 3), keepdims=True), 1)
         kernels = torch.from_numpy(patches).float().permute(0, 3, 1, 2).contiguous()
-        return cls((outlines - middles) * (cells / sides), kernels)
+        return cls(views, (outlines - middles) * (cells / sides), kernels)
 
     def cosines(self, picture: Picture) -> Tensor:
         """(N, H', W') at every place; stencils may stick out by half."""
@@ -101,10 +101,12 @@ def _sampled(maps: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 class Found(NamedTuple):
-    """A box, px of the photo, where pictures with that roll look like the model; score in standard deviations."""
+    """A box, px of the photo, where pictures with that roll look like the model in one of its views; score in standard
+    deviations."""
 
     box: Box
     roll: float
+    view: int
     score: float
 
 
@@ -118,13 +120,16 @@ class Search(NamedTuple):
 
     @classmethod
     def everywhere(cls, camera: Camera, stencils: Stencils, pictures: Sequence[Picture]) -> tuple[Search, list[Found]]:
-        """A search calibrated on pictures of the whole photo, and what it finds in them."""
+        """A search calibrated on pictures of the whole photo, and what it finds in them beyond chance."""
         cosines = [stencils.cosines(picture) for picture in pictures]
         values = torch.cat([some.flatten(1) for some in cosines], 1)
         deviations = values.std(1)[:, None, None].clamp(min=1e-6)
         search = cls(camera, stencils, values.mean(1)[:, None, None], deviations)
-        pairs = zip(pictures, cosines, strict=True)
-        return search, [found for picture, some in pairs for found in search.peaks(picture, some, PEAKS)]
+        found = []
+        for picture, some in zip(pictures, cosines, strict=True):
+            chance = CHANCE * math.sqrt(2 * math.log(some[0].numel()))
+            found += [one._replace(score=one.score - chance) for one in search.peaks(picture, some, PEAKS)]
+        return search, found
 
     def peaks(self, picture: Picture, cosines: Tensor, count: int) -> list[Found]:
         """The best places in a picture, from the cosines (N, H', W') of every stencil everywhere in it."""
@@ -134,87 +139,72 @@ class Search(NamedTuple):
         best = scores[rows, columns].argsort(descending=True)[:count]
         found = []
         for row, column in zip(rows[best].tolist(), columns[best].tolist(), strict=True):
-            outline = self.stencils.outline(int(stencil[row, column]), row, column)
-            found.append(Found(picture.box(outline, self.camera), picture.roll, float(scores[row, column])))
+            number = int(stencil[row, column])
+            box = picture.box(self.stencils.outline(number, row, column), self.camera)
+            found.append(Found(box, picture.roll, int(self.stencils.views[number]), float(scores[row, column])))
         return found
 
 
-def detect(
-    photo: Photo,
-    camera: Camera,
-    proposals: Sequence[Box],
-    index: Index,
-    extract: Extract,
-    network: U2NetP,
-    any_roll: bool = False,
-    count: int = 3,
-) -> Steps[list[Box]]:
-    """Boxes, px, in which the photo looks like the model, best first, at most count; they may stick out of the photo.
+class Overview(NamedTuple):
+    """A whole photo, taken by camera, in pictures of several sizes and rolls, and the whitening of its own patches."""
 
-    proposals are boxes of other origin, best first: where they are not found here as well, they follow after
-    DETECTED boxes. network makes the boxes tight.
-    """
-    found = yield from find(photo, camera, index, extract, QUARTERS if any_roll else np.zeros(1))
-    found = [one for one in found if min(one.box.width, one.box.height) >= SMALLEST_BOX]
-    tight = [one._replace(box=tightened(photo, one.box, network)) for one in found[:DETECTED]]
-    boxes = [one.box for one in distinct([*tight, *found[DETECTED:]])]
-    others = [box for box in proposals if all(overlap(box, known) < SAME for known in boxes[:count])]
-    return [*boxes[:DETECTED], *others[:1], *boxes[DETECTED:], *others[1:]][:count]
+    photo: Photo
+    camera: Camera
+    extract: Extract
+    whitening: Whitening
+    pictures: list[Picture]
 
+    @classmethod
+    def of(cls, photo: Photo, camera: Camera, extract: Extract, any_roll: bool = False) -> Steps[Overview]:
+        """It serves to look for any number of models. photo: a smaller copy where it is large."""
+        photo = reduced(photo, max(photo.image.size) / LARGEST)
+        rolls = QUARTERS if any_roll else np.zeros(1)
+        views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in SIDES]
+        maps = []
+        for view, _roll in views:
+            maps.append(extract(warp_views(photo, camera, [view]))[0])
+            yield len(maps) / len(views)
+        whitening = Whitening.of(np.concatenate([features.reshape(-1, features.shape[-1]) for features in maps]))
+        pictures = [Picture.of(*view, features, whitening) for view, features in zip(views, maps, strict=True)]
+        return cls(photo, camera, extract, whitening, pictures)
 
-def tightened(photo: Photo, box: Box, network: U2NetP) -> Box:
-    """The box of what stands out in the surroundings of a rough box, px; the box itself where that lies elsewhere."""
-    side = max(box.width, box.height) * AROUND / 2
-    low, high = np.maximum(box.center - side, 0), np.minimum(box.center + side, photo.size)
-    scale = np.divide(photo.image.size, photo.size)
-    window = (*(low * scale), *(high * scale))
-    size = (network.side, network.side)
-    picture = photo.image.resize(size, Resampling.BILINEAR, window, reducing_gap=2.0)
-    corners = [np.reshape(found, (2, 2)) for found in objects(saliency(network, picture))]
-    boxes = [Box(*(low + (high - low) * ends / network.side).ravel().tolist()) for ends in corners]
-    best = max(boxes, key=lambda found: overlap(found, box), default=box)
-    return best if overlap(best, box) >= SAME else box
+    def find(self, templates: Templates) -> Steps[list[list[Found]]]:
+        """The places where the photo looks like the model, likeliest first, at most PLACES: of each the closer looks
+        that show it, best first."""
+        searches, first = [], []
+        for cells in (FEWEST_CELLS, *CELLS):
+            large = [picture for picture in self.pictures if cells > FEWEST_CELLS or max(picture.view.size) >= SIDES[0]]
+            search, found = Search.everywhere(self.camera, Stencils.of(templates, self.whitening, cells), large)
+            searches.append(search)
+            first += found
+            yield 0.5 * len(searches) / (1 + len(CELLS))
+        places: list[list[Found]] = []
+        for number, one in enumerate(distinct(first)):
+            _add(places, self.closer(one, searches[-1]))
+            yield 0.5 + 0.5 * (number + 1) / PLACES
+        return places
 
-
-def find(photo: Photo, camera: Camera, index: Index, extract: Extract, rolls: np.ndarray) -> Steps[list[Found]]:
-    """Where the photo, seen with rolls (R,), looks like the model, best first."""
-    views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in SIDES]
-    maps = []
-    for view, _roll in views:
-        maps.append(extract(warp_views(photo, camera, [view]))[0])
-        yield 0.6 * len(maps) / len(views)
-    whitening = Whitening.of(np.concatenate([features.reshape(-1, features.shape[-1]) for features in maps]))
-    pictures = [Picture.of(*view, features, whitening) for view, features in zip(views, maps, strict=True)]
-
-    first: list[Found] = []
-    for cells in CELLS:
-        search, more = Search.everywhere(camera, Stencils.of(index.templates, whitening, cells), pictures)
-        first += more
-        yield 0.8
-    closer = []
-    for one in distinct(first):
-        views = [(photo_view(camera, one.box, one.roll + t, zoom), one.roll + t) for t in TURNS for zoom in ZOOMS]
-        crops = extract(warp_views(photo, camera, [view for view, _roll in views]))
-        pictures = [Picture.of(*view, features, whitening) for view, features in zip(views, crops, strict=True)]
+    def closer(self, one: Found, search: Search) -> list[Found]:
+        """What closer looks show in the place of a find, best first; the find itself where they show nothing."""
+        looks = [(photo_view(self.camera, one.box, one.roll + t, z), one.roll + t) for t in TURNS for z in ZOOMS]
+        crops = self.extract(warp_views(self.photo, self.camera, [view for view, _roll in looks]))
+        pictures = [Picture.of(*look, features, self.whitening) for look, features in zip(looks, crops, strict=True)]
         near = [f for p in pictures for f in search.peaks(p, search.stencils.cosines(p), CLOSE_PEAKS)]
-        closer.append(combined(one, near))
-        yield 0.8 + 0.2 * len(closer) / CLOSER
-    return distinct(closer)
+        related = [other for other in near if overlap(other.box, one.box) > RELATED]
+        return sorted(related, key=lambda other: -other.score) or [one]
 
 
-def combined(one: Found, near: Iterable[Found]) -> Found:
-    """A find with the box of closer looks, the mean of all that agree with the best one; their scores are summed."""
-    related = [other for other in near if overlap(other.box, one.box) > RELATED]
-    if not related:
-        return Found(one.box, one.roll, 2 * one.score)
-    best = max(related, key=lambda other: other.score)
-    agreeing = [other for other in related if overlap(other.box, best.box) >= SAME]
-    weights = np.exp([(other.score - best.score) / BLUR for other in agreeing])
-    box = Box(*np.average([other.box for other in agreeing], axis=0, weights=weights).tolist())
-    return Found(box, best.roll, one.score + best.score)
+def _add(places: list[list[Found]], looks: list[Found]) -> None:
+    """looks, as a place of their own or to the place that they show again."""
+    box = mean_box(looks)
+    known = next((place for place in places if overlap(mean_box(place), box) > RELATED), None)
+    if known is None:
+        places.append(looks)
+    else:
+        known[:] = sorted([*known, *looks], key=lambda look: -look.score)
 
 
-def distinct(found: Iterable[Found], count: int = CLOSER) -> list[Found]:
+def distinct(found: Iterable[Found], count: int = PLACES) -> list[Found]:
     """The best ones, at most count, without those whose box is that of a better one."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.score):
@@ -223,6 +213,14 @@ def distinct(found: Iterable[Found], count: int = CLOSER) -> list[Found]:
         if all(overlap(one.box, other.box) < SAME for other in kept):
             kept.append(one)
     return kept
+
+
+def mean_box(looks: Sequence[Found]) -> Box:
+    """The box of the best look, averaged with all that agree with it."""
+    best = looks[0]
+    agreeing = [look for look in looks if overlap(look.box, best.box) >= SAME]
+    weights = np.exp([(look.score - best.score) / BLUR for look in agreeing])
+    return Box(*np.average([look.box for look in agreeing], axis=0, weights=weights).tolist())
 
 
 def overlap(a: Box, b: Box) -> float:

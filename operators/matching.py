@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from ..inference.pose import Candidate, Extract, PhotoCrops, Start, Target
     from ..inference.refinement import Renderer
 
-ROUGH, ROUGH_COUNT = 0.15, 4  # deviation of the edges of a found box, and candidates that are tried in it
+TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
+SURE = 0.95  # confidence from which no other place is tried
 SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
@@ -134,15 +135,13 @@ def match(
     stages: Stages | None = None,
     free_lens: bool = False,
     mask: np.ndarray | None = None,
-    deviation: float | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
-    deviation: of the box's edges, in units of its longer side; by default as people draw them. network: of the
-    features, or a regressor, whose directions then take the place of retrieval.
+    network: of the features, or a regressor, whose directions then take the place of retrieval.
     """
     from ..inference import candidates as finding
     from ..inference import naming, pose
@@ -151,7 +150,7 @@ def match(
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = extractor(network, device, patches=method != "KNN")
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, deviation or pose.BOX_DEVIATION)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
     starts: list[Start] = []
     if is_regressor(network):
         starts = naming.named_starts(crops, targets, partial(predict, load_regressor(network, device)), count)
@@ -205,34 +204,36 @@ def _located(
 ) -> Steps[tuple[Box, Match]]:
     """`match` for a photo whose box nobody knows.
 
-    Every target is tried in the boxes where the photo looks like it; the best one is matched again in its own box.
+    Every target is posed in the places where the photo looks like it; the likeliest one is matched again in its own
+    box, and so are the next ones as long as that is doubtful.
     """
-    from ..inference.candidates import Stages
-    from ..inference.detection import detect
+    from ..inference.alignment import projected
+    from ..inference.detection import Overview
+    from ..inference.location import locate
     from ..inference.masks import proposed_boxes
     from ..inference.networks import extract_features, feature_network, has_patches, load_network
 
     name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
-    network, saliency = feature_network(feature_name(name), device), load_network("u2netp")
+    network = feature_network(feature_name(name), device)
+    if not has_patches(network):  # then nothing but what stands out can be told
+        box = proposed_boxes(photo, load_network("u2netp"))[0]
+        return box, (yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options))
     extract = partial(extract_features, network)
-    proposals = proposed_boxes(photo, saliency)
-    tried: list[tuple[Candidate, Target]] = []
-    rough = {**options, "stages": Stages(silhouette=False, lens=False), "count": ROUGH_COUNT, "free_lens": False}
+    seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
+    found = []
     for number, target in enumerate(targets):
-        start, end = 0.8 * number / len(targets), 0.8 * (number + 1) / len(targets)
-        boxes = proposals
-        if has_patches(network):
-            search = detect(photo, camera, proposals, target.index, extract, saliency, any_roll)
-            boxes = yield from within(search, start, (start + end) / 2)
-        for box in boxes:
-            steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, deviation=ROUGH, **rough)
-            found = yield from within(steps, (start + end) / 2, end)
-            tried.append((found.candidates[0], target))
-    best, target = max(tried, key=lambda item: item[0].score)
-    outline = target.sphere.center + target.sphere.radius * target.index.templates.outline
-    box = Box.around(best.camera.project(outline))
-    steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
-    return box, (yield from within(steps, 0.8, 1.0))
+        part = 0.2 + 0.3 * number / len(targets), 0.2 + 0.3 * (number + 1) / len(targets)
+        found += yield from within(locate(seen, target, renderer), *part)
+    tried: list[tuple[Box, Match]] = []
+    for number, one in enumerate(sorted(found, key=lambda one: -one.score)[:TRIES]):
+        target = one.closeup.start.target
+        box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
+        steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
+        part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
+        tried.append((box, (yield from within(steps, *part))))
+        if tried[-1][1].confidence > SURE:
+            break
+    return max(tried, key=lambda one: one[1].candidates[0].score)
 
 
 def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:

@@ -90,17 +90,20 @@ def white(camera: Camera, backdrop: int = 255) -> Rendering:
 
 
 def extract(pictures: np.ndarray) -> np.ndarray:
-    """Stands for a network: crops (N, S, S, 3) uint8 -> the colours around every patch (N, G, G, C), grey is 0."""
+    """Stands for a network: pictures (N, H, W, 3) uint8 -> the colours around every patch (N, H // 16, W // 16, C),
+    grey is 0."""
     margin = CELL * REACH
     shift = int(crops.FIRST_PATCH) - CELL // 2  # the cell of the first patch
     padded = np.pad(
         pictures, ((0, 0), (margin - shift, margin + shift), (margin - shift, margin + shift), (0, 0)), "edge"
     )
-    side = padded.shape[1] // CELL
-    cells = padded[:, : side * CELL, : side * CELL].reshape(-1, side, CELL, side, CELL, 3).mean((2, 4)) / 255 - 0.5
+    rows, columns = padded.shape[1] // CELL, padded.shape[2] // CELL
+    cells = padded[:, : rows * CELL, : columns * CELL].reshape(-1, rows, CELL, columns, CELL, 3)
+    cells = cells.mean((2, 4)) / 255 - 0.5
     around = np.lib.stride_tricks.sliding_window_view(cells, (2 * REACH + 1, 2 * REACH + 1), (1, 2))
-    grid = np.arange(crops.GRID) * crops.STRIDE // CELL
-    return around[:, grid][:, :, grid].reshape(len(pictures), crops.GRID, crops.GRID, -1).astype(np.float32)
+    down, across = (np.arange(length // crops.STRIDE) * crops.STRIDE // CELL for length in pictures.shape[1:3])
+    found = around[:, down][:, :, across]
+    return found.reshape(*found.shape[:3], -1).astype(np.float32)
 
 
 @cache

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from photo_pose.inference import detection, networks
 from photo_pose.inference.crops import SIZE, template_view
-from photo_pose.inference.detection import Found, overlap
+from photo_pose.inference.detection import Found, Overview, mean_box, overlap
 from photo_pose.inference.geometry import Box, Camera, intrinsics, view_sphere
 from photo_pose.inference.image import Photo
 from photo_pose.inference.retrieval import Index
@@ -66,17 +66,22 @@ def camera() -> Camera:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_model_is_found_among_others_of_its_kind(index, turned):
-    """Tightly, also where it lies on its side; the larger cards beside it are what stands out."""
+    """Also where it lies on its side; the larger cards beside it are what stands out."""
     place = Box(430, 300, 550, 390) if turned else Box(440, 250, 530, 370)
     own = card(1).rotate(90, expand=True) if turned else card(1)
     photo = table((card(2), Box(60, 40, 240, 280)), (card(3), Box(300, 30, 450, 230)), (own, place))
-    proposals = [Box(60, 40, 240, 280), place]
-    network = networks.load_network("u2netp")
-    detecting = detection.detect(photo, camera(), proposals, index, EXTRACT, network, any_roll=turned)
-    boxes = finish(detecting)
-    assert overlap(boxes[0], place) > 0.85
-    assert len(boxes) <= 3 and sum(overlap(box, place) > 0.5 for box in boxes) == 1  # the proposal is the same again
-    assert proposals[0] in boxes or any(overlap(box, proposals[0]) > 0.5 for box in boxes)
+    seen = finish(Overview.of(photo, camera(), EXTRACT, any_roll=turned))
+    places = finish(seen.find(index.templates))
+    assert overlap(mean_box(places[0]), place) > 0.55
+    assert places[0][0].roll == pytest.approx(np.pi / 2 if turned else 0, abs=np.radians(31))
+    assert 1 < len(places) <= 4 and all(overlap(looks[0].box, place) < 0.3 for looks in places[1:])
+
+
+@pytest.mark.parametrize("place", [Box(-20, -60, 660, 540), Box(300, 200, 330, 240)])
+def test_the_largest_and_the_smallest_are_found(index, place):
+    """A card that fills the photo, and one that is a twelfth of its height."""
+    seen = finish(Overview.of(table((card(1), place)), camera(), EXTRACT))
+    assert overlap(mean_box(finish(seen.find(index.templates))[0]), place) > 0.5
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -91,21 +96,10 @@ def test_a_rolled_view_sees_the_whole_photo(turns):
     np.testing.assert_allclose(view.project(points), corners, atol=1e-6)
 
 
-def test_closer_looks_that_agree_are_averaged():
-    first = Found(Box(0, 0, 100, 100), 0.0, 5.0)
-    near = [
-        Found(Box(0, 0, 120, 120), 0.5, 8.0),
-        Found(Box(0, 0, 100, 100), 0.0, 8.0),
-        Found(Box(300, 300, 420, 420), 0.0, 20.0),  # another place
+def test_looks_that_agree_are_averaged():
+    looks = [
+        Found(Box(0, 0, 120, 120), 0.5, 0, 8.0),
+        Found(Box(0, 0, 100, 100), 0.0, 0, 8.0),
+        Found(Box(60, 60, 180, 180), 0.0, 0, 7.9),  # of something else
     ]
-    found = detection.combined(first, near)
-    assert found.box == pytest.approx((0, 0, 110, 110)) and found.score == 13.0
-    assert detection.combined(first, near[2:]) == Found(first.box, 0.0, 10.0)
-
-
-def test_a_rough_box_becomes_tight_only_around_what_it_shows():
-    network, place = networks.load_network("u2netp"), Box(200, 120, 320, 280)
-    photo = table((card(4), place))
-    assert overlap(detection.tightened(photo, Box(205, 140, 345, 300), network), place) > 0.9
-    elsewhere = Box(290, 200, 420, 360)
-    assert detection.tightened(photo, elsewhere, network) == elsewhere
+    assert mean_box(looks) == pytest.approx((0, 0, 110, 110))
