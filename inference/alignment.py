@@ -26,6 +26,7 @@ CUT_DEVIATION = 0.1  # of an edge beyond the photo's border that cuts the box of
 ITERATIONS = 8  # at most, in each stage
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
+STEEP = 1e-6  # of the vertical's squared length across the viewing axis: below it there is no roll
 PARAMETERS = 9  # turn (3), shift (3), log focal length, principal point (2)
 FIRST_POINT = int(FIRST_PATCH) + 0.5  # px: middle of the pixel whose point stands for the first patch
 TO_PATCHES = np.array([[1, 0, -FIRST_POINT], [0, 1, -FIRST_POINT], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
@@ -82,10 +83,14 @@ class Locks(NamedTuple):
         return np.concatenate(free, axis=1)
 
     def kept(self, pose: Pose, moved: Pose) -> Pose:
-        """moved, where a large turn has not quite left the camera's position as it was."""
-        if not self.position:
-            return moved
-        return moved._replace(translation=moved.rotation @ (pose.rotation.T @ pose.translation))
+        """moved, where a large turn has not quite left the roll and the camera's position as they were."""
+        if self.roll and not self.rotation:
+            (x, y, _), (kept_x, kept_y, _) = moved.rotation[:, 2], pose.rotation[:, 2]
+            away = np.arctan2(kept_y, kept_x) - np.arctan2(y, x) if x * x + y * y > STEEP else 0.0
+            moved = moved._replace(rotation=rotation_from_vector(np.array([0, 0, away])) @ moved.rotation)
+        if self.position:
+            moved = moved._replace(translation=moved.rotation @ (pose.rotation.T @ pose.translation))
+        return moved
 
 
 FREE = Locks()
@@ -291,7 +296,7 @@ def _sum(terms: Sequence[Term], pose: Pose) -> Quadratic:
 def _level_turns(up: np.ndarray) -> np.ndarray:
     """(3, 2): turns of the model in camera axes that leave the roll of its vertical, up (3,) there, as it is."""
     x, y, z = up
-    if x * x + y * y < 1e-6:  # looking straight up or down, roll is the turn about the viewing axis
+    if x * x + y * y < STEEP:  # looking straight up or down, roll is the turn about the viewing axis
         return np.eye(3)[:, :2]
     constraint = np.array([[x * z, y * z, -(x * x + y * y)]])  # of the turn, where atan2(x, y) does not change
     return np.linalg.svd(constraint)[2][1:].T

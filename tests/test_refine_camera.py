@@ -116,8 +116,7 @@ def test_a_lock_keeps_what_it_names(monkey, photo, scene, name, options, moved):
     found = cameras.read_camera(scene, own, SIZE)
     assert off(found, monkey) < 0.8 * off(AWAY, monkey)
     for kept in {name, "lens", "principal_point"} - moved:
-        tolerance = 2e-3 if name == "roll" else 2e-5
-        np.testing.assert_allclose(KEPT[kept](found), KEPT[kept](AWAY), atol=tolerance, err_msg=kept)
+        np.testing.assert_allclose(KEPT[kept](found), KEPT[kept](AWAY), atol=2e-5, err_msg=kept)
     for other in moved:
         assert not np.allclose(KEPT[other](found), KEPT[other](AWAY), atol=1e-3), other
 
