@@ -17,7 +17,7 @@ from .retrieval import pooled, unit
 from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
 
-SCORE_ODDS, LEAD_ODDS, ODDS = 2.7, 3.4, -1.1  # by benchmark.calibrate
+SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
