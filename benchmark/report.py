@@ -1,4 +1,4 @@
-"""What the benchmark's results say: tables, a reliability diagram and the worst ten, as Markdown, JSON and PNG."""
+"""What the benchmark's results say: tables, a reliability diagram and the worst ten, as Markdown, JSON and pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lines(path: Path) -> list[Line]:
 
 
 def write(path: Path, chosen: Sequence[Query], variants: Sequence[str], folder: Path) -> None:
-    """Writes report.md, report.json, reliability.png and worst.png about the chosen queries into folder."""
+    """Writes report.md, report.json, reliability.png and worst.jpg about the chosen queries into folder."""
     folder.mkdir(parents=True, exist_ok=True)
     of = {query.id: query for query in chosen}
     results = {name: [x for x in lines(path) if x["variant"] == name and x["query"] in of] for name in variants}
@@ -47,11 +47,11 @@ def write(path: Path, chosen: Sequence[Query], variants: Sequence[str], folder: 
     if first is None:
         (folder / "report.md").write_text("There are no results yet.\n")
         return
-    tables = {name: summary(found) for name, found in results.items()}
+    tables = {first: summary(results[first])} | _compared(results)
     groups = _grouped(results[first], of)
     trust = reliability(results[first])
     _reliability_diagram(trust).save(folder / "reliability.png")
-    _worst(results[first], of, path.parent).save(folder / "worst.png")
+    _worst(results[first], of, path.parent).save(folder / "worst.jpg", quality=85)
     numbers = {"variants": tables, "groups": groups, "reliability": trust}
     (folder / "report.json").write_text(json.dumps(numbers, indent=1))
     (folder / "report.md").write_text(_markdown(path.stem, first, tables, groups, trust))
@@ -87,6 +87,13 @@ def summary(found: Sequence[Line]) -> dict[str, float]:
         "mask IoU": np.mean([line["mask_iou"] for line in answered]) if answered else 0.0,
         "seconds": np.median(seconds) if seconds else 0.0,
     }
+
+
+def _compared(results: dict[str, list[Line]]) -> dict[str, dict[str, float]]:
+    """Summaries of the variants, of the pictures that all of them were asked about."""
+    shared = set.intersection(*({line["query"] for line in found} for found in results.values()))
+    of = {name: [line for line in found if line["query"] in shared] for name, found in results.items()}
+    return {f"{name}, {len(shared)} pictures": summary(found) for name, found in of.items() if found}
 
 
 def _grouped(found: Sequence[Line], of: dict[str, Query]) -> dict[str, dict[str, float]]:
@@ -165,6 +172,8 @@ def _outline(picture: Image.Image, shape: Image.Image, colour: tuple[int, int, i
 def _markdown(run: str, first: str, tables: dict, groups: dict, trust: dict[str, Any]) -> str:
     parts = [
         f"# Benchmark, run {run}\n",
+        "Path-traced pictures of models of `sweethome3d-furniture` (CC0 and CC-BY 3.0: the Blend Swap contributors,",
+        "Andrew Kator & Jennifer Legaz, Scopia, Emmanuel Puybaret), matched by `python -m benchmark.accuracy`.\n",
         "View: angle between the true and the found direction from the model's centre to the camera, degrees.",
         f"Flips: turned by more than {FLIP:.0f} degrees. Overlay: mean distance of the projected vertices, in sizes of",
         "the model's box.\n",
@@ -173,7 +182,7 @@ def _markdown(run: str, first: str, tables: dict, groups: dict, trust: dict[str,
         _table(groups, "pictures"),
         f"\n## {first}: confidence\n",
         f"Expected calibration error {trust['calibration error']:.3f}, Brier score {trust['Brier score']:.3f}.\n",
-        "![reliability](reliability.png)\n\n## The worst ten: found in orange, true in green\n\n![worst](worst.png)\n",
+        "![reliability](reliability.png)\n\n## The worst ten: found in orange, true in green\n\n![worst](worst.jpg)\n",
     ]
     return "\n".join(parts)
 
