@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -36,16 +37,16 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
     decides the rest, and the deviation says so.
     """
     sensor = max(crops.camera.size) / 36
+    parts = pairwise(np.linspace(0, 1, len(LENSES) + 1 + POLISHING + 1))
     tried: list[Verified] = []
-    for number, focal in enumerate(LENSES * sensor):
-        part = number / (len(LENSES) + 2), (number + 1) / (len(LENSES) + 2)
-        tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *part)))
+    for focal in LENSES * sensor:
+        tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *next(parts))))
     quality = np.array([_quality(one) for one in tried]) - PRIOR_WEIGHT * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
     lens = fitted(np.log(LENSES * sensor), quality)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
-    found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *part)
-    for _ in range(POLISHING):
-        (found,) = yield from refine(crops, [found], renderer)
+    found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *next(parts))
+    for part in parts:
+        (found,) = yield from within(refine(crops, [found], renderer), *part)
     return found, lens
 
 

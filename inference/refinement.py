@@ -72,6 +72,7 @@ class Verified(NamedTuple):
     closeup: Closeup
     shown: Template
     rendering: Rendering
+    inside: np.ndarray  # (SIZE, SIZE) bool, what of the crop the photo shows
     details: list[Details]  # coarse to fine
     score: float
 
@@ -101,7 +102,7 @@ def _verified(crops: PhotoCrops, closeup: Closeup, shown: Template, rendering: R
         if not details[-1].textured:  # nor are finer ones
             break
     certain = max(agreement(details) - CHANCE, 0.0)
-    return Verified(closeup, shown, rendering, details, score(crops, closeup, shown) + DETAIL_WEIGHT * certain)
+    return Verified(closeup, shown, rendering, inside, details, score(crops, closeup, shown) + DETAIL_WEIGHT * certain)
 
 
 def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
@@ -136,7 +137,7 @@ def refine(
 
 def _refined(crops: PhotoCrops, old: Verified, renderer: Renderer, locks: Locks, details: bool) -> Steps[Verified]:
     pose = aligned(crops, old.closeup, [old.shown, *old.closeup.nearest], locks)
-    finer = follow_details(crops, old, pose, locks) if details else pose
+    finer = _follow_details(crops, old, pose, locks) if details else pose
     for better in [pose] if finer is pose else [finer, pose]:
         closeups = look_closely(crops, [old.closeup.start], [better])
         (new,) = yield from verify(crops, closeups, renderer)
@@ -145,7 +146,7 @@ def _refined(crops: PhotoCrops, old: Verified, renderer: Renderer, locks: Locks,
     return old
 
 
-def follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks = FREE) -> Pose:
+def _follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks = FREE) -> Pose:
     """pose, moved until the details that one shows lie on the photo's; as it is when the model is plain there."""
     closeup, index = one.closeup, one.closeup.start.target.index
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]

@@ -28,7 +28,7 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
     Colours tell where a plain object ends better than features do, and where a textured one ends worse.
     """
     for _ in range(ROUNDS):
-        mask, inside = segment(one.closeup.picture, one.alpha), _inside(crops, one)
+        mask, inside = segment(one.closeup.picture, one.alpha), one.inside
         moved = yield from _moved(crops, one, mask, inside, WEIGHT, renderer)
         if overlap(moved, mask, inside) - overlap(one, mask, inside) + moved.score - one.score < MARGIN:
             break
@@ -38,7 +38,7 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 
 def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
     """Moves a pose onto the user's mask; its score then tells how well it fills that too."""
-    mask, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), _inside(crops, one)
+    mask, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
     for _ in range(ROUNDS):
         one = yield from _moved(crops, one, mask, inside, GIVEN_WEIGHT, renderer)
     return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, mask, inside) - 1))
@@ -47,11 +47,6 @@ def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 def overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
     """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1, inside the photo."""
     return intersection_over_union((one.alpha >= 128) & inside, (mask > 0.5) & inside)
-
-
-def _inside(crops: PhotoCrops, one: Verified) -> np.ndarray:
-    """(SIZE, SIZE) bool: what of the crop the photo shows."""
-    return crops.inside(one.closeup.view, one.closeup.pose.K)
 
 
 def _moved(

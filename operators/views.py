@@ -86,9 +86,9 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
 
 
 def _key(model: Model, options: ViewOptions) -> str:
-    render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
     from ..inference.networks import identity  # torch only now
 
+    render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
     looks = {key: value for key, value in options._asdict().items() if key != "device"}
     looks["network"] = identity(feature_name(options.network))
     return json.dumps({"model": model.fingerprint, **looks, **render})

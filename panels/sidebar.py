@@ -45,7 +45,12 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
 def fill(button, settings, *more: str) -> None:
     """Gives an operator's button the photo and how to look at it."""
     button.filepath, button.box = settings.photo, settings.box
-    for name in (*PHOTO, *more):
+    copy(button, settings, *PHOTO, *more)
+
+
+def copy(button, settings, *names: str) -> None:
+    """Gives an operator's button settings of the same names."""
+    for name in names:
         setattr(button, name, getattr(settings, name))
 
 
@@ -93,8 +98,7 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
             locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
         button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")
         button.filepath = settings.photo
-        for name in ("box", "sphere", "subdivisions", *LOCKS):
-            setattr(button, name, getattr(settings, name))
+        copy(button, settings, "box", "sphere", "subdivisions", *LOCKS)
         layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
 
 
@@ -114,8 +118,7 @@ class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
         button.board = settings.board.name if settings.board else ""
         for name in ("columns", "rows", "square"):
             setattr(button, name, getattr(settings, f"board_{name}"))
-        for name in ("focal_source", "lens", "sensor", "use_photo_size"):
-            setattr(button, name, getattr(settings, name))
+        copy(button, settings, "focal_source", "lens", "sensor", "use_photo_size")
 
 
 class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
@@ -167,8 +170,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         save = layout.operator("photopose.save_views")
         save.crop = settings.crop
         for button in (render, save):
-            for name in ("sphere", "subdivisions", "background"):
-                setattr(button, name, getattr(settings, name))
+            copy(button, settings, "sphere", "subdivisions", "background")
         layout.operator("photopose.train_regressor").sphere = settings.sphere
 
 
