@@ -33,7 +33,7 @@ from photo_pose.inference.training import Training, train  # noqa: E402
 FOLDER = assets.CACHE.parent / "chairs"
 SEED = 1
 EACH, TESTED = 100, 40  # views of a chair to learn from, and of one to test with
-EPOCHS = {"regressor": 30, "regressor_lite0": 10}  # at most; three CPU-hours, and a quarter of one
+EPOCHS = {"regressor": 10, "regressor_lite0": 10}  # at most; three quarters of a CPU-hour, and one
 BACKDROPS = 600
 TEST_PHOTOS = 5  # every fifth backdrop is never seen in training
 
