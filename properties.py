@@ -40,6 +40,11 @@ METHOD_ITEMS = (
     ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
 )
+STATE_ITEMS = (
+    ("NONE", "Not Matched", "Nobody has matched it yet"),
+    ("MATCHED", "Matched", "Its camera was found"),
+    ("FAILED", "Failed", "No camera was found; the message says why"),
+)
 NETWORK_SEARCH = {
     "name": "Network",
     "description": "What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
@@ -117,6 +122,33 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     snapshots: CollectionProperty(type=PhotoPoseCandidate)
 
 
+class PhotoPosePhoto(bpy.types.PropertyGroup):
+    """One of several photos of an object, with a camera of its own; its name is the file's."""
+
+    path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    camera: PointerProperty(name="Camera", type=bpy.types.Object)
+    state: EnumProperty(name="State", items=STATE_ITEMS)
+    message: StringProperty(name="Message", description="What was found, or why nothing was")
+
+
+def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
+    """The photo that is chosen in the list becomes the current one, its camera the active one."""
+    if settings.active_photo < len(settings.photos):
+        item, scene = settings.photos[settings.active_photo], settings.id_data
+        settings.photo, settings.box = item.path, item.box
+        if item.camera and scene.objects.get(item.camera.name) == item.camera:
+            scene.camera = item.camera
+
+
+def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
+    """The current photo's box stays with it in the list."""
+    if settings.active_photo < len(settings.photos):
+        item = settings.photos[settings.active_photo]
+        if item.path == bpy.path.abspath(settings.photo):
+            item.box = settings.box
+
+
 class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
@@ -141,6 +173,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         precision=0,
         min=-1e6,
         max=1e6,
+        update=_keep_box,
         description="Left, top, right and bottom of the object in the photo, in pixels; all zero: it is looked for",
     )
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
@@ -156,6 +189,16 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     network: StringProperty(**NETWORK_SEARCH)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+
+    photos: CollectionProperty(type=PhotoPosePhoto)
+    active_photo: IntProperty(
+        name="Active Photo", min=0, update=_show_photo, description="Its photo, box and camera become the current ones"
+    )
+    shared_lens: BoolProperty(
+        name="Shared Lens",
+        description="All photos were taken with one lens: where EXIF data lack, its focal length is found from all of "
+        "them together, and they are matched again with it",
+    )
 
     board_photo: StringProperty(
         name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
@@ -178,7 +221,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     result: StringProperty(name="Result", description="What the last match found")
 
 
-classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch, PhotoPoseSettings)
+classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch, PhotoPosePhoto, PhotoPoseSettings)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 
 

@@ -12,6 +12,7 @@ from ..inference.steps import Steps, within
 from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
+from .photo_list import note
 from .photo_properties import PhotoProperties
 from .steps import StepsOperator, require_packages
 
@@ -55,6 +56,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         scene.show_photo(camera_object, photo)
         scene.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, sphere)
+        note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

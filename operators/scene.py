@@ -119,16 +119,16 @@ def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:
     )
 
 
-def camera_for_photo(scene: bpy.types.Scene, path: str | Path) -> bpy.types.Object:
+def camera_for_photo(scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True) -> bpy.types.Object:
     """The camera that belongs to the photo at path, made the scene's active camera.
 
-    In this order: the one that already belongs to it, the active camera if it belongs to no photo, a new one
-    named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
+    In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
+    a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
     """
     photo = _absolute(path)
     usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj)]
     camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
-    if camera is None and scene.camera in usable and PHOTO not in scene.camera:
+    if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
         camera = scene.camera
     if camera is None:
         name = Path(photo).stem

@@ -2,6 +2,6 @@
 
 from bpy.utils import register_classes_factory
 
-from .sidebar import classes
+from . import photos, sidebar
 
-register, unregister = register_classes_factory(classes)
+register, unregister = register_classes_factory((*sidebar.classes, *photos.classes))

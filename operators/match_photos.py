@@ -1,0 +1,154 @@
+"""The operator that matches all photos of the list, a camera each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from ..inference.steps import Steps, within
+from . import scene
+from .models import chosen_models
+from .photo_list import note
+from .photo_properties import LookProperties
+from .steps import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
+    from ..inference.pose import Candidate, Target
+
+    Match = Callable[[Photo, Box | None, float | None], Steps["Shot"]]  # with a focal length, px, that is known
+
+
+class Shot(NamedTuple):
+    """What was found in a photo: its box, the best candidate, and how sure that is."""
+
+    size: tuple[int, int]
+    box: Box
+    best: Candidate
+    confidence: float
+
+
+class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.match_photos"
+    bl_label = "Match All"
+    bl_description = (
+        "Match every photo of the list, a camera each; a photo that fails says why and the others go on, "
+        "Esc leaves all cameras as they were"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    shared_lens: BoolProperty(name="Shared Lens", description="Photos without EXIF data were taken with one lens")
+    skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Add photos to the list first")
+        return len(context.scene.photo_pose.photos) > 0
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        require_packages()
+        from .matching import find_and_match, photo_camera, prepare, target_renderer
+
+        items = context.scene.photo_pose.photos
+        boxes = {item.path: tuple(item.box) for item in items if not (self.skip_matched and item.state == "MATCHED")}
+        if not boxes:
+            raise PoseError("All photos of the list are matched already.")
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(chosen_models(context.scene), views, cache), 0.0, 0.3)
+        with target_renderer() as renderer:
+
+            def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:
+                camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
+                free = focal is None and self.focal_source == "PHOTO" and photo.exif_focal is None
+                mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
+                options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free, "network": views.network}
+                found_in, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
+                return Shot(photo.size, found_in, found.candidates[0], found.confidence)
+
+            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.3, 1.0)
+        self._write(context, shots, targets)
+
+    def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:
+        current, settings = context.scene, context.scene.photo_pose
+        active, failed = current.camera, []
+        for item in settings.photos:
+            shot = shots.get(item.path)
+            if isinstance(shot, Shot):
+                write_shot(current, item.path, shot, targets)
+            elif shot:
+                item.state, item.message = "FAILED", str(shot)
+                failed.append(str(shot))
+        current.camera = active or current.camera
+        settings.active_photo = settings.active_photo  # makes its camera the active one
+        scene.view_through_camera(context)
+        matched = f"{len(shots) - len(failed)} of {len(shots)} photos matched"
+        self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
+
+
+def match_all(
+    boxes: Mapping[str, Sequence[float]], match: Match, shared_lens: bool
+) -> Steps[dict[str, Shot | PoseError]]:
+    """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
+
+    shared_lens: those whose lens was estimated are matched again with one focal length for all of them.
+    """
+    from ..inference.lens import Lens, shared
+
+    shots: dict[str, Shot | PoseError] = {}
+    first = 0.6 if shared_lens else 1.0
+    for number, (path, box) in enumerate(boxes.items()):
+        part = first * number / len(boxes), first * (number + 1) / len(boxes)
+        shots[path] = yield from within(_attempt(path, box, match), *part)
+    found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
+    again = [path for path, shot in found.items() if shot.best.lens_deviation]
+    if not (shared_lens and len(found) > 1 and again):
+        return shots
+    focal = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
+    for number, path in enumerate(again):
+        part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
+        shots[path] = yield from within(_attempt(path, found[path].box, match, focal), *part)
+    return shots
+
+
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
+    """Sets up the photo's own camera; neither the render size nor any other camera is changed."""
+    from ..inference.image import load_photo
+    from .matching import summary
+
+    photo, best = load_photo(path), shot.best
+    sphere = next(target.sphere for target in targets if target.name == best.model)
+    camera = scene.camera_for_photo(current, path, take_active=False)
+    scene.write_camera(current, camera, best.camera, model=sphere)
+    scene.show_photo(camera, photo)
+    match = camera.data.photo_pose
+    match.photo, match.size, match.box, match.model = path, shot.size, shot.box, bpy.data.objects[best.model]
+    match.score, match.confidence = best.score, shot.confidence
+    note(current, path, camera, summary(best, sphere))
+
+
+def _attempt(
+    path: str, box: Sequence[float], match: Match, relative_focal: float | None = None
+) -> Steps[Shot | PoseError]:
+    """relative_focal: in the photo's longer sides, where it is known."""
+    from ..inference.image import checked_box, load_photo
+
+    try:
+        photo = load_photo(path)
+        known = checked_box(box, photo.size) if any(box) else None
+        return (yield from match(photo, known, relative_focal and relative_focal * max(photo.size)))
+    except PoseError as error:
+        return error
+
+
+def _relative_focal(shot: Shot) -> float:
+    camera: Camera = shot.best.camera
+    return camera.focal / max(camera.size)
+
+
+classes = (PHOTOPOSE_OT_match_photos,)
