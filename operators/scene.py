@@ -141,7 +141,7 @@ def camera_for_photo(scene: bpy.types.Scene, path: str | Path, *, take_active: b
 
 def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     """Lays the photo over the view of camera_object; its other background images are hidden."""
-    image, data = _photo_image(photo), camera_object.data
+    image, data = photo_image(photo), camera_object.data
     slot = next((slot for slot in data.background_images if slot.image == image), None)
     slot = slot or data.background_images.new()
     for other in data.background_images:
@@ -230,7 +230,7 @@ def _keeps_pose(obj: bpy.types.Object) -> bool:
     return not any(a and (a.action or a.drivers or a.nla_tracks) for a in animations)
 
 
-def _photo_image(photo: Photo) -> bpy.types.Image:
+def photo_image(photo: Photo) -> bpy.types.Image:
     """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy."""
     path = _absolute(photo.path)
     if not photo.shown_as_is:

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 from blender_state import differences, snapshot  # noqa: E402
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Vector  # noqa: E402
+from PIL import Image  # noqa: E402
 from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
@@ -31,12 +32,22 @@ def monkey(scene, views_folder, monkeypatch):
 
 
 @pytest.fixture
-def folder(monkey, tmp_path):
-    """Two photos of the monkey, and a file that is none."""
-    photographed(monkey, tmp_path / "wide.png")
-    photographed(monkey, tmp_path / "tall.png", UPRIGHT)
+def folder(scene, tmp_path):
+    """Two pictures, and a file that is none."""
+    Image.new("RGB", TRUE.size).save(tmp_path / "wide.png")
+    Image.new("RGB", UPRIGHT.size).save(tmp_path / "tall.png")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     return tmp_path
+
+
+@pytest.fixture
+def photos(monkey, views_folder):
+    """The same with photos of the monkey."""
+    for name, camera in (("wide.png", TRUE), ("tall.png", UPRIGHT)):
+        if not (views_folder / name).exists():
+            photographed(monkey, views_folder / name, camera)
+    (views_folder / "broken.jpg").write_bytes(b"no picture")
+    return views_folder
 
 
 def add(folder, *names) -> set[str]:
@@ -88,10 +99,10 @@ def test_a_chosen_photo_becomes_the_current_one(scene, folder):
         bpy.ops.photopose.remove_photo()
 
 
-def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, folder):
+def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
     settings, own = scene.photo_pose, add_camera(scene, "Own")
     scene.camera = own
-    add(folder, "wide.png", "broken.jpg", "tall.png")
+    add(photos, "wide.png", "broken.jpg", "tall.png")
     for item, camera in ((settings.photos[0], TRUE), (settings.photos[2], UPRIGHT)):
         item.box = box_in(camera, monkey)
     settings.active_photo = 2
@@ -115,8 +126,8 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, folder):
         bpy.ops.photopose.match_photos(**LENS, skip_matched=True)
 
 
-def test_esc_leaves_all_cameras_as_they_were(scene, monkey, folder, views_folder):
-    add(folder, "wide.png", "tall.png")
+def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder):
+    add(photos, "wide.png", "tall.png")
     before = snapshot()
     look = SimpleNamespace(views_and_cache=lambda: (views.ViewOptions("UPPER", 2), views_folder), any_roll=False)
     look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
