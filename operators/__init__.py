@@ -3,6 +3,7 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    contact_sheet,
     drag_box,
     edit_models,
     export_cameras,
@@ -28,6 +29,7 @@ register, unregister = register_classes_factory(
         *match_photo.classes,
         *photo_list.classes,
         *match_photos.classes,
+        *contact_sheet.classes,
         *export_cameras.classes,
         *import_cameras.classes,
         *project_photo.classes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +26,10 @@ FORMAT_ITEMS = (
 
 
 class Taken(NamedTuple):
-    """A photo's camera in the scene, in px of the photo, and the model that it shows."""
+    """A photo's camera in the scene, in px of the photo."""
 
     camera_object: bpy.types.Object
     camera: Camera
-    model: bpy.types.Object
 
     @property
     def path(self) -> str:
@@ -70,6 +69,9 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
             if there and not self.overwrite:
                 raise PoseError(f"The folder has a {there} already: choose another one, or Overwrite.")
             count = write(folder, context.scene)
+        except OSError as error:
+            self.report({"ERROR"}, f'"{error.filename}" cannot be written ({error.strerror})')
+            return {"CANCELLED"}
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -77,35 +79,46 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def taken(current: bpy.types.Scene) -> Iterator[Taken]:
-    """Of every photo's camera. PoseError where a camera sees no model."""
+def taken(current: bpy.types.Scene) -> list[Taken]:
+    """Of every photo's camera."""
     from ..inference.image import load_photo
+
+    found = []
+    for obj in current.objects:
+        if obj.type == "CAMERA" and scene.PHOTO in obj:
+            known = tuple(obj.data.photo_pose.size)
+            size = known if all(known) else load_photo(obj[scene.PHOTO]).size
+            found.append(Taken(obj, scene.read_camera(current, obj, size)))
+    return found
+
+
+def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
+    """What the camera was matched with, else the model in the middle of its photo."""
     from .matching import model_in_view
 
-    for camera_object in current.objects:
-        if camera_object.type == "CAMERA" and scene.PHOTO in camera_object:
-            match = camera_object.data.photo_pose
-            size = tuple(match.size) if all(match.size) else load_photo(camera_object[scene.PHOTO]).size
-            camera = scene.read_camera(current, camera_object, size)
-            known = match.model and match.model.name in current.objects
-            model = match.model if known else model_in_view(chosen_models(current), camera)
-            yield Taken(camera_object, camera, model)
+    model = one.camera_object.data.photo_pose.model
+    if model and model.name in current.objects:
+        return model
+    try:
+        return model_in_view(chosen_models(current), one.camera)
+    except PoseError as error:
+        raise PoseError(f"The camera {one.camera_object.name} sees no model.") from error
 
 
 def _write_json(folder: Path, current: bpy.types.Scene) -> int:
-    lines = [_described(one) for one in taken(current)]
+    lines = [_described(one, model_of(current, one)) for one in taken(current)]
     (folder / "cameras.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
     return len(lines)
 
 
-def _described(one: Taken) -> dict:
+def _described(one: Taken, root: bpy.types.Object) -> dict:
     """As a line of results.jsonl."""
     from ..inference.pose import Candidate
     from .output import blender_camera, described
 
     match = one.camera_object.data.photo_pose
-    with evaluated(one.model) as model:
-        line = described(Candidate(one.model.name, one.camera, match.score), model.sphere)
+    with evaluated(root) as model:
+        line = described(Candidate(root.name, one.camera, match.score), model.sphere)
     size, box = list(one.camera.size), list(match.box)
     camera = blender_camera(one.camera)
     return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": match.confidence}
@@ -114,7 +127,7 @@ def _described(one: Taken) -> dict:
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
     from ..inference.colmap import write_colmap
 
-    found = list(taken(current))
+    found = taken(current)
     names = _names([one.path for one in found])
     write_colmap(folder, dict(zip(names, (one.camera for one in found), strict=True)))
     return len(found)
@@ -123,11 +136,12 @@ def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
 def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     from ..inference.bop import View, write_bop
 
-    found = list(taken(current))
+    found = taken(current)
     names = _names([one.path for one in found])
-    views = [
-        View(name, one.camera, one.model.name, _unscaled(one.model)) for name, one in zip(names, found, strict=True)
-    ]
+    views = []
+    for name, one in zip(names, found, strict=True):
+        root = model_of(current, one)
+        views.append(View(name, one.camera, root.name, _unscaled(root)))
     write_bop(folder, views, 1000 * current.unit_settings.scale_length)
     return len(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -106,8 +106,8 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
 
 
 @contextmanager
-def target_renderer() -> Iterator[Renderer]:
-    """Gives what draws targets: with the graphics card where that is safe and faithful, else with Cycles.
+def model_renderer() -> Iterator[Callable[[str], Render]]:
+    """Gives what draws models, by name: with the graphics card where that is safe and faithful, else with Cycles.
 
     A model is set up when it is first asked for and stays so until the end.
     """
@@ -119,6 +119,13 @@ def target_renderer() -> Iterator[Renderer]:
             drawn = drawing.available() and drawing.drawable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
+        yield render
+
+
+@contextmanager
+def target_renderer() -> Iterator[Renderer]:
+    """Gives what draws targets as `model_renderer` does."""
+    with model_renderer() as render:
         yield lambda target: render(target.name)
 
 

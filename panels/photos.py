@@ -41,6 +41,7 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
         copy(button, settings, *PHOTO, "shared_lens")
         layout.operator("photopose.bind_markers", icon="MARKER_HLT")
+        layout.operator("photopose.contact_sheet", icon="IMGDISPLAY")
 
 
 classes = (PHOTOPOSE_UL_photos, VIEW3D_PT_photo_pose_photos)

@@ -14,6 +14,7 @@ from mathutils import Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E402
 
+from photo_pose.inference import overlay  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.pose import Candidate  # noqa: E402
@@ -118,6 +119,14 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
         assert np.linalg.norm(off, axis=1).mean() < 0.04 * Box.around(truth.project(points)).width
         assert tuple(item.camera.data.photo_pose.size) == truth.size
         assert 0 < item.camera.data.photo_pose.confidence <= 1 and "azimuth" in item.message
+    sheet = photos / "sheet.png"
+    assert bpy.ops.photopose.contact_sheet(filepath=str(sheet)) == {"FINISHED"}
+    with Image.open(sheet) as picture:
+        shown = np.array(picture)
+    rows, columns = (slice(0, shown.shape[axis] // 2) for axis in (0, 1))
+    outline = (shown == overlay.OUTLINE).all(-1)
+    assert outline[rows, columns].sum() > 100 and outline[shown.shape[0] // 2 :, columns].sum() > 100
+    assert not outline[rows, shown.shape[1] // 2 :].any() and shown[rows, shown.shape[1] // 2 :].max() > 200  # its text
     untouched = ("objects[Own]", "cameras[Own]", "scenes[Scene].render", "meshes", "materials", "active", "selected")
     changes = differences(before, snapshot())
     assert not [key for key in changes if key.startswith(untouched)]
