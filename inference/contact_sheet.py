@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 SIDE = 400  # px, the longer side of each picture
 MARGIN = 12  # px around each
@@ -24,22 +24,33 @@ class Cell(NamedTuple):
 
 
 def contact_sheet(cells: Sequence[Cell]) -> Image.Image:
-    """All cells in rows, about as many as there are columns."""
+    """All cells in rows, about as many as there are columns; a row is as high as its highest picture."""
     columns = math.ceil(math.sqrt(len(cells)))
-    line = round(1.3 * TEXT)
-    width, height = SIDE + 2 * MARGIN, SIDE + 3 * MARGIN + (1 + LINES) * line
-    sheet = Image.new("RGB", (columns * width, math.ceil(len(cells) / columns) * height), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
-    for number, cell in enumerate(cells):
-        left, top = number % columns * width + MARGIN, number // columns * height + MARGIN
-        if cell.picture:
-            picture = cell.picture.convert("RGB")
-            picture.thumbnail((SIDE, SIDE))
-            sheet.paste(picture, (left + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
-        words = [*_lines(cell.title, font, 1), *_lines(cell.text, font, LINES)]
-        for row, text in enumerate(words):
-            draw.text((left, top + SIDE + MARGIN + row * line), text, PALE if row else INK, font)
+    strips = [_strip(cells[start : start + columns], columns) for start in range(0, len(cells), columns)]
+    sheet = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips)), PAPER)
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
     return sheet
+
+
+def _strip(cells: Sequence[Cell], columns: int) -> Image.Image:
+    """One row of the sheet."""
+    font, line = ImageFont.load_default(TEXT), round(1.3 * TEXT)
+    pictures = [ImageOps.contain(cell.picture.convert("RGB"), (SIDE, SIDE)) if cell.picture else None for cell in cells]
+    words = [[*_lines(cell.title, font, 1), *_lines(cell.text, font, LINES)] for cell in cells]
+    below = 2 * MARGIN + max(picture.height if picture else 0 for picture in pictures)
+    height = below + max(map(len, words)) * line + MARGIN
+    strip = Image.new("RGB", (columns * (SIDE + 2 * MARGIN), height), PAPER)
+    draw = ImageDraw.Draw(strip)
+    for column, (picture, lines) in enumerate(zip(pictures, words, strict=True)):
+        left = column * (SIDE + 2 * MARGIN) + MARGIN
+        if picture:
+            strip.paste(picture, (left + (SIDE - picture.width) // 2, below - MARGIN - picture.height))
+        for row, text in enumerate(lines):
+            draw.text((left, below + row * line), text, PALE if row else INK, font)
+    return strip
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont, most: int) -> list[str]:

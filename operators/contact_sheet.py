@@ -77,7 +77,7 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     with evaluated(known.model) as model:
         sphere = model.sphere
     rgba = model_in_photo(camera, sphere, renderer(known.model.name), SIDE)
-    return Cell(overlay(photo, rgba), item.name, f"{known.model.name}, {known.confidence:.0%} sure")
+    return Cell(overlay(photo, rgba), item.name, f"{known.model.name}, confidence {known.confidence:.2f}")
 
 
 classes = (PHOTOPOSE_OT_contact_sheet,)
