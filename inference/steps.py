@@ -19,10 +19,16 @@ def finish(steps: Steps[Result]) -> Result:
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield start + progress * (end - start)
+    """The same steps as a part, from start to end, of a larger whole.
+
+    Stopped early, they are over before whoever asked for them tidies up what they use.
+    """
+    try:
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield start + progress * (end - start)
+    finally:
+        steps.close()

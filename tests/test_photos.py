@@ -135,15 +135,17 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
         bpy.ops.photopose.match_photos(**LENS, skip_matched=True)
 
 
-def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder):
+@pytest.mark.parametrize("progress", [0.01, 0.7])  # while views are rendered, and when the first photo is matched
+def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder, tmp_path, progress):
     add(photos, "wide.png", "tall.png")
     before = snapshot()
-    look = SimpleNamespace(views_and_cache=lambda: (views.ViewOptions("UPPER", 2), views_folder), any_roll=False)
+    cache = views_folder if progress > 0.5 else tmp_path
+    look = SimpleNamespace(views_and_cache=lambda: (views.ViewOptions("UPPER", 2), cache), any_roll=False)
     look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
     look.skip_matched = look.shared_lens = False
     look.focal_source = "LENS"
     steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
-    while next(steps) < 0.7:  # the first photo is matched
+    while next(steps) < progress:
         pass
     steps.close()
     assert differences(before, snapshot()) == {}
