@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from benchmark import paper_report
+from benchmark import paper_regressors, paper_report
 from benchmark.chairs import chairs
 from benchmark.paper_nearest import (
     Tests,
@@ -88,12 +88,33 @@ def measure(experiment: Experiment, inception: str, seed: int) -> dict:
     for row in rows(inception):
         found = by_kind(experiment, row.table, row.own, row.rule)
         results["rows"].append({"system": row.system, "own": row.own, "paper": row.paper, **found})
+    results["rows"] += _unseen(experiment, inception, seed)
     results["layers"] = {
         table: {kind: found["mean"] for kind, found in by_kind(experiment, table).items()}
         for table in experiment.tables
     }
     results["growth"] = {row.system: _growth(experiment, row, seed) for row in rows(inception) if row.own == "left out"}
     return results
+
+
+def _unseen(experiment: Experiment, inception: str, seed: int) -> list[dict]:
+    """Regressors, and beside them nearest views of the chairs that these have learnt from, on all other chairs."""
+    chosen, learnt = paper_regressors.unseen(experiment.tests), paper_regressors.learnt(list(experiment.models))
+    if not chosen.any() or not learnt.any():
+        return []
+    truth, kinds = experiment.tests.directions[chosen], experiment.tests.kinds[chosen]
+    systems = list(paper_regressors.directions(experiment.tests, seed))
+    for row in rows(inception):
+        if row.own == "left out":
+            table = Nearest(*(values[chosen] for values in experiment.tables[row.table]))
+            among = np.broadcast_to(learnt, table.index.shape[:2])
+            systems.append((row.system, ("", ""), row.rule(table, among, view_sphere())))
+    found = []
+    for system, paper, said in systems:
+        off = errors(said, truth)
+        summaries = {kind: summary(off[kinds == kind]) for kind in KINDS}
+        found.append({"system": system, "own": "unseen", "paper": paper, **summaries})
+    return found
 
 
 def by_kind(

@@ -1,4 +1,4 @@
-"""The paper's rules (Eberts & Ulges): error, nearest neighbours with the model left out, splits, test views."""
+"""The paper's rules (Eberts & Ulges): error, nearest neighbours with the model left out, test views."""
 
 from __future__ import annotations
 
@@ -78,13 +78,6 @@ def summary(found: np.ndarray) -> dict[str, float]:
     """Mean, median and the shares within 10, 15 and 30 degrees of errors (N,) in degrees."""
     shares = {f"within {limit}": float((found < limit).mean()) for limit in WITHIN}
     return {"mean": float(found.mean()), "median": float(np.median(found)), **shares, "pictures": len(found)}
-
-
-def split(models: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
-    """Models to learn from and models to test on, as the paper's 150 and 50 of 200 for its regressor."""
-    order = np.random.default_rng(seed).permutation(len(models))
-    count = round(share * len(models))
-    return [models[i] for i in sorted(order[:count])], [models[i] for i in sorted(order[count:])]
 
 
 def growth(counts: Sequence[int], models: int, seed: int, draws: int) -> list[tuple[int, np.ndarray]]:

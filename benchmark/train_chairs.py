@@ -33,7 +33,7 @@ from photo_pose.inference.training import Training, train  # noqa: E402
 FOLDER = assets.CACHE.parent / "chairs"
 SEED = 1
 EACH, TESTED = 100, 40  # views of a chair to learn from, and of one to test with
-EPOCHS = {"regressor": 30, "regressor_lite0": 10}  # at most; three CPU-hours, and a quarter of one
+EPOCHS = {"regressor": 10, "regressor_lite0": 10}  # at most; three quarters of a CPU-hour, and one
 BACKDROPS = 600
 TEST_PHOTOS = 5  # every fifth backdrop is never seen in training
 
@@ -96,19 +96,26 @@ def photos(test: bool) -> list[Path]:
     return [path for number, path in enumerate(assets.backdrops()) if (number % TEST_PHOTOS == 0) == test]
 
 
-def trained(name: str) -> Training:
-    """Trains a regressor by its seed; goes on where it was stopped."""
+def trained(
+    name: str, seed: int = SEED, control: str = "", plain: tuple[float, float] | None = None, epochs: int | None = None
+) -> Training:
+    """Trains a regressor by its seed; goes on where it was stopped.
+
+    control: name of an experiment with other parts of plain pictures (see regressor.PaperRegressor) and epochs.
+    """
     views = views_of(learnt_from(), EACH, SEED)
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
+    network = REGRESSORS[name]()
+    network.plain = plain or network.plain
     steps = train(
-        REGRESSORS[name](),
+        network,
         views,
         crops_of(photos(test=False), BACKDROPS, SEED),
-        epochs=EPOCHS[name],
-        patience=8,  # the first one stays with the mean direction for a while
+        epochs=epochs or EPOCHS[name],
+        patience=8,
         mirror=True,
-        seed=SEED,
-        checkpoint=FOLDER / f"{name}.checkpoint",
+        seed=seed,
+        checkpoint=FOLDER / f"{' '.join(filter(None, (name, control)))}.checkpoint",
         resume=True,
     )
     shown = -1

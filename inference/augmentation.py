@@ -79,12 +79,20 @@ def _pattern(random: np.random.Generator) -> np.ndarray:
 
 
 def pictures(
-    rgba: Tensor, rotations: Tensor, backdrops: Tensor, side: int, roll: float, mirror: bool, random: torch.Generator
+    rgba: Tensor,
+    rotations: Tensor,
+    backdrops: Tensor,
+    side: int,
+    roll: float,
+    mirror: bool,
+    random: torch.Generator,
+    plain: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Pictures (N, 3, side, side) in 0..1 of views (N, 4, S, S) uint8 and the rotations (N, 3, 3) that they show.
 
     backdrops (M, 3, S, S) uint8; roll: standard deviation, radians; mirror: half of them are mirrored, which is right
-    for models that have a mirror image among their like, as chairs do.
+    for models that have a mirror image among their like, as chairs do; plain: about this part of them is only moved,
+    and white behind.
     """
     moves, rotations = _moves(rotations, roll, mirror, random)
     grid = functional.affine_grid(moves, [len(rgba), 4, side, side], align_corners=False)
@@ -94,7 +102,11 @@ def pictures(
     alpha = moved[:, 3:]
     colours = _relit(_recoloured(moved[:, :3] / alpha.clamp(min=1e-3), random), random)
     behind = _behind(backdrops, len(rgba), side, random)
-    return _photographed(colours * alpha + behind * (1 - alpha), random), rotations
+    images = _photographed(colours * alpha + behind * (1 - alpha), random)
+    if plain:
+        chosen = _some(plain, len(images), random)
+        images[chosen] = moved[chosen, :3] + 1 - alpha[chosen]
+    return images, rotations
 
 
 def plain(rgba: Tensor, backdrops: Tensor, side: int) -> Tensor:

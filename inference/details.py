@@ -25,7 +25,7 @@ MIXED = 2  # pixels from the outline, where BLUR mixes the model with what is be
 MARGIN = 2  # more from there, where a wrong pose shows something else
 OPAQUE = 250  # alpha, of 255
 WEIGHT = 4.0  # in alignment, against features and box, which know less exactly
-MOST = 2500  # points, those with the strongest edges
+MOST = 1200  # points, those with the strongest edges
 FEWEST = 100  # pixels
 TEXTURED = 0.45  # root mean square of details: prints have 0.6 to 0.8, plain furniture 0.2 to 0.35
 
@@ -42,11 +42,11 @@ class Details(NamedTuple):
     found: np.ndarray
 
     @classmethod
-    def of(cls, rendering: Rendering, picture: np.ndarray, shown: np.ndarray, step: int) -> Details:
-        """picture (S, S, 3) uint8, the photo's crop; shown (S, S) bool, what of the crop the photo shows."""
-        alpha = Image.fromarray(np.where(shown, rendering.rgba[..., 3], 0).astype(np.uint8)).reduce(step)
-        model = _eroded(np.asarray(alpha) >= OPAQUE, MIXED)
-        return cls(step, model, *(_normalised(one, model, step) for one in (rendering.rgb, picture)))
+    def of(cls, rendered: np.ndarray, alpha: np.ndarray, picture: np.ndarray, step: int) -> Details:
+        """rendered and picture (S, S, 3) uint8, the photo's crop; alpha (S, S) uint8 of the model, 0 where the crop
+        shows nothing of the photo."""
+        model = _eroded(np.asarray(Image.fromarray(alpha).reduce(step)) >= OPAQUE, MIXED)
+        return cls(step, model, *(_normalised(one, model, step) for one in (rendered, picture)))
 
     @property
     def textured(self) -> bool:

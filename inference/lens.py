@@ -17,11 +17,21 @@ from .steps import Steps, within
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
 USUAL = 40.0  # mm, of the prior: between a phone's and a zoom's
 SPREAD = 0.45  # its deviation in log focal length
-PRIOR_WEIGHT = 0.005  # of a squared deviation, half of it, against the score
 COST_WEIGHT = 2.0  # of alignment's costs against the score
-SHARPNESS = 0.015  # of quality, by which a focal length may be worse than the best to count in the fit half as much
 POLISHING = 2  # rounds of refinement with the focal length that is found
-NOISE = 0.01  # of quality: what tells nothing
+
+
+class Trust(NamedTuple):
+    """How far quality is to be trusted. prior: weight of a squared deviation, half of it, against quality; sharpness:
+    by how much worse than the best a focal length counts in the fit half as much; noise: what tells nothing."""
+
+    prior: float
+    sharpness: float
+    noise: float
+
+
+# Chosen on real photos of textured models, and on the rendered benchmark's tuning half, whose models are mostly plain.
+TEXTURED, PLAIN = Trust(0.005, 0.015, 0.01), Trust(0.08, 0.2, 0.05)
 
 
 class Lens(NamedTuple):
@@ -42,8 +52,9 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
     tried: list[Verified] = []
     for focal in LENSES * sensor:
         tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *next(parts))))
-    quality = np.array([_quality(one) for one in tried]) - PRIOR_WEIGHT * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
-    lens = fitted(np.log(LENSES * sensor), quality)
+    trust = TEXTURED if verified.details[0].textured else PLAIN
+    quality = np.array([_quality(one) for one in tried]) - trust.prior * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
+    lens = fitted(np.log(LENSES * sensor), quality, trust)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
     found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *next(parts))
     for part in parts:
@@ -51,12 +62,12 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
     return found, lens
 
 
-def fitted(logs: np.ndarray, quality: np.ndarray) -> Lens:
+def fitted(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
     """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width."""
-    weight = np.exp((quality - quality.max()) / SHARPNESS / 2)
+    weight = np.exp((quality - quality.max()) / trust.sharpness / 2)
     curvature, slope, _ = np.polyfit(logs, quality, 2, w=weight)
     peak = -slope / 2 / curvature if curvature < 0 else logs[int(quality.argmax())]
-    deviation = min(np.sqrt(NOISE / 2 / max(-curvature, 1e-9)), SPREAD)
+    deviation = min(np.sqrt(trust.noise / 2 / max(-curvature, 1e-9)), SPREAD)
     if not logs[0] < peak < logs[-1]:  # somewhere beyond
         deviation = SPREAD
     return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(deviation))

@@ -89,16 +89,20 @@ def verify(crops: PhotoCrops, closeups: Sequence[Closeup], renderer: Renderer) -
         camera_to_world = closeup.pose.camera_to_world() @ closeup.view.camera_to_world
         renderings.append(renderer(closeup.start.target)(closeup.view.placed(camera_to_world)))
         yield len(renderings) / len(closeups)
-    features = crops.look(np.stack([rendering.rgb for rendering in renderings]))
-    shown = [Template.of(rendering, own) for rendering, own in zip(renderings, features, strict=True)]
-    return [_verified(crops, *parts) for parts in zip(closeups, shown, renderings, strict=True)]
+    pictures = np.stack([rendering.rgb for rendering in renderings])
+    return [
+        _verified(crops, *parts) for parts in zip(closeups, renderings, pictures, crops.look(pictures), strict=True)
+    ]
 
 
-def _verified(crops: PhotoCrops, closeup: Closeup, shown: Template, rendering: Rendering) -> Verified:
-    inside = crops.inside(closeup.view, closeup.pose.K)
+def _verified(
+    crops: PhotoCrops, closeup: Closeup, rendering: Rendering, rendered: np.ndarray, features: np.ndarray
+) -> Verified:
+    inside, shown = crops.inside(closeup.view, closeup.pose.K), Template.of(rendering, features)
+    alpha = rendering.rgba[..., 3] * inside.astype(np.uint8)
     details: list[Details] = []
     for step in STEPS:
-        details.append(Details.of(rendering, closeup.picture, inside, step))
+        details.append(Details.of(rendered, alpha, closeup.picture, step))
         if not details[-1].textured:  # nor are finer ones
             break
     certain = max(agreement(details) - CHANCE, 0.0)

@@ -53,6 +53,9 @@ class PaperRegressor(nn.Module):
 
     side = 208
     roll = 0.0  # radians, deviation of the rolls to train with
+    # Parts of the training until which it sees plain pictures, and from which on it sees none: from the start on,
+    # varied ones before photos teach it nothing but the mean direction for many epochs.
+    plain = (0.15, 0.5)
 
     def __init__(self, hidden: int = 96) -> None:
         super().__init__()
@@ -98,6 +101,7 @@ class Lite0Regressor(nn.Module):
 
     side = 160
     roll = math.radians(12)
+    plain = (-1.0, 0.0)  # none; see PaperRegressor
 
     def __init__(self) -> None:
         super().__init__()

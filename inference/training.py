@@ -48,8 +48,9 @@ def train(
 ) -> Steps[Training]:
     """Trains a regressor of regressor.REGRESSORS on views before backdrops (M, S, S, 3) uint8.
 
-    Stops when the held-out part has not got better for `patience` epochs. The same seed gives the same network. After
-    every epoch the checkpoint is written; with resume its training goes on, to the same end as without interruption.
+    Stops when the held-out part has not got better for `patience` epochs, but not before it has left plain pictures
+    behind. The same seed gives the same network. After every epoch the checkpoint is written; with resume its training
+    goes on, to the same end as without interruption.
     PoseError: too few views, a checkpoint of another training or one that cannot be read or written.
     """
     learnt, held = _split(views, seed)
@@ -61,7 +62,7 @@ def train(
         errors, best = course.restore(checkpoint, task)
     batches = math.ceil(len(learnt) / BATCH)
     for epoch in range(len(errors), epochs):
-        if len(errors) - _best(errors) > patience:
+        if epoch > network.plain[1] * epochs and len(errors) - _best(errors) > patience:
             break
         order = np.random.default_rng([seed, epoch]).permutation(learnt)
         for number, some in enumerate(np.array_split(order, batches)):
@@ -107,7 +108,8 @@ class _Course:
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         rgba, rotations = self._chosen(some)
         look = self.network.roll, self.mirror, random
-        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look)
+        plain = float(np.interp(number / total, self.network.plain, (1, 0)))
+        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look, plain)
         self._set_rates(number, total)
         self.network.train()
         with torch.random.fork_rng(devices=[]):  # of dropout; another one's chance is left alone

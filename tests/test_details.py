@@ -33,6 +33,10 @@ def in_other_light(rendering: Rendering) -> np.ndarray:
     return np.where(rendering.rgba[..., 3:] > 0, lit, 25).astype(np.uint8)
 
 
+def details_of(rendering: Rendering, picture: np.ndarray, shown: np.ndarray, step: int) -> Details:
+    return Details.of(rendering.rgb, rendering.rgba[..., 3] * shown.astype(np.uint8), picture, step)
+
+
 def error(pose: Pose) -> float:
     return float(np.degrees(rotation_angle(pose.rotation, TRUE.rotation)))
 
@@ -45,9 +49,9 @@ def moved(degrees: float) -> Pose:
 @pytest.mark.parametrize("step", STEPS)
 def test_agreement_does_not_mind_light_and_sees_a_shift(step):
     rendering = rendered(TRUE)
-    same = Details.of(rendering, rendering.rgb, EVERYWHERE, step).agreement()
-    lit = Details.of(rendering, in_other_light(rendering), EVERYWHERE, step).agreement()
-    shifted = Details.of(rendering, np.roll(in_other_light(rendering), 8, 1), EVERYWHERE, step).agreement()
+    same = details_of(rendering, rendering.rgb, EVERYWHERE, step).agreement()
+    lit = details_of(rendering, in_other_light(rendering), EVERYWHERE, step).agreement()
+    shifted = details_of(rendering, np.roll(in_other_light(rendering), 8, 1), EVERYWHERE, step).agreement()
     assert same > 0.3
     assert lit > 0.85 * same
     assert shifted < 0.5 * same
@@ -57,9 +61,9 @@ def test_plain_models_have_no_details():
     """Whatever the photo shows there: noise is not texture."""
     rendering = made_up.plain(CAMERA)
     noise = np.random.default_rng(1).normal(128, 3, (SIZE, SIZE, 3)).clip(0, 255).astype(np.uint8)
-    found = Details.of(rendering, noise, EVERYWHERE, 1)
+    found = details_of(rendering, noise, EVERYWHERE, 1)
     assert not found.textured and abs(found.agreement()) < 0.01
-    assert Details.of(rendered(TRUE), noise, EVERYWHERE, 1).textured
+    assert details_of(rendered(TRUE), noise, EVERYWHERE, 1).textured
 
 
 def test_what_the_photo_does_not_show_counts_for_nothing():
@@ -67,10 +71,10 @@ def test_what_the_photo_does_not_show_counts_for_nothing():
     left = EVERYWHERE.copy()
     left[:, SIZE // 2 :] = False
     cut = np.where(left[..., None], rendering.rgb, 128)
-    whole = Details.of(rendering, rendering.rgb, EVERYWHERE, 1).agreement()
-    assert Details.of(rendering, cut, left, 1).agreement() == pytest.approx(whole, abs=0.1)
-    assert Details.of(rendering, cut, EVERYWHERE, 1).agreement() < 0.7 * whole
-    assert not Details.of(rendering, rendering.rgb, ~EVERYWHERE, 1).textured
+    whole = details_of(rendering, rendering.rgb, EVERYWHERE, 1).agreement()
+    assert details_of(rendering, cut, left, 1).agreement() == pytest.approx(whole, abs=0.1)
+    assert details_of(rendering, cut, EVERYWHERE, 1).agreement() < 0.7 * whole
+    assert not details_of(rendering, rendering.rgb, ~EVERYWHERE, 1).textured
 
 
 def test_a_thin_model_has_nothing_to_align():
@@ -78,7 +82,7 @@ def test_a_thin_model_has_nothing_to_align():
     rendering = rendered(TRUE)
     bars = np.arange(SIZE) % 24 < 7
     thin = rendering._replace(rgba=rendering.rgba * bars[None, :, None].astype(np.uint8))
-    found = Details.of(thin, rendering.rgb, EVERYWHERE, 1)
+    found = details_of(thin, rendering.rgb, EVERYWHERE, 1)
     assert found.model.any() and found.textured
     assert found.term(thin, VIEW, CAMERA.K) is None
 
@@ -87,7 +91,7 @@ def test_a_thin_model_has_nothing_to_align():
 def test_the_term_is_lowest_at_the_true_pose(step):
     """Of what the true pose shows: no half pixels are lost between pictures, steps and points."""
     rendering = rendered(TRUE)
-    term = Details.of(rendering, in_other_light(rendering), EVERYWHERE, step).term(rendering, VIEW, CAMERA.K)
+    term = details_of(rendering, in_other_light(rendering), EVERYWHERE, step).term(rendering, VIEW, CAMERA.K)
     found, _ = minimise([term], TRUE)
     assert error(found) < 0.1
     np.testing.assert_allclose(found.translation, TRUE.translation, rtol=0.002, atol=0.002)
@@ -99,7 +103,7 @@ def test_details_find_the_pose_to_the_pixel():
     for _ in range(2):
         rendering = rendered(pose)
         for step in STEPS:
-            term = Details.of(rendering, picture, EVERYWHERE, step).term(rendering, VIEW, CAMERA.K)
+            term = details_of(rendering, picture, EVERYWHERE, step).term(rendering, VIEW, CAMERA.K)
             pose, _ = minimise([term], pose)
     assert error(start) > 2
     assert error(pose) < 0.15

@@ -75,11 +75,7 @@ def test_test_views_are_off_the_training_views():
     assert nearest.min() >= 6 and nearest.max() <= 8
 
 
-def test_splits_and_choices_of_models():
-    names = [f"chair {number}" for number in range(20)]
-    learn, test = protocol.split(names, 0.75, seed=1)
-    assert len(learn) == 15 and sorted(learn + test) == sorted(names)
-    assert protocol.split(names, 0.75, seed=2)[0] != learn
+def test_choices_of_models():
     sizes = [(count, some.sum()) for count, some in protocol.growth([2, 20], 20, seed=0, draws=3)]
     assert sizes == [(2, 2), (2, 2), (2, 2), (20, 20)]
 

@@ -1,0 +1,56 @@
+"""The paper's regressor and ours on chairs that no training saw, and its control experiments on what to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark.paper_nearest import Tests
+from benchmark.paper_pictures import FOLDER
+from benchmark.train_chairs import HELD_OUT, learnt_from, trained
+from photo_pose.inference.networks import WEIGHTS
+from photo_pose.inference.regressor import REGRESSORS, load_regressor, predict, save_regressor
+
+# Part of the training until which pictures are plain, and from which on none is: white graphics, or like photos.
+CONTROLS = {
+    "on graphics": (1.0, 2.0),
+    "on photo-like pictures": (-1.0, 0.0),
+    "on graphics, then on photo-like pictures": (0.5, 0.51),
+}
+CONTROLLED, CONTROL_EPOCHS = "regressor_lite0", 4  # four CPU-minutes each
+PAPER = ("11", "29")  # degrees in the mean, trained on graphics of 150 chairs: on graphics, on photos
+
+
+def learnt(models: list[str]) -> np.ndarray:
+    """(M,) bool: which of these models the regressors have learnt from."""
+    return np.isin(models, learnt_from())
+
+
+def unseen(tests: Tests) -> np.ndarray:
+    """(T,) bool: the pictures of chairs that no training saw."""
+    return np.isin(tests.models, HELD_OUT)
+
+
+def directions(tests: Tests, seed: int) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:
+    """What every regressor says of the unseen pictures: its name, the paper's figures for it, directions (U, 3)."""
+    crops = tests.crops[unseen(tests)]
+    for name in REGRESSORS:
+        if (WEIGHTS / f"{name}.npz").exists():
+            paper = PAPER if name == "regressor" else ("", "")
+            yield f"{name}, bundled", paper, predict(load_regressor(name, "cpu"), crops).directions
+    for control in CONTROLS:
+        network = load_regressor(str(_controlled(control, seed)), "cpu")
+        yield f"{CONTROLLED}, {CONTROL_EPOCHS} epochs {control}", ("", ""), predict(network, crops).directions
+
+
+def _controlled(control: str, seed: int) -> Path:
+    """The file of a control experiment's network, trained where the cache has none."""
+    path = FOLDER / "controls" / f"{CONTROLLED} {control} {seed}.npz"
+    if not path.exists():
+        torch.manual_seed(seed)
+        training = trained(CONTROLLED, seed, f"{control} {seed}", CONTROLS[control], CONTROL_EPOCHS)
+        save_regressor(training.network, path, {"control": control, "seed": seed})
+    return path
