@@ -11,11 +11,12 @@ from . import (
     pick_object,
     refine_camera,
     render_views,
+    steps,
     train_regressor,
     which_model,
 )
 
-register, unregister = register_classes_factory(
+_register_classes, _unregister_classes = register_classes_factory(
     (
         *edit_models.classes,
         *render_views.classes,
@@ -29,3 +30,13 @@ register, unregister = register_classes_factory(
         *train_regressor.classes,
     )
 )
+
+
+def register() -> None:
+    _register_classes()
+    steps.register()
+
+
+def unregister() -> None:
+    steps.unregister()
+    _unregister_classes()

@@ -8,12 +8,12 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
 from .photo_properties import PhotoProperties
-from .steps import StepsOperator, require_packages
+from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
@@ -25,25 +25,26 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_label = "Match Camera to Photo"
     bl_description = "Set the active camera so that the model lies on the photo"
     bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS)
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from .matching import find_and_match, prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache), 0.0, 0.8)
+        targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
         with target_renderer() as renderer:
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
             finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
-            _box, found = yield from within(finding, 0.8, 1.0)
+            _box, found = yield from within(finding, 0.5, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 
     def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
