@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PhotoProperties:
     """Mixin: the photo, the box, where the lens is known from, which training views, and what looks at them."""
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
