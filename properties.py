@@ -221,7 +221,17 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     result: StringProperty(name="Result", description="What the last match found")
 
 
-classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch, PhotoPosePhoto, PhotoPoseSettings)
+class PhotoPoseStatus(bpy.types.PropertyGroup):
+    """What is being done at the moment; no stage: nothing."""
+
+    stage: StringProperty(name="Stage")
+    progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1)
+
+
+classes = (
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch),
+    *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
+)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 
 
@@ -229,9 +239,11 @@ def register() -> None:
     _register_classes()
     bpy.types.Scene.photo_pose = PointerProperty(type=PhotoPoseSettings)
     bpy.types.Camera.photo_pose = PointerProperty(type=PhotoPoseMatch)
+    bpy.types.WindowManager.photo_pose = PointerProperty(type=PhotoPoseStatus)
 
 
 def unregister() -> None:
+    del bpy.types.WindowManager.photo_pose
     del bpy.types.Camera.photo_pose
     del bpy.types.Scene.photo_pose
     _unregister_classes()

@@ -18,11 +18,12 @@ from . import (
     refine_camera,
     render_views,
     shadow_catcher,
+    steps,
     train_regressor,
     which_model,
 )
 
-register, unregister = register_classes_factory(
+_register_classes, _unregister_classes = register_classes_factory(
     (
         *edit_models.classes,
         *render_views.classes,
@@ -43,3 +44,13 @@ register, unregister = register_classes_factory(
         *train_regressor.classes,
     )
 )
+
+
+def register() -> None:
+    _register_classes()
+    steps.register()
+
+
+def unregister() -> None:
+    steps.unregister()
+    _unregister_classes()

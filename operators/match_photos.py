@@ -11,12 +11,12 @@ from bpy.props import BoolProperty
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from . import scene
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties
-from .steps import StepsOperator, require_packages
+from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
@@ -42,6 +42,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         "Esc leaves all cameras as they were"
     )
     bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
 
     shared_lens: BoolProperty(name="Shared Lens", description="Photos without EXIF data were taken with one lens")
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
@@ -52,7 +53,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         return len(context.scene.photo_pose.photos) > 0
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from .matching import find_and_match, photo_camera, prepare, target_renderer
 
         items = context.scene.photo_pose.photos
@@ -60,7 +61,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(chosen_models(context.scene), views, cache), 0.0, 0.3)
+        targets = yield from within(prepare(chosen_models(context.scene), views, cache), 0.0, 0.5)
         with target_renderer() as renderer:
 
             def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:
@@ -71,7 +72,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 found_in, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
                 return Shot(photo.size, found_in, found.candidates[0], found.confidence)
 
-            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.3, 1.0)
+            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
         self._write(context, shots, targets)
 
     def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:

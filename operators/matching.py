@@ -24,11 +24,12 @@ from ..inference.image import (
     focal_from_lens,
 )
 from ..inference.names import feature_name, is_regressor
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, all_aside, aside, within
 from ..inference.templates import Render
 from . import drawing
 from .models import evaluated
 from .rendering import studio
+from .responsive import on_main
 from .scene import blender_lens
 from .views import ViewOptions, model_templates
 
@@ -93,15 +94,17 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     from ..inference.retrieval import Index, Whitening, common_patches
 
     if is_regressor(options.network):
-        load_regressor(options.network, options.device)  # where it is missing or damaged, say so before the rendering
+        # where it is missing or damaged, say so before the rendering
+        yield from aside(load_regressor, options.network, options.device)
     found, common = [], None
     for number, root in enumerate(roots):
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
         found.append((root.name, model.sphere, templates))
-    if has_patches(feature_network(feature_name(options.network), options.device)):
-        common = Whitening.common(common_patches(templates) for _name, _sphere, templates in found)
+    if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
+        patches = (common_patches(templates) for _name, _sphere, templates in found)
+        common = yield from aside(Whitening.common, patches)
     return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
 
 
@@ -109,7 +112,7 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
 def model_renderer() -> Iterator[Callable[[str], Render]]:
     """Gives what draws models, by name: with the graphics card where that is safe and faithful, else with Cycles.
 
-    A model is set up when it is first asked for and stays so until the end.
+    A model is set up when it is first asked for and stays so until the end. Work aside may ask for it, too.
     """
     with ExitStack() as opened:
 
@@ -119,7 +122,7 @@ def model_renderer() -> Iterator[Callable[[str], Render]]:
             drawn = drawing.available() and drawing.drawable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
-        yield render
+        yield lambda name: lambda camera: on_main(lambda: render(name)(camera))
 
 
 @contextmanager
@@ -129,6 +132,7 @@ def target_renderer() -> Iterator[Renderer]:
         yield lambda target: render(target.name)
 
 
+@all_aside
 def match(
     photo: Photo,
     camera: Camera,
@@ -189,6 +193,7 @@ def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count
     return starts
 
 
+@all_aside
 def find_and_match(
     photo: Photo,
     camera: Camera,
@@ -252,6 +257,7 @@ def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
     return checked_box([edge * scale for edge in around], photo.size)
 
 
+@all_aside
 def refine(
     photo: Photo,
     camera: Camera,

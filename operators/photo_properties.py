@@ -51,7 +51,7 @@ class LookProperties:
 class PhotoProperties(LookProperties):
     """Mixin: also the photo and the box."""
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
 
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:

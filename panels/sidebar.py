@@ -76,13 +76,16 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "any_roll")
         layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")
-        self._draw_button(settings)
+        self._draw_button(context, settings)
         for line in settings.result.split(", ") if settings.result else ():
             layout.label(text=line)
 
-    def _draw_button(self, settings) -> None:
-        row = self.layout.row()
+    def _draw_button(self, context: bpy.types.Context, settings) -> None:
+        row, status = self.layout.row(), context.window_manager.photo_pose
         row.scale_y = 1.5
+        if status.stage and context.window.modal_operators:
+            row.progress(factor=status.progress, text=f"{status.stage} {status.progress:.0%} (Esc to cancel)")
+            return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "use_photo_size")
 
 

@@ -18,7 +18,7 @@ from photo_pose.inference import overlay  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.pose import Candidate  # noqa: E402
-from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
 
@@ -145,7 +145,7 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder
     look.skip_matched = look.shared_lens = False
     look.focal_source = "LENS"
     steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
-    while next(steps) < progress:
+    while isinstance(step := next(steps), Work) or step < progress:
         pass
     steps.close()
     assert differences(before, snapshot()) == {}
