@@ -3,6 +3,7 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    candidates,
     drag_box,
     edit_models,
     label_photo,
@@ -11,6 +12,7 @@ from . import (
     pick_object,
     refine_camera,
     render_views,
+    snapshots,
     train_regressor,
     which_model,
 )
@@ -21,6 +23,8 @@ register, unregister = register_classes_factory(
         *render_views.classes,
         *match_photo.classes,
         *refine_camera.classes,
+        *candidates.classes,
+        *snapshots.classes,
         *perspective.classes,
         *drag_box.classes,
         *pick_object.classes,

@@ -13,6 +13,7 @@ from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
 from .photo_properties import PhotoProperties
+from .results import show_candidates, store_match
 from .steps import StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
             finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
-            _box, found = yield from within(finding, 0.8, 1.0)
-        self._write(context, photo, found.candidates[0], targets)
+            box, found = yield from within(finding, 0.8, 1.0)
+            pictures, evidence = show_candidates(photo, box, found.candidates, targets, renderer)
+        camera_object = self._write(context, photo, found.candidates[0], targets)
+        store_match(camera_object, photo, found, {target.name: target.sphere for target in targets}, pictures, evidence)
 
-    def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
+    def _write(
+        self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]
+    ) -> bpy.types.Object:
         from .matching import summary
 
         sphere = next(target.sphere for target in targets if target.name == best.model)
@@ -56,6 +61,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         scene.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, sphere)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        return camera_object
 
 
 classes = (PHOTOPOSE_OT_match_photo,)

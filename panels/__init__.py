@@ -2,6 +2,10 @@
 
 from bpy.utils import register_classes_factory
 
-from .sidebar import classes
+from . import candidates, sidebar
 
-register, unregister = register_classes_factory(classes)
+# The children of a panel stand in the order in which they are registered
+first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
+register, unregister = register_classes_factory(
+    (*sidebar.classes[:first], *candidates.classes, *sidebar.classes[first:])
+)
