@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+import bpy.utils.previews
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
@@ -54,6 +55,24 @@ NETWORK_SEARCH = {
     "search_options": {"SUGGESTION"},
 }
 
+_pictures: list[bpy.utils.previews.ImagePreviewCollection] = []  # one, while the extension is enabled
+
+
+def picture_of(candidate: PhotoPoseCandidate) -> bpy.types.ImagePreview:
+    """A candidate's picture, new and empty when it has none; pictures are not saved in files."""
+    (pictures,), key = _pictures, _key(candidate)
+    return pictures[key] if key in pictures else pictures.new(key)
+
+
+def _icon(candidate: PhotoPoseCandidate) -> int:
+    (pictures,), key = _pictures, _key(candidate)
+    return pictures[key].icon_id if key in pictures else 0
+
+
+def _key(candidate: PhotoPoseCandidate) -> str:
+    """Follows from the pose, so that pictures are right after undo and in copies of the camera."""
+    return str((candidate.id_data.photo_pose.photo, *candidate.matrix, candidate.focal, *candidate.principal_point))
+
 
 class LockProperties:
     """What Refine Camera leaves as it is: settings of the scene and of the operator."""
@@ -95,6 +114,7 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     roll: FloatProperty(name="Roll", subtype="ANGLE")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
+    icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
 
 
 def _take_candidate(match: PhotoPoseMatch, context: bpy.types.Context) -> None:
@@ -240,9 +260,11 @@ def register() -> None:
     bpy.types.Scene.photo_pose = PointerProperty(type=PhotoPoseSettings)
     bpy.types.Camera.photo_pose = PointerProperty(type=PhotoPoseMatch)
     bpy.types.WindowManager.photo_pose = PointerProperty(type=PhotoPoseStatus)
+    _pictures.append(bpy.utils.previews.new())
 
 
 def unregister() -> None:
+    bpy.utils.previews.remove(_pictures.pop())
     del bpy.types.WindowManager.photo_pose
     del bpy.types.Camera.photo_pose
     del bpy.types.Scene.photo_pose

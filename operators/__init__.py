@@ -3,6 +3,7 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    candidates,
     contact_sheet,
     drag_box,
     edit_models,
@@ -18,6 +19,7 @@ from . import (
     refine_camera,
     render_views,
     shadow_catcher,
+    snapshots,
     steps,
     train_regressor,
     which_model,
@@ -36,6 +38,8 @@ _register_classes, _unregister_classes = register_classes_factory(
         *project_photo.classes,
         *shadow_catcher.classes,
         *refine_camera.classes,
+        *candidates.classes,
+        *snapshots.classes,
         *perspective.classes,
         *drag_box.classes,
         *pick_object.classes,

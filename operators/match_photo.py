@@ -14,6 +14,7 @@ from . import scene
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties, PhotoProperties
+from .results import show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -75,11 +76,15 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
             finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
             box, found = yield from within(finding, 0.5, 1.0)
-        self._write(context, photo, found.candidates[0], targets)
+            pictures, evidence = show_candidates(photo, box, found.candidates, targets, renderer)
+        camera_object = self._write(context, photo, found.candidates[0], targets)
+        store_match(camera_object, photo, found, {target.name: target.sphere for target in targets}, pictures, evidence)
         if self.remember:
             context.scene.photo_pose.photo, context.scene.photo_pose.box = self.filepath, box
 
-    def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
+    def _write(
+        self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]
+    ) -> bpy.types.Object:
         from .matching import summary
 
         sphere = next(target.sphere for target in targets if target.name == best.model)
@@ -90,6 +95,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         context.scene.photo_pose.result = summary(best, sphere)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        return camera_object
 
 
 class PHOTOPOSE_FH_photo(bpy.types.FileHandler):

@@ -16,22 +16,31 @@ from . import scene
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties
+from .results import show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..inference.doubt import Evidence
     from ..inference.image import Photo
     from ..inference.pose import Candidate, Target
+    from .matching import Match
 
-    Match = Callable[[Photo, Box | None, float | None], Steps["Shot"]]  # with a focal length, px, that is known
+    Matcher = Callable[[Photo, Box | None, float | None], Steps["Shot"]]  # with a focal length, px, that is known
 
 
 class Shot(NamedTuple):
-    """What was found in a photo: its box, the best candidate, and how sure that is."""
+    """What was found in a photo, with pictures of the candidates and what tells how sure they are."""
 
-    size: tuple[int, int]
     box: Box
-    best: Candidate
-    confidence: float
+    found: Match
+    pictures: Sequence[Image.Image] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def best(self) -> Candidate:
+        return self.found.candidates[0]
 
 
 class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
@@ -69,8 +78,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 free = focal is None and self.focal_source == "PHOTO" and photo.exif_focal is None
                 mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
                 options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free, "network": views.network}
-                found_in, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
-                return Shot(photo.size, found_in, found.candidates[0], found.confidence)
+                place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
+                return Shot(place, found, *show_candidates(photo, place, found.candidates, targets, renderer))
 
             shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
         self._write(context, shots, targets)
@@ -93,7 +102,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
 
 def match_all(
-    boxes: Mapping[str, Sequence[float]], match: Match, shared_lens: bool
+    boxes: Mapping[str, Sequence[float]], match: Matcher, shared_lens: bool
 ) -> Steps[dict[str, Shot | PoseError]]:
     """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
 
@@ -122,19 +131,17 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     from ..inference.image import load_photo
     from .matching import summary
 
-    photo, best = load_photo(path), shot.best
-    sphere = next(target.sphere for target in targets if target.name == best.model)
+    photo, spheres = load_photo(path), {target.name: target.sphere for target in targets}
+    sphere = spheres[shot.best.model]
     camera = scene.camera_for_photo(current, path, take_active=False)
-    scene.write_camera(current, camera, best.camera, model=sphere)
+    scene.write_camera(current, camera, shot.best.camera, model=sphere)
     scene.show_photo(camera, photo)
-    match = camera.data.photo_pose
-    match.photo, match.size, match.box, match.model = path, shot.size, shot.box, bpy.data.objects[best.model]
-    match.score, match.confidence = best.score, shot.confidence
-    note(current, path, camera, summary(best, sphere))
+    store_match(camera, photo, shot.found, spheres, shot.pictures, shot.evidence)
+    note(current, path, camera, summary(shot.best, sphere))
 
 
 def _attempt(
-    path: str, box: Sequence[float], match: Match, relative_focal: float | None = None
+    path: str, box: Sequence[float], match: Matcher, relative_focal: float | None = None
 ) -> Steps[Shot | PoseError]:
     """relative_focal: in the photo's longer sides, where it is known."""
     from ..inference.image import checked_box, load_photo

@@ -316,11 +316,16 @@ def seen_from(camera: Camera, sphere: Sphere) -> Angles:
     return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))
 
 
-def summary(candidate: Candidate, sphere: Sphere) -> str:
-    """What the user is told: parts separated by commas."""
-    angles, deviation = seen_from(candidate.camera, sphere), candidate.lens_deviation
+def sight(model: str, camera: Camera, sphere: Sphere, lens_deviation: float = 0.0) -> str:
+    """How camera sees the model of this name, for the user: parts separated by commas."""
+    angles = seen_from(camera, sphere)
     return (
-        f"{candidate.model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
-        f"distance {angles.distance:.3g}, lens {blender_lens(candidate.camera).lens:.1f} mm"
-        f"{f' ± {100 * deviation:.0f} %' if deviation else ''}, score {candidate.score:.2f}"
+        f"{model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
+        f"distance {angles.distance:.3g}, lens {blender_lens(camera).lens:.1f} mm"
+        f"{f' ± {100 * lens_deviation:.0f} %' if lens_deviation else ''}"
     )
+
+
+def summary(candidate: Candidate, sphere: Sphere) -> str:
+    """What the user is told of a match: parts separated by commas."""
+    return f"{sight(candidate.model, candidate.camera, sphere, candidate.lens_deviation)}, score {candidate.score:.2f}"

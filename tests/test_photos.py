@@ -21,6 +21,7 @@ from photo_pose.inference.pose import Candidate  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
+from photo_pose.operators.matching import Match  # noqa: E402
 
 UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
 LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 400 px of 320
@@ -119,6 +120,7 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
         assert np.linalg.norm(off, axis=1).mean() < 0.04 * Box.around(truth.project(points)).width
         assert tuple(item.camera.data.photo_pose.size) == truth.size
         assert 0 < item.camera.data.photo_pose.confidence <= 1 and "azimuth" in item.message
+        assert len(item.camera.data.photo_pose.candidates) > 1
     sheet = photos / "sheet.png"
     assert bpy.ops.photopose.contact_sheet(filepath=str(sheet)) == {"FINISHED"}
     with Image.open(sheet) as picture:
@@ -160,7 +162,8 @@ def test_a_shared_lens_is_found_from_all_photos(scene, folder):
         guess = {"wide.png": (300, 0.1), "tall.png": (500, 0.1)}[photo.path.name]
         camera = Camera(intrinsics(focal or guess[0], photo.size), np.eye(4), photo.size)
         yield 0.5
-        return Shot(photo.size, box or Box(1, 2, 30, 40), Candidate("m", camera, 1.0, 0 if focal else guess[1]), 1.0)
+        found = Match([Candidate("m", camera, 1.0, 0 if focal else guess[1])], {})
+        return Shot(box or Box(1, 2, 30, 40), found)
 
     boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
     shots = finish(match_all(boxes, match, shared_lens=True))
