@@ -147,8 +147,8 @@ class PhotoPosePhoto(bpy.types.PropertyGroup):
 
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
-    camera: PointerProperty(name="Camera", type=bpy.types.Object)
-    state: EnumProperty(name="State", items=STATE_ITEMS)
+    camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
+    state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 
 
@@ -210,7 +210,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     network: StringProperty(**NETWORK_SEARCH)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 
-    photos: CollectionProperty(type=PhotoPosePhoto)
+    photos: CollectionProperty(name="Photos", type=PhotoPosePhoto, description="Photos of the object, a camera each")
     active_photo: IntProperty(
         name="Active Photo", min=0, update=_show_photo, description="Its photo, box and camera become the current ones"
     )

@@ -25,7 +25,9 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
     bl_label = "Save Contact Sheet"
     bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
 
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"
+    )
     check_existing: BoolProperty(default=True, options={"HIDDEN"})
     filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 

@@ -41,9 +41,11 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
     bl_label = "Export Photo Cameras"
     bl_description = "Write the cameras of all matched photos into a folder, for other programs"
 
-    format: EnumProperty(name="Format", items=FORMAT_ITEMS)
+    format: EnumProperty(name="Format", items=FORMAT_ITEMS, description="Who is to read it")
     overwrite: BoolProperty(name="Overwrite", options={"SKIP_SAVE"}, description="Replace files that are there already")
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"}, description="Where the files are written"
+    )
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod

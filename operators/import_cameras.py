@@ -26,7 +26,9 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
     )
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="A .fspy file, or COLMAP's images.txt"
+    )
     filter_glob: StringProperty(default="*.fspy;images.txt", options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:

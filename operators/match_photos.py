@@ -77,7 +77,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
                 free = focal is None and self.focal_source == "PHOTO" and photo.exif_focal is None
                 mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
-                options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free, "network": views.network}
+                options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free}
+                options |= {"network": views.network, "device": views.device}
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
                 return Shot(place, found, *show_candidates(photo, place, found.candidates, targets, renderer))
 
