@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .sidebar import PHOTO, SidebarPanel, copy
+from .sidebar import PHOTO, SidebarPanel, copy, draw_text
 
 ICONS = {"NONE": "IMAGE_DATA", "MATCHED": "CHECKMARK", "FAILED": "ERROR"}
 
@@ -34,9 +34,7 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         column.operator("photopose.add_photos", icon="ADD", text="")
         column.operator("photopose.remove_photo", icon="REMOVE", text="")
         if settings.active_photo < len(settings.photos):
-            message = settings.photos[settings.active_photo].message
-            for line in message.split(", ") if message else ():
-                layout.label(text=line)
+            draw_text(context, layout, settings.photos[settings.active_photo].message)
         layout.prop(settings, "shared_lens")
         button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
         copy(button, settings, *PHOTO, "shared_lens")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from math import degrees
 
 import bpy
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
+LETTER = 7  # px, about, at normal size
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -52,6 +54,14 @@ def copy(button, settings, *names: str) -> None:
     """Gives an operator's button settings of the same names."""
     for name in names:
         setattr(button, name, getattr(settings, name))
+
+
+def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
+    """A sentence in as many lines as the sidebar's width asks for."""
+    letters = int(context.region.width / (LETTER * context.preferences.system.ui_scale))
+    lines = layout.column(align=True)
+    for line in textwrap.wrap(text, max(letters - 8, 10)):
+        lines.label(text=line)
 
 
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
