@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from math import degrees, pi
 
 import bpy
 
-from .sidebar import SidebarPanel, draw_text
+from .sidebar import SidebarPanel
 
 WORDS = ((0.8, "High"), (0.5, "Fair"), (0.0, "Low"))  # of confidence, from this on
+LETTER = 7  # px, about, at normal size
 TURNS = (  # axis, angle, text, icon
     ("UP", pi, "Flip", "ARROW_LEFTRIGHT"),
     ("UP", -pi / 2, "-90°", "LOOP_BACK"),
@@ -32,7 +34,10 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         match = camera.data.photo_pose
         word = next(word for least, word in WORDS if match.confidence >= least)
         layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
-        draw_text(context, layout, match.why)
+        letters = int(context.region.width / (LETTER * context.preferences.system.ui_scale))
+        lines = layout.column(align=True)
+        for line in textwrap.wrap(match.why, max(letters - 8, 10)):
+            lines.label(text=line)
         self._draw_candidates(match, camera.matrix_world)
         self._draw_turns()
 

@@ -9,7 +9,7 @@ from math import degrees
 import bpy
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
-LETTER = 7  # px, about, at normal size
+LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -58,9 +58,9 @@ def copy(button, settings, *names: str) -> None:
 
 def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
     """A sentence in as many lines as the sidebar's width asks for."""
-    letters = int(context.region.width / (LETTER * context.preferences.system.ui_scale))
+    width = context.region.width / context.preferences.system.ui_scale - MARGINS
     lines = layout.column(align=True)
-    for line in textwrap.wrap(text, max(letters - 8, 10)):
+    for line in textwrap.wrap(text, max(int(width / LETTER), 10)):
         lines.label(text=line)
 
 
