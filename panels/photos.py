@@ -35,7 +35,9 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         column.operator("photopose.remove_photo", icon="REMOVE", text="")
         if settings.active_photo < len(settings.photos):
             draw_text(context, layout, settings.photos[settings.active_photo].message)
-        layout.prop(settings, "shared_lens")
+        row = layout.row()
+        row.active = settings.focal_source == "PHOTO"  # else the lens is known
+        row.prop(settings, "shared_lens")
         button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
         copy(button, settings, *PHOTO, "shared_lens")
         layout.operator("photopose.bind_markers", icon="MARKER_HLT")
