@@ -78,6 +78,7 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
+    parser.add_argument("--contact-sheet", action="store_true", help="also one picture of all photos and overlays")
 
 
 def which_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
-"""Settings on Scene.photo_pose: the one state that operators and panels share."""
+"""Settings on Scene.photo_pose and matches on Camera.photo_pose: the state that operators and panels share."""
 
 from __future__ import annotations
 
 import bpy
+import bpy.utils.previews
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
@@ -10,6 +11,7 @@ from bpy.props import (
     FloatProperty,
     FloatVectorProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -45,6 +47,11 @@ METHOD_ITEMS = (
     ),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
 )
+STATE_ITEMS = (
+    ("NONE", "Not Matched", "Nobody has matched it yet"),
+    ("MATCHED", "Matched", "Its camera was found"),
+    ("FAILED", "Failed", "No camera was found; the message says why"),
+)
 NETWORK_SEARCH = {
     "name": "Network",
     "description": "What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
@@ -53,6 +60,24 @@ NETWORK_SEARCH = {
     "search": lambda _self, _context, _text: ("efficientnet_lite0", *REGRESSORS),
     "search_options": {"SUGGESTION"},
 }
+
+_pictures: list[bpy.utils.previews.ImagePreviewCollection] = []  # one, while the extension is enabled
+
+
+def picture_of(candidate: PhotoPoseCandidate) -> bpy.types.ImagePreview:
+    """A candidate's picture, new and empty when it has none; pictures are not saved in files."""
+    (pictures,), key = _pictures, _key(candidate)
+    return pictures[key] if key in pictures else pictures.new(key)
+
+
+def _icon(candidate: PhotoPoseCandidate) -> int:
+    (pictures,), key = _pictures, _key(candidate)
+    return pictures[key].icon_id if key in pictures else 0
+
+
+def _key(candidate: PhotoPoseCandidate) -> str:
+    """Follows from the pose, so that pictures are right after undo and in copies of the camera."""
+    return str((candidate.id_data.photo_pose.photo, *candidate.matrix, candidate.focal, *candidate.principal_point))
 
 
 class LockProperties:
@@ -83,6 +108,73 @@ class PhotoPoseAnswer(bpy.types.PropertyGroup):
     elevation: FloatProperty(name="Elevation", subtype="ANGLE")
 
 
+class PhotoPoseCandidate(bpy.types.PropertyGroup):
+    """One pose of a photo's camera, found or kept by the user under a name."""
+
+    model: PointerProperty(name="Model", type=bpy.types.Object)
+    matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
+    focal: FloatProperty(name="Focal Length", description="Pixels of the photo")
+    principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
+    elevation: FloatProperty(name="Elevation", subtype="ANGLE")
+    roll: FloatProperty(name="Roll", subtype="ANGLE")
+    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
+    icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
+
+
+def _take_candidate(match: PhotoPoseMatch, context: bpy.types.Context) -> None:
+    camera = context.scene.camera
+    if match.candidates and camera and camera.data == match.id_data:
+        bpy.ops.photopose.take_candidate(index=match.active_candidate)
+
+
+class PhotoPoseMatch(bpy.types.PropertyGroup):
+    """What is known of a camera that was matched to a photo."""
+
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    model: PointerProperty(name="Model", type=bpy.types.Object)
+    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    confidence: FloatProperty(
+        name="Confidence", subtype="FACTOR", min=0, max=1, description="Probability that the best candidate is right"
+    )
+    why: StringProperty(name="Why", description="Why the confidence is low")
+    candidates: CollectionProperty(type=PhotoPoseCandidate)
+    active_candidate: IntProperty(
+        name="Active Candidate", min=0, update=_take_candidate, description="The candidate that the camera was given"
+    )
+    snapshots: CollectionProperty(type=PhotoPoseCandidate)
+
+
+class PhotoPosePhoto(bpy.types.PropertyGroup):
+    """One of several photos of an object, with a camera of its own; its name is the file's."""
+
+    path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
+    state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
+    message: StringProperty(name="Message", description="What was found, or why nothing was")
+
+
+def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
+    """The photo that is chosen in the list becomes the current one, its camera the active one."""
+    if settings.active_photo < len(settings.photos):
+        item, scene = settings.photos[settings.active_photo], settings.id_data
+        settings.photo, settings.box = item.path, item.box
+        if item.camera and scene.objects.get(item.camera.name) == item.camera:
+            scene.camera = item.camera
+
+
+def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
+    """The current photo's box stays with it in the list."""
+    if settings.active_photo < len(settings.photos):
+        item = settings.photos[settings.active_photo]
+        if item.path == bpy.path.abspath(settings.photo):
+            item.box = settings.box
+
+
 class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
@@ -107,6 +199,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         precision=0,
         min=-1e6,
         max=1e6,
+        update=_keep_box,
         description="Left, top, right and bottom of the object in the photo, in pixels; all zero: it is looked for",
     )
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
@@ -122,6 +215,16 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     network: StringProperty(**NETWORK_SEARCH)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+
+    photos: CollectionProperty(name="Photos", type=PhotoPosePhoto, description="Photos of the object, a camera each")
+    active_photo: IntProperty(
+        name="Active Photo", min=0, update=_show_photo, description="Its photo, box and camera become the current ones"
+    )
+    shared_lens: BoolProperty(
+        name="Shared Lens",
+        description="All photos were taken with one lens: where EXIF data lack, its focal length is found from all of "
+        "them together, and they are matched again with it",
+    )
 
     board_photo: StringProperty(
         name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
@@ -144,15 +247,31 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     result: StringProperty(name="Result", description="What the last match found")
 
 
-classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseSettings)
+class PhotoPoseStatus(bpy.types.PropertyGroup):
+    """What is being done at the moment; no stage: nothing."""
+
+    stage: StringProperty(name="Stage")
+    progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1)
+
+
+classes = (
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch),
+    *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
+)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 
 
 def register() -> None:
     _register_classes()
     bpy.types.Scene.photo_pose = PointerProperty(type=PhotoPoseSettings)
+    bpy.types.Camera.photo_pose = PointerProperty(type=PhotoPoseMatch)
+    bpy.types.WindowManager.photo_pose = PointerProperty(type=PhotoPoseStatus)
+    _pictures.append(bpy.utils.previews.new())
 
 
 def unregister() -> None:
+    bpy.utils.previews.remove(_pictures.pop())
+    del bpy.types.WindowManager.photo_pose
+    del bpy.types.Camera.photo_pose
     del bpy.types.Scene.photo_pose
     _unregister_classes()

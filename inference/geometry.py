@@ -151,6 +151,15 @@ def turn_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return rotation_from_vector(axis / max(float(np.linalg.norm(axis)), 1e-12) * angle)
 
 
+def turned_about(camera_to_world: np.ndarray, center: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:
+    """camera_to_world (4, 4) turned about a line through center (3,) along axis (3,), counter-clockwise where that
+    points at the viewer: center stays where it is in the picture, and as far away."""
+    turn = np.eye(4)
+    turn[:3, :3] = rotation_from_vector(axis / np.linalg.norm(axis) * angle)
+    turn[:3, 3] = center - turn[:3, :3] @ center
+    return turn @ camera_to_world
+
+
 def roll_matrix(roll: float) -> np.ndarray:
     """(4, 4): applied on the right of a camera_to_world it rolls that camera about its viewing axis."""
     matrix = np.eye(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -70,6 +71,15 @@ def fitted(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
     if not logs[0] < peak < logs[-1]:  # somewhere beyond
         deviation = SPREAD
     return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(deviation))
+
+
+def shared(lenses: Sequence[Lens]) -> float:
+    """The one focal length of several photos: known ones (deviation 0) decide alone; of estimates it is the median,
+    each weighted by 1 / deviation^2. All in the same unit."""
+    focals, deviations = np.array(sorted(lenses), float).T
+    weights = (deviations == 0) * 1.0 if (deviations == 0).any() else deviations**-2
+    below = weights.cumsum() - weights / 2
+    return float(np.exp(np.interp(weights.sum() / 2, below[weights > 0], np.log(focals[weights > 0]))))
 
 
 def with_focal(pose: Pose, focal: float) -> Pose:

@@ -13,8 +13,12 @@ OPACITY = 0.5  # of the model over the photo
 
 def overlay(photo: Photo, rgba: np.ndarray) -> Image.Image:
     """The photo with the rendered model (H, W, 4) uint8 half transparent over it and its outline drawn."""
+    return laid_over(photo.image.resize(rgba.shape[1::-1]), rgba)
+
+
+def laid_over(picture: Image.Image, rgba: np.ndarray) -> Image.Image:
+    """`overlay` on a picture of the rendering's size, which is painted on."""
     model = Image.fromarray(rgba)
-    picture = photo.image.resize(model.size)
     alpha = model.getchannel("A")
     picture.paste(model.convert("RGB"), mask=alpha.point(lambda value: round(OPACITY * value)))
     width = 2 * round(max(model.size) / 800) + 3

@@ -1,12 +1,30 @@
-"""Long work in steps: a generator that yields its progress, so that whoever drives it can show it and stop it."""
+"""Long work in steps: a generator that yields its progress, so that whoever drives it can show it and stop it.
+
+It may also yield Work, which its driver may have done in another thread before the next step; ignoring it is right too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from functools import partial, wraps
+from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
-Steps = Generator[float, None, Result]  # yields progress 0..1 between short pieces of work
+
+
+class Work(Generic[Result]):
+    """A call that nobody else must wait for; future is its result where a driver has it made elsewhere."""
+
+    def __init__(self, function: Callable[..., Result], *args: Any) -> None:
+        self.call = partial(function, *args)
+        self.future: Future[Result] | None = None
+
+    def result(self) -> Result:
+        return self.future.result() if self.future else self.call()
+
+
+Steps = Generator[float | Work[Any], None, Result]  # yields progress 0..1 between short pieces of work
 
 
 def finish(steps: Steps[Result]) -> Result:
@@ -19,10 +37,41 @@ def finish(steps: Steps[Result]) -> Result:
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield start + progress * (end - start)
+    """The same steps as a part, from start to end, of a larger whole.
+
+    Stopped early, they are over before whoever asked for them tidies up what they use.
+    """
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield step if isinstance(step, Work) else start + step * (end - start)
+    finally:
+        steps.close()
+
+
+def aside(function: Callable[..., Result], *args: Any) -> Steps[Result]:
+    """One step: the result of a call that a driver may have made in another thread."""
+    work = Work(function, *args)
+    yield work
+    return work.result()
+
+
+def all_aside(steps_of: Callable[..., Steps[Result]]) -> Callable[..., Steps[Result]]:
+    """Decorates a function whose steps may all be done in another thread."""
+
+    @wraps(steps_of)
+    def started(*args: Any, **options: Any) -> Steps[Result]:
+        steps = steps_of(*args, **options)
+        while True:
+            work = Work(next, steps)
+            yield work
+            try:
+                step = work.result()
+            except StopIteration as stop:
+                return stop.value
+            yield step
+
+    return started

@@ -3,24 +3,43 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    candidates,
+    contact_sheet,
     drag_box,
     edit_models,
+    export_cameras,
+    import_cameras,
     label_photo,
     match_photo,
+    match_photos,
     perspective,
+    photo_list,
     pick_object,
+    project_photo,
     refine_camera,
     render_views,
+    shadow_catcher,
+    snapshots,
+    steps,
     train_regressor,
     which_model,
 )
 
-register, unregister = register_classes_factory(
+_register_classes, _unregister_classes = register_classes_factory(
     (
         *edit_models.classes,
         *render_views.classes,
         *match_photo.classes,
+        *photo_list.classes,
+        *match_photos.classes,
+        *contact_sheet.classes,
+        *export_cameras.classes,
+        *import_cameras.classes,
+        *project_photo.classes,
+        *shadow_catcher.classes,
         *refine_camera.classes,
+        *candidates.classes,
+        *snapshots.classes,
         *perspective.classes,
         *drag_box.classes,
         *pick_object.classes,
@@ -29,3 +48,13 @@ register, unregister = register_classes_factory(
         *train_regressor.classes,
     )
 )
+
+
+def register() -> None:
+    _register_classes()
+    steps.register()
+
+
+def unregister() -> None:
+    steps.unregister()
+    _unregister_classes()

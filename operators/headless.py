@@ -29,6 +29,7 @@ from .output import (
     described,
     make_folder,
     open_scene,
+    save_contact_sheet,
     save_overlay,
     save_scene,
     use_threads,
@@ -51,18 +52,19 @@ def run(options: argparse.Namespace) -> int:
     targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
 
-    failed = 0
+    results, stems = [], stems_of(jobs)
     listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
         work = Work(options, targets, renderer)
-        for job, stem in zip(jobs, stems_of(jobs), strict=True):
-            result = _result(job, stem, work, onboarding)
+        for job, stem in zip(jobs, stems, strict=True):
+            results.append(_result(job, stem, work, onboarding))
             onboarding = 0.0  # only the first photo waits for the training views
-            file.write(json.dumps(result) + "\n")
+            file.write(json.dumps(results[-1]) + "\n")
             file.flush()
-            failed += result["status"] == "error"
     save_scene(options.out / "matched.blend")
-    return 1 if failed else 0
+    if options.contact_sheet:
+        save_contact_sheet(options.out, results, stems)
+    return 1 if any(result["status"] == "error" for result in results) else 0
 
 
 def check_network(options: argparse.Namespace, patches: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..inference.geometry import Box, Camera
 from ..inference.image import Photo
-from ..inference.steps import Steps
+from ..inference.steps import Steps, all_aside
 from .matching import extractor, mask_box
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..inference.refinement import Renderer
 
 
+@all_aside
 def which(
     photo: Photo,
     camera: Camera,

@@ -1,4 +1,4 @@
-"""The operator that matches the active camera to a photo."""
+"""The operator that matches the active camera to a photo, also to one that is dropped on a 3D view."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
-from .photo_properties import PhotoProperties
-from .steps import StepsOperator, require_packages
+from .photo_list import note
+from .photo_properties import LookProperties, PhotoProperties
+from .results import show_candidates, store_match
+from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
     from ..inference.pose import Candidate, Target
+    from ..properties import PhotoPoseSettings
 
 
 class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operator):
@@ -25,28 +28,63 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_label = "Match Camera to Photo"
     bl_description = "Set the active camera so that the model lies on the photo"
     bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS)
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    remember: BoolProperty(options={"SKIP_SAVE", "HIDDEN"}, description="Show the photo and its box in the panel")
+    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+
+    _asking = False  # whether the file browser is open
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
+        """One gesture: whoever gives no box, as the panel does, wants all as the scene's settings say."""
+        if not self.properties.is_property_set("box"):
+            self._take_settings(context.scene.photo_pose)
+        if self.filepath:
+            return super().invoke(context, event)
+        self._asking, self.remember, self.box = True, True, (0, 0, 0, 0)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self._asking:
+            return super().execute(context)
+        self._asking = False
+        return super().invoke(context, None)
+
+    def _take_settings(self, settings: PhotoPoseSettings) -> None:
+        """The photo stays where one is given; nobody knows the box of another one than the scene's."""
+        self.remember, self.filepath = True, self.filepath or settings.photo
+        for name in (*LookProperties.__annotations__, "use_photo_size"):
+            setattr(self, name, getattr(settings, name))
+        self.box = settings.box if self.filepath == settings.photo else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from .matching import find_and_match, prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache), 0.0, 0.8)
+        targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
         with target_renderer() as renderer:
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
             finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
-            _box, found = yield from within(finding, 0.8, 1.0)
-        self._write(context, photo, found.candidates[0], targets)
+            box, found = yield from within(finding, 0.5, 1.0)
+            pictures, evidence = show_candidates(photo, box, found.candidates, targets, renderer)
+        camera_object = self._write(context, photo, found.candidates[0], targets)
+        store_match(camera_object, photo, found, {target.name: target.sphere for target in targets}, pictures, evidence)
+        if self.remember:
+            context.scene.photo_pose.photo, context.scene.photo_pose.box = self.filepath, box
 
-    def _write(self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]) -> None:
+    def _write(
+        self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]
+    ) -> bpy.types.Object:
         from .matching import summary
 
         sphere = next(target.sphere for target in targets if target.name == best.model)
@@ -55,7 +93,23 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         scene.show_photo(camera_object, photo)
         scene.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, sphere)
+        note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        return camera_object
 
 
-classes = (PHOTOPOSE_OT_match_photo,)
+class PHOTOPOSE_FH_photo(bpy.types.FileHandler):
+    """Beside Blender's own ways to drop an image, which alone are offered where no models are listed."""
+
+    bl_idname = "PHOTOPOSE_FH_photo"
+    bl_label = "Match Camera to Photo"
+    bl_import_operator = "photopose.match_photo"
+    bl_file_extensions = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        in_view = context.area is not None and context.area.type == "VIEW_3D"
+        return in_view and any(item.object for item in context.scene.photo_pose.models)
+
+
+classes = (PHOTOPOSE_OT_match_photo, PHOTOPOSE_FH_photo)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -24,11 +24,12 @@ from ..inference.image import (
     focal_from_lens,
 )
 from ..inference.names import feature_name, is_regressor
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, all_aside, aside, within
 from ..inference.templates import Render
 from . import drawing
 from .models import evaluated
 from .rendering import studio
+from .responsive import on_main
 from .scene import blender_lens
 from .views import ViewOptions, model_templates
 
@@ -93,23 +94,25 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     from ..inference.retrieval import Index, Whitening, common_patches
 
     if is_regressor(options.network):
-        load_regressor(options.network, options.device)  # where it is missing or damaged, say so before the rendering
+        # where it is missing or damaged, say so before the rendering
+        yield from aside(load_regressor, options.network, options.device)
     found, common = [], None
     for number, root in enumerate(roots):
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
         found.append((root.name, model.sphere, templates))
-    if has_patches(feature_network(feature_name(options.network), options.device)):
-        common = Whitening.common(common_patches(templates) for _name, _sphere, templates in found)
+    if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
+        patches = (common_patches(templates) for _name, _sphere, templates in found)
+        common = yield from aside(Whitening.common, patches)
     return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
 
 
 @contextmanager
-def target_renderer() -> Iterator[Renderer]:
-    """Gives what draws targets: with the graphics card where that is safe and faithful, else with Cycles.
+def model_renderer() -> Iterator[Callable[[str], Render]]:
+    """Gives what draws models, by name: with the graphics card where that is safe and faithful, else with Cycles.
 
-    A model is set up when it is first asked for and stays so until the end.
+    A model is set up when it is first asked for and stays so until the end. Work aside may ask for it, too.
     """
     with ExitStack() as opened:
 
@@ -119,9 +122,17 @@ def target_renderer() -> Iterator[Renderer]:
             drawn = drawing.available() and drawing.drawable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
+        yield lambda name: lambda camera: on_main(lambda: render(name)(camera))
+
+
+@contextmanager
+def target_renderer() -> Iterator[Renderer]:
+    """Gives what draws targets as `model_renderer` does."""
+    with model_renderer() as render:
         yield lambda target: render(target.name)
 
 
+@all_aside
 def match(
     photo: Photo,
     camera: Camera,
@@ -185,6 +196,7 @@ def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count
     return starts
 
 
+@all_aside
 def find_and_match(
     photo: Photo,
     camera: Camera,
@@ -248,6 +260,7 @@ def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
     return checked_box([edge * scale for edge in around], photo.size)
 
 
+@all_aside
 def refine(
     photo: Photo,
     camera: Camera,
@@ -306,11 +319,16 @@ def seen_from(camera: Camera, sphere: Sphere) -> Angles:
     return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))
 
 
-def summary(candidate: Candidate, sphere: Sphere) -> str:
-    """What the user is told: parts separated by commas."""
-    angles, deviation = seen_from(candidate.camera, sphere), candidate.lens_deviation
+def sight(model: str, camera: Camera, sphere: Sphere, lens_deviation: float = 0.0) -> str:
+    """How camera sees the model of this name, for the user: parts separated by commas."""
+    angles = seen_from(camera, sphere)
     return (
-        f"{candidate.model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
-        f"distance {angles.distance:.3g}, lens {blender_lens(candidate.camera).lens:.1f} mm"
-        f"{f' ± {100 * deviation:.0f} %' if deviation else ''}, score {candidate.score:.2f}"
+        f"{model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
+        f"distance {angles.distance:.3g}, lens {blender_lens(camera).lens:.1f} mm"
+        f"{f' ± {100 * lens_deviation:.0f} %' if lens_deviation else ''}"
     )
+
+
+def summary(candidate: Candidate, sphere: Sphere) -> str:
+    """What the user is told of a match: parts separated by commas."""
+    return f"{sight(candidate.model, candidate.camera, sphere, candidate.lens_deviation)}, score {candidate.score:.2f}"

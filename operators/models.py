@@ -36,12 +36,12 @@ class Model(NamedTuple):
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
     """Those objects that show faces in a render, themselves or through children and instances.
 
-    Looks at every object without a parent, or only among the given ones.
+    Looks at every object without a parent, or only among the given ones; what only catches shadows is no model.
     """
     candidates = [obj for obj in scene.objects if not obj.parent] if among is None else among
     depsgraph = bpy.context.evaluated_depsgraph_get()
     shown = {ancestor for _object, owner, _matrix in _shown_meshes(depsgraph) for ancestor in lineage(owner)}
-    return [obj for obj in candidates if obj in shown]
+    return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
 
 
 def chosen_models(scene: bpy.types.Scene, names: Sequence[str] | None = None) -> list[bpy.types.Object]:

@@ -12,12 +12,14 @@ import bpy
 import numpy as np
 from PIL import Image
 
+from ..inference.contact_sheet import Cell, contact_sheet
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
-from ..inference.image import Photo
+from ..inference.image import Photo, load_photo
 from ..inference.overlay import overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
+from ..inference.templates import Render
 from . import matching, scene
 from .rendering import in_unit_sphere, quiet
 
@@ -73,12 +75,29 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 def save_overlay(photo: Photo, candidate: Candidate, work: Work, path: Path) -> np.ndarray:
     """Saves the photo with the model over it, and gives the model alone: (H, W, 4) uint8, at most OVERLAY_SIDE px."""
     target = next(target for target in work.targets if target.name == candidate.model)
-    camera = in_unit_sphere(candidate.camera, target.sphere)
-    scale = min(1.0, OVERLAY_SIDE / max(camera.size))
-    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
-    rgba = work.renderer(target)(camera.windowed(Box(0, 0, *camera.size), size)).rgba
+    rgba = model_in_photo(candidate.camera, target.sphere, work.renderer(target), OVERLAY_SIDE)
     save_picture(overlay(photo, rgba), path)
     return rgba
+
+
+def model_in_photo(camera: Camera, sphere: Sphere, render: Render, side: int) -> np.ndarray:
+    """What the photo's camera in the world sees of a model with this sphere: (H, W, 4) uint8, at most side px."""
+    scale = min(1.0, side / max(camera.size))
+    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+    return render(in_unit_sphere(camera, sphere).windowed(Box(0, 0, *camera.size), size)).rgba
+
+
+def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Sequence[str]) -> None:
+    """contact_sheet.png of the photos' lines in results.jsonl and the overlays that are saved under stems."""
+    cells = []
+    for line, stem in zip(lines, stems, strict=True):
+        name, text = Path(line["photo"]).name, line["error"]
+        picture = None
+        if text is None:
+            text = f"{line['model']}, confidence {line['confidence']:.2f}"
+            picture = load_photo(folder / f"{stem}_overlay.png").image
+        cells.append(Cell(picture, name, text))
+    save_picture(contact_sheet(cells), folder / "contact_sheet.png")
 
 
 def save_scene(path: Path) -> None:

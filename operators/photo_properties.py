@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from .views import ViewOptions
 
 
-class PhotoProperties:
-    """Mixin: the photo, the box, where the lens is known from, which training views, and what looks at them."""
+class LookProperties:
+    """Mixin: where the lens is known from, which training views, and what looks at them."""
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
     sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
@@ -31,23 +29,13 @@ class PhotoProperties:
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
     network: StringProperty(**NETWORK_SEARCH)
 
-    def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
-        """PoseError where one of them is of no use."""
-        from ..inference.image import checked_box, load_photo
-
-        if not self.filepath:
-            raise PoseError("Choose a photo first.")
-        photo = load_photo(bpy.path.abspath(self.filepath))
-        box = checked_box(self.box, photo.size) if any(self.box) else None
-        return photo, box, self._camera(context, photo)
-
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
         from .views import ViewOptions, cache_folder
 
         network = bpy.path.abspath(self.network)
         return ViewOptions(self.sphere, self.subdivisions, network=network), cache_folder()
 
-    def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
+    def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""
         from .matching import photo_camera
 
@@ -58,3 +46,20 @@ class PhotoProperties:
         if context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
         return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
+
+
+class PhotoProperties(LookProperties):
+    """Mixin: also the photo and the box."""
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
+
+    def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
+        """PoseError where one of them is of no use."""
+        from ..inference.image import checked_box, load_photo
+
+        if not self.filepath:
+            raise PoseError("Choose a photo first.")
+        photo = load_photo(bpy.path.abspath(self.filepath))
+        box = checked_box(self.box, photo.size) if any(self.box) else None
+        return photo, box, self.camera_of(context, photo)

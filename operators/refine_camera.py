@@ -9,11 +9,11 @@ import bpy
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..properties import SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models
-from .steps import StepsOperator, require_packages
+from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
@@ -25,6 +25,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     bl_label = "Refine Camera"
     bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
     bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
@@ -33,7 +34,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from ..inference.alignment import Locks
         from ..inference.image import checked_box, load_photo
         from .matching import model_in_view, prepare, refine, target_renderer
@@ -46,11 +47,11 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         roots = chosen_models(context.scene, [self.object] if self.object else None)
         views = ViewOptions(self.sphere, self.subdivisions)
         preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder())
-        (target,) = yield from within(preparing, 0.0, 0.8)
+        (target,) = yield from within(preparing, 0.0, 0.5)
         locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:
             refining = refine(photo, camera, target, renderer, box=box, locks=locks)
-            before, after = yield from within(refining, 0.8, 1.0)
+            before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             self._write(context, camera_object, photo, after, target)
         else:

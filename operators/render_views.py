@@ -8,7 +8,7 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -30,10 +30,11 @@ class ViewProperties:
 class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.render_views"
     bl_label = "Render Training Views"
+    phases = ((0.0, "Rendering"),)
     bl_description = "Render the models from all around and keep what matching needs; the scene is not changed"
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from .matching import prepare
         from .views import cache_folder
 
@@ -46,6 +47,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
 class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.save_views"
     bl_label = "Save Training Views"
+    phases = ((0.0, "Rendering"),)
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
 
     crop: EnumProperty(name="Crop", items=CROP_ITEMS)
@@ -60,7 +62,7 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
             raise PoseError("Choose a folder for the pictures.")
-        require_packages()
+        yield from aside(require_packages)
         from .views import save_views
 
         folder = Path(bpy.path.abspath(self.directory))

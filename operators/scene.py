@@ -119,16 +119,16 @@ def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:
     )
 
 
-def camera_for_photo(scene: bpy.types.Scene, path: str | Path) -> bpy.types.Object:
+def camera_for_photo(scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True) -> bpy.types.Object:
     """The camera that belongs to the photo at path, made the scene's active camera.
 
-    In this order: the one that already belongs to it, the active camera if it belongs to no photo, a new one
-    named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
+    In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
+    a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
     """
     photo = _absolute(path)
     usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj)]
     camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
-    if camera is None and scene.camera in usable and PHOTO not in scene.camera:
+    if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
         camera = scene.camera
     if camera is None:
         name = Path(photo).stem
@@ -141,7 +141,7 @@ def camera_for_photo(scene: bpy.types.Scene, path: str | Path) -> bpy.types.Obje
 
 def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     """Lays the photo over the view of camera_object; its other background images are hidden."""
-    image, data = _photo_image(photo), camera_object.data
+    image, data = photo_image(photo), camera_object.data
     slot = next((slot for slot in data.background_images if slot.image == image), None)
     slot = slot or data.background_images.new()
     for other in data.background_images:
@@ -230,7 +230,7 @@ def _keeps_pose(obj: bpy.types.Object) -> bool:
     return not any(a and (a.action or a.drivers or a.nla_tracks) for a in animations)
 
 
-def _photo_image(photo: Photo) -> bpy.types.Image:
+def photo_image(photo: Photo) -> bpy.types.Image:
     """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy."""
     path = _absolute(photo.path)
     if not photo.shown_as_is:

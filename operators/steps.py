@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import closing
+from inspect import GEN_CLOSED, getgeneratorstate
+from weakref import WeakSet
 
 import bpy
+from bpy.app.handlers import persistent
 
 from ..inference.errors import PoseError
+from ..inference.steps import Steps, Work
+from .responsive import responsive
+
+LOOKING = {  # around in the views, which goes on meanwhile; whatever changes the file waits
+    *("MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"),
+    *("TRACKPADZOOM", "MOUSEROTATE", "MOUSESMARTZOOM", "NDOF_MOTION", "WINDOW_DEACTIVATE"),
+}
+MATCHING = ((0.0, "Training Views"), (0.5, "Matching"))  # phases of operators that prepare and then match
+_running: WeakSet[Steps[None]] = WeakSet()  # in the interface
 
 
 class StepsOperator:
@@ -16,61 +29,109 @@ class StepsOperator:
     Closing the generator early (Esc, or an error) must leave the scene as it was.
     """
 
+    phases = ((0.0, "Working"),)  # what is done from which progress on
+
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self._start(context)
+        self._steps = self._shown(context, self.steps(context))
         result = {"RUNNING_MODAL"}
         while result == {"RUNNING_MODAL"}:
-            result = self._step(context)
+            result = self._step()
         return result
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event | None) -> set[str]:
-        self._start(context)
-        self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
+        self._steps = self._timed(context, responsive(self.steps(context)))
+        _running.add(self._steps)
+        result = self._step()
+        if result == {"RUNNING_MODAL"}:
+            context.window_manager.modal_handler_add(self)
+        return result
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "ESC":
             self.cancel(context)
             self.report({"INFO"}, "Cancelled, nothing was changed")
             return {"CANCELLED"}
-        return self._step(context) if event.type == "TIMER" else {"RUNNING_MODAL"}
+        if event.type == "TIMER":
+            return self._step()
+        return {"PASS_THROUGH"} if event.type in LOOKING else {"RUNNING_MODAL"}
 
-    def cancel(self, context: bpy.types.Context) -> None:
+    def cancel(self, _context: bpy.types.Context) -> None:
         self._steps.close()
-        self._end(context)
 
-    def _start(self, context: bpy.types.Context) -> None:
-        self._timer = None
-        self._steps = self.steps(context)
-        context.window_manager.progress_begin(0, 1)
-
-    def _step(self, context: bpy.types.Context) -> set[str]:
+    def _step(self) -> set[str]:
+        if getgeneratorstate(self._steps) == GEN_CLOSED:  # stop_all was here
+            return {"CANCELLED"}
         try:
-            self._show(context, next(self._steps))
-            return {"RUNNING_MODAL"}
+            next(self._steps)
         except StopIteration:
-            result = {"FINISHED"}
+            return {"FINISHED"}
         except PoseError as error:
             self.report({"ERROR"}, str(error))
-            result = {"CANCELLED"}
-        except BaseException:
-            self._end(context)
-            raise
-        self._end(context)
-        return result
+            return {"CANCELLED"}
+        return {"RUNNING_MODAL"}
+
+    def _timed(self, context: bpy.types.Context, steps: Steps[None]) -> Steps[None]:
+        """The same steps, with events that ask for the next one."""
+        timer = context.window_manager.event_timer_add(0.01, window=context.window)
+        try:
+            yield from self._shown(context, steps)
+        finally:
+            context.window_manager.event_timer_remove(timer)
+
+    def _shown(self, context: bpy.types.Context, steps: Steps[None]) -> Steps[None]:
+        """The same steps, their progress on screen until they end, in whatever way."""
+        manager, workspace = context.window_manager, context.workspace
+        manager.progress_begin(0, 1)
+        try:
+            with closing(steps):
+                for step in steps:
+                    if not isinstance(step, Work):
+                        self._show(context, step)
+                    yield step
+        finally:
+            manager.progress_end()
+            manager.photo_pose.stage = ""
+            if workspace:
+                workspace.status_text_set(None)
+            _redraw_sidebars(manager)
 
     def _show(self, context: bpy.types.Context, progress: float) -> None:
-        context.window_manager.progress_update(progress)
+        manager, status = context.window_manager, context.window_manager.photo_pose
+        if status.stage and abs(progress - status.progress) < 0.01:
+            return
+        status.stage = next(word for start, word in reversed(self.phases) if start <= progress)
+        status.progress = progress
+        manager.progress_update(progress)
         if context.workspace:
-            context.workspace.status_text_set(f"{self.bl_label}: {progress:.0%} (Esc to cancel)")
+            context.workspace.status_text_set(f"{self.bl_label}: {status.stage} {progress:.0%} (Esc to cancel)")
+        _redraw_sidebars(manager)
 
-    def _end(self, context: bpy.types.Context) -> None:
-        context.window_manager.progress_end()
-        if context.workspace:
-            context.workspace.status_text_set(None)
-        if self._timer:
-            context.window_manager.event_timer_remove(self._timer)
+
+def _redraw_sidebars(manager: bpy.types.WindowManager) -> None:
+    views = (area for window in manager.windows for area in window.screen.areas if area.type == "VIEW_3D")
+    for region in (region for view in views for region in view.regions if region.type == "UI"):
+        region.tag_redraw()
+
+
+@persistent
+def stop_all(*_arguments: object) -> None:
+    """Cancels what runs: its data-blocks would be gone after an undo, which another window can ask for, or a load."""
+    for steps in list(_running):
+        steps.close()
+
+
+HANDLERS = (bpy.app.handlers.undo_pre, bpy.app.handlers.redo_pre, bpy.app.handlers.load_pre)
+
+
+def register() -> None:
+    for handlers in HANDLERS:
+        handlers.append(stop_all)
+
+
+def unregister() -> None:
+    stop_all()
+    for handlers in HANDLERS:
+        handlers.remove(stop_all)
 
 
 PACKAGES = {"torch": "PyTorch", "PIL": "Pillow"}

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.names import REGRESSORS
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..properties import SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -87,6 +87,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         "Train a network that names the direction of these models in a photo at once, and choose it for matching"
     )
     bl_options = {"REGISTER", "UNDO"}
+    phases = ((0.0, "Rendering"), (RENDERED, "Training"))
 
     _asking = False  # whether the file browser is open
 
@@ -118,7 +119,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.filepath:
             raise PoseError("Choose a file for the network.")
-        require_packages()
+        yield from aside(require_packages)
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")

@@ -26,7 +26,7 @@ from ..inference.geometry import (
 )
 from ..inference.image import alpha_box
 from ..inference.names import feature_name
-from ..inference.steps import Steps
+from ..inference.steps import Steps, aside
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
 from . import drawing
 from .models import Model
@@ -121,7 +121,7 @@ def _store(templates: Templates, path: Path, key: str) -> None:
 def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
     from ..inference.networks import extract_features, feature_network  # torch only now
 
-    network = feature_network(feature_name(options.network), options.device)
+    network = yield from aside(feature_network, feature_name(options.network), options.device)
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting = [], [], [], []
@@ -133,7 +133,8 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
             points.append(patch_points(view.points, alpha))
             waiting.append(view.rgb)
             if len(waiting) == BATCH or len(points) == len(cameras):
-                features.append(extract_features(network, np.stack(waiting)).astype(np.float16))
+                seen = yield from aside(extract_features, network, np.stack(waiting))
+                features.append(seen.astype(np.float16))
                 waiting.clear()
             yield len(points) / len(cameras)
     return Templates(

@@ -11,10 +11,10 @@ import numpy as np
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from .models import chosen_models, collection_models
 from .photo_properties import PhotoProperties
-from .steps import StepsOperator, require_packages
+from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.pose import Target
@@ -29,11 +29,12 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_label = "Which Model Is It?"
     bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
     bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
 
     collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         from ..inference.ranking import is_strange
         from .identifying import which
         from .matching import prepare, target_renderer
@@ -44,12 +45,12 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         else:
             roots = chosen_models(context.scene)
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache), 0.0, 0.7)
+        targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
         mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
         with target_renderer() as renderer:
             options = {"mask": mask, "any_roll": self.any_roll, "network": views.network}
             asking = which(photo, camera, box, targets, renderer, **options)
-            _box, answers = yield from within(asking, 0.7, 1.0)
+            _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
         doubt = ", but the photo seems to show none of them" if strange else ""
@@ -75,6 +76,7 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
 class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.add_folder"
     bl_label = "Add Models of a Folder"
+    phases = ((0.0, "Importing"),)
     bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
     bl_options = {"REGISTER", "UNDO"}
 

@@ -2,6 +2,20 @@
 
 from bpy.utils import register_classes_factory
 
-from .sidebar import classes
+from . import candidates, handover, photos, sidebar
 
-register, unregister = register_classes_factory(classes)
+# The children of a panel stand in the order in which they are registered
+first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
+_register_classes, _unregister_classes = register_classes_factory(
+    (*sidebar.classes[:first], *candidates.classes, *photos.classes, *sidebar.classes[first:], *handover.classes)
+)
+
+
+def register() -> None:
+    _register_classes()
+    handover.add_to_menus()
+
+
+def unregister() -> None:
+    handover.remove_from_menus()
+    _unregister_classes()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from math import degrees
 
 import bpy
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
+LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -54,6 +56,14 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
+def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
+    """A sentence in as many lines as the sidebar's width asks for."""
+    width = context.region.width / context.preferences.system.ui_scale - MARGINS
+    lines = layout.column(align=True)
+    for line in textwrap.wrap(text, max(int(width / LETTER), 10)):
+        lines.label(text=line)
+
+
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
     bl_label = "Photo Pose"
 
@@ -76,13 +86,16 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "any_roll")
         layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")
-        self._draw_button(settings)
+        self._draw_button(context, settings)
         for line in settings.result.split(", ") if settings.result else ():
             layout.label(text=line)
 
-    def _draw_button(self, settings) -> None:
-        row = self.layout.row()
+    def _draw_button(self, context: bpy.types.Context, settings) -> None:
+        row, status = self.layout.row(), context.window_manager.photo_pose
         row.scale_y = 1.5
+        if status.stage and context.window.modal_operators:
+            row.progress(factor=status.progress, text=f"{status.stage} {status.progress:.0%} (Esc to cancel)")
+            return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "use_photo_size")
 
 

@@ -18,12 +18,14 @@ def subclasses(parent: type) -> Iterator[type]:
 
 
 def registered() -> set[str]:
-    """All classes that Blender holds, the properties of its data blocks and windows, and the handlers."""
+    """All classes that Blender holds, the properties of its data blocks and windows, handlers and menu entries."""
     types = [t for t in subclasses(bpy.types.bpy_struct) if getattr(t, "is_registered", False)]
     owners = [bpy.types.WindowManager, *subclasses(bpy.types.ID)]
     properties = {f"{owner.__name__}.{name}" for owner in owners for name in owner.bl_rna.properties.keys()}
     events = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
     handlers = {f"{name} {f}" for name, event in events.items() if isinstance(event, list) for f in event}
+    menus = bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export
+    handlers |= {f"{menu.__name__} {draw.__name__}" for menu in menus for draw in menu._dyn_ui_initialize()}
     return {t.__name__ for t in types} | properties | handlers
 
 

@@ -200,8 +200,11 @@ def test_jobs_and_failures(folder):
         "--no-refine",
         "--candidates",
         "2",
+        "--contact-sheet",
     )
     assert done.returncode == 1
+    with Image.open(folder / "c" / "contact_sheet.png") as sheet:
+        assert sheet.width > 1200 and sheet.height > 600  # of eight photos in three rows
     results = lines(folder, "c")
     assert [result["status"] for result in results] == ["ok", *["error"] * 6, "ok"]
     said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]

@@ -186,3 +186,9 @@ def test_the_focal_length_of_before_gives_the_pose_of_before():
     np.testing.assert_allclose(again.translation, POSE.translation)
     np.testing.assert_allclose(again.K, POSE.K)
     assert rotation_angle(again.rotation, POSE.rotation) < 1e-6
+
+
+def test_a_shared_lens_is_the_weighted_median():
+    assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.1), lens.Lens(40, 0.1)]) == pytest.approx(40)
+    assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.01), lens.Lens(40, 0.1)]) == pytest.approx(90, rel=0.02)
+    assert lens.shared([lens.Lens(30, 0.0), lens.Lens(90, 0.001)]) == pytest.approx(30)  # one is known

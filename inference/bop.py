@@ -1,0 +1,48 @@
+"""Poses as the BOP challenge's data sets store them: scene_camera.json and scene_gt.json, in millimetres.
+
+A model's coordinates are its own, its object's scale applied. Each entry also names its photo and its model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .geometry import Camera
+
+
+class View(NamedTuple):
+    """A photo's camera, and the model in it; model_to_world (4, 4), unscaled."""
+
+    photo: str
+    camera: Camera
+    model: str
+    model_to_world: np.ndarray
+
+
+def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
+    """Images are numbered from 0, models from 1 in order of their names; millimetres: of a unit of the world."""
+    numbers = {name: number for number, name in enumerate(sorted({view.model for view in views}), 1)}
+    cameras, truth = {}, {}
+    for index, view in enumerate(views):
+        world = view.camera.world_to_camera
+        model = world @ view.model_to_world
+        cameras[index] = {"cam_K": view.camera.K.ravel().tolist(), "depth_scale": 1.0}
+        cameras[index] |= {**_pose(world, "w2c", millimetres), "photo": view.photo}
+        truth[index] = [
+            {**_pose(model, "m2c", millimetres), "obj_id": numbers[view.model], "model": view.model},
+        ]
+    for name, content in (("scene_camera.json", cameras), ("scene_gt.json", truth)):
+        lines = ",\n".join(f'  "{index}": {json.dumps(entry)}' for index, entry in content.items())
+        (folder / name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _pose(matrix: np.ndarray, suffix: str, millimetres: float) -> dict[str, list[float]]:
+    return {
+        f"cam_R_{suffix}": matrix[:3, :3].ravel().tolist(),
+        f"cam_t_{suffix}": (matrix[:3, 3] * millimetres).tolist(),
+    }

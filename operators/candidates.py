@@ -1,0 +1,98 @@
+"""Operators that take another candidate of a match, or turn the camera to where the model looks alike."""
+
+from __future__ import annotations
+
+from math import degrees, pi
+
+import bpy
+import numpy as np
+from bpy.props import EnumProperty, FloatProperty, IntProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Camera, turned_about
+from . import scene
+from .results import read_pose, sphere_of
+from .steps import require_packages
+
+AXIS_ITEMS = (
+    ("UP", "Up", "The camera goes around the model"),
+    ("VIEW", "View", "The camera rolls"),
+)
+
+
+class MatchedCameraOperator:
+    """Mixin: a subclass gives `change(context, camera_object)`, which raises PoseError only before it changes any."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The active camera was not matched to a photo")
+        camera = context.scene.camera
+        return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            require_packages("PIL")
+            self.change(context, scene.active_camera(context.scene))
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object | None) -> None:
+        """Sets the active camera, which sees the model, and tells how."""
+        from .matching import sight
+
+        sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
+        width = camera_object.data.sensor_width
+        scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
+        camera_object.data.photo_pose.model = model
+        scene.view_through_camera(context)
+        context.scene.photo_pose.result = sight(model.name, camera, sphere)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.take_candidate"
+    bl_label = "Take Candidate"
+    bl_description = "Give the active camera the pose and lens of this candidate"
+
+    index: IntProperty(name="Candidate", min=0)
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        item = context.scene.camera.data.photo_pose.candidates[properties.index]
+        angles = ", ".join(f"{name} {degrees(getattr(item, name)):.0f}°" for name in ("azimuth", "elevation", "roll"))
+        alike = ", looks the same as the first" if item.equivalent and properties.index else ""
+        return f"Take candidate {properties.index + 1}: {angles}, score {item.score:.2f}{alike}"
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        if self.index >= len(match.candidates):
+            raise PoseError(f"There is no candidate {self.index + 1}.")
+        if match.active_candidate != self.index:
+            match.active_candidate = self.index  # which comes back here
+            return
+        item = match.candidates[self.index]
+        self.look(context, read_pose(item, match.size), item.model)
+
+
+class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.turn_candidate"
+    bl_label = "Turn Camera"
+    bl_description = "Turn the active camera about the model, which stays in its place in the picture"
+
+    axis: EnumProperty(name="Axis", items=AXIS_ITEMS)
+    angle: FloatProperty(name="Angle", default=pi, subtype="ANGLE", description="Counter-clockwise from above, or seen")
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        camera = scene.read_camera(context.scene, camera_object, tuple(match.size))
+        center = sphere_of(context.scene, match.model).center
+        axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
+        pose = turned_about(camera.camera_to_world, center, axis, self.angle)
+        self.look(context, camera.placed(pose), match.model)
+
+
+classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)

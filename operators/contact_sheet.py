@@ -1,0 +1,85 @@
+"""The operator that saves one picture of all photos of the list, the models laid over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.steps import Steps
+from . import scene
+from .models import evaluated
+from .steps import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ..inference.contact_sheet import Cell
+    from ..inference.templates import Render
+
+
+class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.contact_sheet"
+    bl_label = "Save Contact Sheet"
+    bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
+
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"
+    )
+    check_existing: BoolProperty(default=True, options={"HIDDEN"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Add photos to the list first")
+        return len(context.scene.photo_pose.photos) > 0
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:
+            return super().invoke(context, event)
+        self.filepath = "contact_sheet.png"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.filepath:
+            raise PoseError("Choose a file for the contact sheet.")
+        require_packages("PIL")
+        from ..inference.contact_sheet import contact_sheet
+        from .matching import model_renderer
+        from .output import save_picture
+
+        path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".png"))
+        photos, cells = context.scene.photo_pose.photos, []
+        with model_renderer() as renderer:
+            for number, item in enumerate(photos):
+                yield number / len(photos)
+                cells.append(_cell(context.scene, item, renderer))
+        save_picture(contact_sheet(cells), path)
+        self.report({"INFO"}, f"Contact sheet saved as {path}")
+
+
+def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Callable[[str], Render]) -> Cell:
+    """The photo with its model over it, as its camera sees it now, where it has one."""
+    from ..inference.contact_sheet import SIDE, Cell
+    from ..inference.image import load_photo
+    from ..inference.overlay import overlay
+    from .output import model_in_photo
+
+    try:
+        photo = load_photo(item.path)
+    except PoseError as error:
+        return Cell(None, item.name, str(error))
+    known = item.camera and item.camera.name in current.objects and item.camera.data.photo_pose
+    if not (known and known.model and known.model.name in current.objects):
+        return Cell(photo.image, item.name, item.message)
+    camera = scene.read_camera(current, item.camera, photo.size)
+    with evaluated(known.model) as model:
+        sphere = model.sphere
+    rgba = model_in_photo(camera, sphere, renderer(known.model.name), SIDE)
+    return Cell(overlay(photo, rgba), item.name, f"{known.model.name}, confidence {known.confidence:.2f}")
+
+
+classes = (PHOTOPOSE_OT_contact_sheet,)

@@ -1,0 +1,174 @@
+"""The operator that hands the photos' cameras over to other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Camera
+from . import scene
+from .models import chosen_models, evaluated
+from .steps import require_packages
+
+FORMAT_ITEMS = (
+    ("JSON", "JSON", "cameras.json: Blender camera, OpenCV K R t, angles, score; the fields of results.jsonl"),
+    ("COLMAP", "COLMAP", "cameras.txt, images.txt and an empty points3D.txt; the world is Blender's"),
+    ("BOP", "BOP", "scene_camera.json and scene_gt.json of the BOP challenge, in millimetres"),
+)
+
+
+class Taken(NamedTuple):
+    """A photo's camera in the scene, in px of the photo."""
+
+    camera_object: bpy.types.Object
+    camera: Camera
+
+    @property
+    def path(self) -> str:
+        return self.camera_object[scene.PHOTO]
+
+
+class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
+    bl_idname = "photopose.export_cameras"
+    bl_label = "Export Photo Cameras"
+    bl_description = "Write the cameras of all matched photos into a folder, for other programs"
+
+    format: EnumProperty(name="Format", items=FORMAT_ITEMS, description="Who is to read it")
+    overwrite: BoolProperty(name="Overwrite", options={"SKIP_SAVE"}, description="Replace files that are there already")
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"}, description="Where the files are written"
+    )
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("No camera of the scene was matched to a photo yet")
+        return any(scene.PHOTO in obj for obj in context.scene.objects)
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        names, write = WRITERS[self.format]
+        folder = Path(bpy.path.abspath(self.directory))
+        try:
+            if not self.directory:
+                raise PoseError("Choose a folder for the cameras.")
+            require_packages("PIL")
+            from .output import make_folder
+
+            make_folder(folder)
+            there = next((name for name in names if (folder / name).exists()), None)
+            if there and not self.overwrite:
+                raise PoseError(f"The folder has a {there} already: choose another one, or Overwrite.")
+            count = write(folder, context.scene)
+        except OSError as error:
+            self.report({"ERROR"}, f'"{error.filename}" cannot be written ({error.strerror})')
+            return {"CANCELLED"}
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{count} cameras written to {folder}")
+        return {"FINISHED"}
+
+
+def taken(current: bpy.types.Scene) -> list[Taken]:
+    """Of every photo's camera."""
+    from ..inference.image import load_photo
+
+    found = []
+    for obj in current.objects:
+        if obj.type == "CAMERA" and scene.PHOTO in obj:
+            known = tuple(obj.data.photo_pose.size)
+            size = known if all(known) else load_photo(obj[scene.PHOTO]).size
+            found.append(Taken(obj, scene.read_camera(current, obj, size)))
+    return found
+
+
+def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
+    """What the camera was matched with, else the model in the middle of its photo."""
+    from .matching import model_in_view
+
+    model = one.camera_object.data.photo_pose.model
+    if model and model.name in current.objects:
+        return model
+    try:
+        return model_in_view(chosen_models(current), one.camera)
+    except PoseError as error:
+        raise PoseError(f"The camera {one.camera_object.name} sees no model.") from error
+
+
+def _write_json(folder: Path, current: bpy.types.Scene) -> int:
+    lines = [_described(one, model_of(current, one)) for one in taken(current)]
+    (folder / "cameras.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    return len(lines)
+
+
+def _described(one: Taken, root: bpy.types.Object) -> dict:
+    """As a line of results.jsonl."""
+    from ..inference.pose import Candidate
+    from .output import blender_camera, described
+
+    match = one.camera_object.data.photo_pose
+    with evaluated(root) as model:
+        line = described(Candidate(root.name, one.camera, match.score), model.sphere)
+    size, box = list(one.camera.size), list(match.box)
+    camera = blender_camera(one.camera)
+    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": match.confidence}
+
+
+def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
+    from ..inference.colmap import write_colmap
+
+    found = taken(current)
+    names = _names([one.path for one in found])
+    write_colmap(folder, dict(zip(names, (one.camera for one in found), strict=True)))
+    return len(found)
+
+
+def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
+    from ..inference.bop import View, write_bop
+
+    found = taken(current)
+    names = _names([one.path for one in found])
+    views = []
+    for name, one in zip(names, found, strict=True):
+        root = model_of(current, one)
+        views.append(View(name, one.camera, root.name, _unscaled(root)))
+    write_bop(folder, views, 1000 * current.unit_settings.scale_length)
+    return len(found)
+
+
+WRITERS: dict[str, tuple[Sequence[str], Callable[[Path, bpy.types.Scene], int]]] = {
+    "JSON": (("cameras.json",), _write_json),
+    "COLMAP": (("cameras.txt", "images.txt", "points3D.txt"), _write_colmap),
+    "BOP": (("scene_camera.json", "scene_gt.json"), _write_bop),
+}
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Photos by their paths below the folder that they share."""
+    try:
+        shared = os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:  # on different drives
+        return list(paths)
+    return [Path(path).relative_to(shared).as_posix() for path in paths]
+
+
+def _unscaled(root: bpy.types.Object) -> np.ndarray:
+    matrix = np.array(root.matrix_world)
+    left, _scales, right = np.linalg.svd(matrix[:3, :3])
+    matrix[:3, :3] = left @ right
+    return matrix
+
+
+classes = (PHOTOPOSE_OT_export_cameras,)

@@ -1,0 +1,134 @@
+"""The operator that takes cameras from other programs as start poses."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy.props import StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from . import photo_list, scene
+from .steps import require_packages
+
+SAME_SHAPE = 0.01  # difference in log aspect up to which a photo is the same picture at another size
+
+
+class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
+    bl_idname = "photopose.import_cameras"
+    bl_label = "Import Start Cameras"
+    bl_description = (
+        "Set up a photo's camera from an fSpy project, whose picture is saved beside it, or cameras from COLMAP's "
+        "images.txt; Refine Camera then lays the model on the photo"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="A .fspy file, or COLMAP's images.txt"
+    )
+    filter_glob: StringProperty(default="*.fspy;images.txt", options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = Path(bpy.path.abspath(self.filepath))
+        try:
+            if not self.filepath:
+                raise PoseError("Choose an fSpy project or COLMAP's images.txt.")
+            require_packages("PIL")
+            cameras, remark = read_cameras(path)
+            for photo_path, camera in cameras.items():
+                set_up(context.scene, photo_path, camera, path.name)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        scene.view_through_camera(context)
+        self.report({"WARNING"} if remark else {"INFO"}, f"{len(cameras)} cameras set up. {remark}".strip())
+        return {"FINISHED"}
+
+
+def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
+    """The file's cameras by absolute paths of their photos, in those photos' pixels, and what the user should know."""
+    if path.suffix.lower() == ".fspy":
+        from ..inference.fspy import read_fspy
+
+        project = read_fspy(path)
+        photo = _saved_picture(path, project.picture)
+        return {str(photo): _fitted(project.camera, photo)}, ""
+    if path.name != "images.txt":
+        raise PoseError(f"'{path.name}' is neither an fSpy project nor COLMAP's images.txt.")
+    from ..inference.colmap import read_colmap
+
+    shots = read_colmap(path.parent)
+    photos = {name: _photo_of(path.parent, name) for name in shots}
+    cameras = {str(photo): _fitted(shots[name].camera, photo) for name, photo in photos.items() if photo}
+    if not cameras:
+        raise PoseError("None of the photos is in the folder of images.txt, or in a folder 'images' at or above it.")
+    remarks = []
+    if len(cameras) < len(shots):
+        remarks.append(f"{len(shots) - len(cameras)} photos were not found.")
+    if any(shot.distorted for shot in shots.values()):
+        remarks.append("Lens distortion was left out.")
+    return cameras, " ".join(remarks)
+
+
+def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> None:
+    """The photo's own camera, and its place in the list of photos."""
+    from ..inference.image import load_photo
+
+    photo = load_photo(path)
+    camera_object = scene.camera_for_photo(current, path, take_active=False)
+    scene.write_camera(current, camera_object, camera)
+    scene.show_photo(camera_object, photo)
+    match = camera_object.data.photo_pose
+    match.photo, match.size = path, photo.size
+    settings = current.photo_pose
+    index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
+    item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
+    item.camera, item.state, item.message = camera_object, "NONE", f"Start pose of {source}, Refine Camera improves it"
+    settings.active_photo = index
+
+
+def _saved_picture(project: Path, picture: bytes) -> Path:
+    """The photo inside a project as a file beside it."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(picture)) as image:
+            kind = {"JPEG": ".jpg"}.get(image.format, f".{image.format.lower()}")
+    except UnidentifiedImageError as error:
+        raise PoseError(f"'{project.name}' has no picture inside.") from error
+    path = project.resolve().with_name(f"{project.stem}_photo{kind}")
+    try:
+        if not path.exists():
+            path.write_bytes(picture)
+        elif path.read_bytes() != picture:
+            raise PoseError(f"'{path.name}' is in the way of the picture inside '{project.name}': rename it.")
+    except OSError as error:
+        raise PoseError(f"'{path}' cannot be written ({error.strerror}).") from error
+    return path
+
+
+def _photo_of(folder: Path, name: str) -> Path | None:
+    """Where COLMAP's image of this name is: projects keep images/ beside or above sparse/0/."""
+    above = (folder, *folder.resolve().parents[:2])
+    places = [place for one in above for place in (one / name, one / "images" / name)]
+    return next((place.resolve() for place in places if place.is_file()), None)
+
+
+def _fitted(camera: Camera, path: Path) -> Camera:
+    """The camera in pixels of the photo, which may have been resized since."""
+    from ..inference.image import load_photo
+
+    size = load_photo(path).size
+    if abs(np.log(size[0] * camera.size[1] / (size[1] * camera.size[0]))) > SAME_SHAPE:
+        raise PoseError(f"Photo '{path.name}' has another shape than its camera.")
+    return camera.windowed(Box(0, 0, *camera.size), size)
+
+
+classes = (PHOTOPOSE_OT_import_cameras,)

@@ -1,0 +1,163 @@
+"""The operator that matches all photos of the list, a camera each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from ..inference.steps import Steps, aside, within
+from . import scene
+from .models import chosen_models
+from .photo_list import note
+from .photo_properties import LookProperties
+from .results import show_candidates, store_match
+from .steps import MATCHING, StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..inference.doubt import Evidence
+    from ..inference.image import Photo
+    from ..inference.pose import Candidate, Target
+    from .matching import Match
+
+    Matcher = Callable[[Photo, Box | None, float | None], Steps["Shot"]]  # with a focal length, px, that is known
+
+
+class Shot(NamedTuple):
+    """What was found in a photo, with pictures of the candidates and what tells how sure they are."""
+
+    box: Box
+    found: Match
+    pictures: Sequence[Image.Image] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def best(self) -> Candidate:
+        return self.found.candidates[0]
+
+
+class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.match_photos"
+    bl_label = "Match All"
+    bl_description = (
+        "Match every photo of the list, a camera each; a photo that fails says why and the others go on, "
+        "Esc leaves all cameras as they were"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+    phases = MATCHING
+
+    shared_lens: BoolProperty(name="Shared Lens", description="Photos without EXIF data were taken with one lens")
+    skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Add photos to the list first")
+        return len(context.scene.photo_pose.photos) > 0
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from .matching import find_and_match, photo_camera, prepare, target_renderer
+
+        items = context.scene.photo_pose.photos
+        boxes = {item.path: tuple(item.box) for item in items if not (self.skip_matched and item.state == "MATCHED")}
+        if not boxes:
+            raise PoseError("All photos of the list are matched already.")
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(chosen_models(context.scene), views, cache), 0.0, 0.5)
+        with target_renderer() as renderer:
+
+            def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:
+                camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
+                free = focal is None and self.focal_source == "PHOTO" and photo.exif_focal is None
+                mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
+                options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free}
+                options |= {"network": views.network, "device": views.device}
+                place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
+                return Shot(place, found, *show_candidates(photo, place, found.candidates, targets, renderer))
+
+            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
+        self._write(context, shots, targets)
+
+    def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:
+        current, settings = context.scene, context.scene.photo_pose
+        active, failed = current.camera, []
+        for item in settings.photos:
+            shot = shots.get(item.path)
+            if isinstance(shot, Shot):
+                write_shot(current, item.path, shot, targets)
+            elif shot:
+                item.state, item.message = "FAILED", str(shot)
+                failed.append(str(shot))
+        current.camera = active or current.camera
+        settings.active_photo = settings.active_photo  # makes its camera the active one
+        scene.view_through_camera(context)
+        matched = f"{len(shots) - len(failed)} of {len(shots)} photos matched"
+        self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
+
+
+def match_all(
+    boxes: Mapping[str, Sequence[float]], match: Matcher, shared_lens: bool
+) -> Steps[dict[str, Shot | PoseError]]:
+    """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
+
+    shared_lens: those whose lens was estimated are matched again with one focal length for all of them.
+    """
+    from ..inference.lens import Lens, shared
+
+    shots: dict[str, Shot | PoseError] = {}
+    first = 0.6 if shared_lens else 1.0
+    for number, (path, box) in enumerate(boxes.items()):
+        part = first * number / len(boxes), first * (number + 1) / len(boxes)
+        shots[path] = yield from within(_attempt(path, box, match), *part)
+    found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
+    again = [path for path, shot in found.items() if shot.best.lens_deviation]
+    if not (shared_lens and len(found) > 1 and again):
+        return shots
+    focal = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
+    for number, path in enumerate(again):
+        part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
+        shots[path] = yield from within(_attempt(path, found[path].box, match, focal), *part)
+    return shots
+
+
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
+    """Sets up the photo's own camera; neither the render size nor any other camera is changed."""
+    from ..inference.image import load_photo
+    from .matching import summary
+
+    photo, spheres = load_photo(path), {target.name: target.sphere for target in targets}
+    sphere = spheres[shot.best.model]
+    camera = scene.camera_for_photo(current, path, take_active=False)
+    scene.write_camera(current, camera, shot.best.camera, model=sphere)
+    scene.show_photo(camera, photo)
+    store_match(camera, photo, shot.found, spheres, shot.pictures, shot.evidence)
+    note(current, path, camera, summary(shot.best, sphere))
+
+
+def _attempt(
+    path: str, box: Sequence[float], match: Matcher, relative_focal: float | None = None
+) -> Steps[Shot | PoseError]:
+    """relative_focal: in the photo's longer sides, where it is known."""
+    from ..inference.image import checked_box, load_photo
+
+    try:
+        photo = load_photo(path)
+        known = checked_box(box, photo.size) if any(box) else None
+        return (yield from match(photo, known, relative_focal and relative_focal * max(photo.size)))
+    except PoseError as error:
+        return error
+
+
+def _relative_focal(shot: Shot) -> float:
+    camera: Camera = shot.best.camera
+    return camera.focal / max(camera.size)
+
+
+classes = (PHOTOPOSE_OT_match_photos,)

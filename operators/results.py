@@ -1,0 +1,115 @@
+"""What a match leaves on its camera's data: the candidates, their pictures, how sure it is and why not surer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
+from ..properties import picture_of
+from . import scene
+from .models import evaluated
+from .rendering import in_unit_sphere
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..inference.doubt import Evidence
+    from ..inference.image import Photo
+    from ..inference.pose import Candidate, Target
+    from ..inference.refinement import Renderer
+    from .matching import Match
+
+SIDE = 128  # px of a candidate's picture
+MARGIN = 0.15  # of the box's longer side, shown around it
+
+
+def show_candidates(
+    photo: Photo, box: Box, candidates: Sequence[Candidate], targets: Sequence[Target], renderer: Renderer
+) -> tuple[list[Image.Image], Evidence]:
+    """A picture (SIDE, SIDE) of each candidate's model over the photo, and what the best one's tells of it."""
+    from ..inference.doubt import Evidence
+    from ..inference.overlay import intersection_over_union, laid_over
+    from ..inference.segmentation import segment
+
+    window, by_name = _window(box), {target.name: target for target in targets}
+    views = [in_unit_sphere(one.camera, by_name[one.model].sphere) for one in candidates]
+    renderings = [
+        renderer(by_name[one.model])(view.windowed(window, (SIDE, SIDE))).rgba
+        for one, view in zip(candidates, views, strict=True)
+    ]
+    picture, alpha = _part(photo, window), renderings[0][..., 3]
+    mask = segment(np.array(picture), alpha) > 0.5
+    shown = Box.around(views[0].project(by_name[candidates[0].model].index.templates.outline))
+    evidence = Evidence(box, photo.size, shown, intersection_over_union(mask, alpha >= 128))
+    return [laid_over(picture.copy(), rgba) for rgba in renderings], evidence
+
+
+def store_match(
+    camera_object: bpy.types.Object,
+    photo: Photo,
+    found: Match,
+    spheres: dict[str, Sphere],
+    pictures: Sequence[Image.Image],
+    evidence: Evidence,
+) -> None:
+    """Writes all that is known of a fresh match to the camera's data; its snapshots stay."""
+    from ..inference.doubt import why_low
+
+    match, best = camera_object.data.photo_pose, found.candidates[0]
+    match.candidates.clear()
+    match.active_candidate = 0  # without candidates nothing is taken
+    match.photo, match.size, match.box = camera_object[scene.PHOTO], photo.size, evidence.box
+    match.model, match.score, match.confidence = bpy.data.objects[best.model], best.score, found.confidence
+    match.why = why_low(found.candidates, found.confidence, evidence)
+    for candidate, picture in zip(found.candidates, pictures, strict=True):
+        item = match.candidates.add()
+        write_pose(item, bpy.data.objects[candidate.model], candidate.camera, spheres[candidate.model])
+        item.score, item.equivalent = candidate.score, candidate.alike
+        _draw(picture, picture_of(item))
+
+
+def write_pose(item: bpy.types.PropertyGroup, model: bpy.types.Object, camera: Camera, sphere: Sphere) -> None:
+    """To a PhotoPoseCandidate: how camera sees the model, whose bounding sphere this is."""
+    from .matching import seen_from
+
+    item.model, item.matrix = model, blender_axes(camera.camera_to_world).ravel()
+    item.focal, item.principal_point = camera.focal, camera.K[:2, 2]
+    item.azimuth, item.elevation, item.roll = np.radians(seen_from(camera, sphere)[:3])
+
+
+def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
+    """The inverse of `write_pose`, for a photo of size (width, height)."""
+    matrix = blender_axes(np.reshape(item.matrix, (4, 4)).astype(float))
+    return Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
+
+
+def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:
+    """The bounding sphere of a match's model; PoseError where the scene has that no more."""
+    if model is None or model.name not in current.objects:
+        raise PoseError("The model of this match is not in the scene any more.")
+    with evaluated(model) as shown:
+        return shown.sphere
+
+
+def _window(box: Box) -> Box:
+    """The square of whole pixels that the pictures show."""
+    left, top = (int(edge) for edge in box.center - (0.5 + MARGIN) * max(box.width, box.height))
+    side = int((1 + 2 * MARGIN) * max(box.width, box.height))
+    return Box(left, top, left + side, top + side)
+
+
+def _part(photo: Photo, window: Box) -> Image.Image:
+    """(SIDE, SIDE); black beyond the photo."""
+    scale = photo.image.size[0] / photo.size[0]
+    return photo.image.crop([round(scale * edge) for edge in window]).resize((SIDE, SIDE))
+
+
+def _draw(picture: Image.Image, icon: bpy.types.ImagePreview) -> None:
+    rows = np.array(picture.convert("RGBA"), np.float32)[::-1] / 255  # Blender's begin at the bottom
+    icon.image_size = picture.size
+    icon.image_pixels_float.foreach_set(rows.ravel())

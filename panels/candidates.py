@@ -1,0 +1,90 @@
+"""How sure the match of the active camera is, its candidates as pictures, and snapshots to go back to."""
+
+from __future__ import annotations
+
+import textwrap
+from math import degrees, pi
+
+import bpy
+
+from .sidebar import SidebarPanel
+
+WORDS = ((0.8, "High"), (0.5, "Fair"), (0.0, "Low"))  # of confidence, from this on
+LETTER = 7  # px, about, at normal size
+TURNS = (  # axis, angle, text, icon
+    ("UP", pi, "Flip", "ARROW_LEFTRIGHT"),
+    ("UP", -pi / 2, "-90°", "LOOP_BACK"),
+    ("UP", pi / 2, "+90°", "LOOP_FORWARDS"),
+    ("VIEW", -pi / 2, "Roll -90°", "NONE"),
+    ("VIEW", pi / 2, "Roll +90°", "NONE"),
+)
+
+
+class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
+    bl_label = "Candidates"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        camera, layout = context.scene.camera, self.layout
+        match = camera.data.photo_pose
+        word = next(word for least, word in WORDS if match.confidence >= least)
+        layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
+        letters = int(context.region.width / (LETTER * context.preferences.system.ui_scale))
+        lines = layout.column(align=True)
+        for line in textwrap.wrap(match.why, max(letters - 8, 10)):
+            lines.label(text=line)
+        self._draw_candidates(match, camera.matrix_world)
+        self._draw_turns()
+
+    def _draw_candidates(self, match, matrix) -> None:
+        grid = self.layout.grid_flow(row_major=True, columns=3, even_columns=True, even_rows=True)
+        for index, candidate in enumerate(match.candidates):
+            column = grid.column(align=True)
+            if candidate.icon:
+                column.template_icon(candidate.icon, scale=4)
+            else:
+                column.label(text=f"{degrees(candidate.azimuth):.0f}°, {degrees(candidate.elevation):.0f}°")
+            same = "≈ " if candidate.equivalent else ""
+            taken = is_near(candidate.matrix, matrix)
+            button = column.operator("photopose.take_candidate", text=f"{same}{candidate.score:.2f}", depress=taken)
+            button.index = index
+
+    def _draw_turns(self) -> None:
+        grid = self.layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        for axis, angle, text, icon in TURNS:
+            button = grid.operator("photopose.turn_candidate", text=text, icon=icon)
+            button.axis, button.angle = axis, angle
+
+
+class VIEW3D_PT_photo_pose_snapshots(SidebarPanel, bpy.types.Panel):
+    bl_label = "Snapshots"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return VIEW3D_PT_photo_pose_candidates.poll(context)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        camera, layout = context.scene.camera, self.layout
+        for index, snapshot in enumerate(camera.data.photo_pose.snapshots):
+            row = layout.row(align=True)
+            taken = is_near(snapshot.matrix, camera.matrix_world)
+            row.operator("photopose.take_snapshot", text="", icon="CAMERA_DATA", depress=taken).index = index
+            row.prop(snapshot, "name", text="")
+            row.operator("photopose.remove_snapshot", text="", icon="X").index = index
+        layout.operator("photopose.add_snapshot", icon="ADD")
+
+
+def is_near(pose, matrix) -> bool:
+    """Whether a camera is where a pose is, whose matrix comes row by row."""
+    values = [value for row in matrix for value in row]
+    return all(abs(one - other) < 1e-4 * max(1.0, abs(one)) for one, other in zip(pose, values, strict=True))
+
+
+classes = (VIEW3D_PT_photo_pose_candidates, VIEW3D_PT_photo_pose_snapshots)

@@ -1,0 +1,47 @@
+"""The sub-panel with several photos of one object."""
+
+from __future__ import annotations
+
+import bpy
+
+from .sidebar import PHOTO, SidebarPanel, copy, draw_text
+
+ICONS = {"NONE": "IMAGE_DATA", "MATCHED": "CHECKMARK", "FAILED": "ERROR"}
+
+
+class PHOTOPOSE_UL_photos(bpy.types.UIList):
+    """Photos and how sure their cameras are."""
+
+    def draw_item(self, context, layout, _data, item, _icon, _active_data, _active_property) -> None:
+        row = layout.row()
+        row.label(text=item.name, icon=ICONS[item.state])
+        if item.state == "MATCHED" and item.camera and item.camera.name in context.scene.objects:
+            right = row.row()
+            right.alignment = "RIGHT"
+            right.label(text=f"{item.camera.data.photo_pose.confidence:.0%}")
+
+
+class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
+    bl_label = "Photos"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        row = layout.row()
+        row.template_list("PHOTOPOSE_UL_photos", "", settings, "photos", settings, "active_photo", rows=4)
+        column = row.column(align=True)
+        column.operator("photopose.add_photos", icon="ADD", text="")
+        column.operator("photopose.remove_photo", icon="REMOVE", text="")
+        if settings.active_photo < len(settings.photos):
+            draw_text(context, layout, settings.photos[settings.active_photo].message)
+        row = layout.row()
+        row.active = settings.focal_source == "PHOTO"  # else the lens is known
+        row.prop(settings, "shared_lens")
+        button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
+        copy(button, settings, *PHOTO, "shared_lens")
+        layout.operator("photopose.bind_markers", icon="MARKER_HLT")
+        layout.operator("photopose.contact_sheet", icon="IMGDISPLAY")
+
+
+classes = (PHOTOPOSE_UL_photos, VIEW3D_PT_photo_pose_photos)

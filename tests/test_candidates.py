@@ -1,0 +1,169 @@
+"""What a match leaves for the user to judge, and what he can choose from: candidates, turns, snapshots."""
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from blender_state import differences, snapshot  # noqa: E402
+from suzanne import SIZE, add_monkey, box, photographed  # noqa: E402
+
+from photo_pose.inference.geometry import angles_from_direction, roll_of, rotation_angle  # noqa: E402
+from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
+from photo_pose.operators import results, views  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.properties import picture_of  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def matched(views_folder, tmp_path_factory):
+    """A saved scene whose camera was matched: to match once is enough."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    monkey, folder = add_monkey(), tmp_path_factory.mktemp("matched")
+    photo = photographed(monkey, folder / "monkey.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "cache_folder", lambda: views_folder)
+        lens = {"focal_source": "LENS", "lens": 45, "sensor": 36}
+        bpy.ops.photopose.match_photo(filepath=str(photo), box=box(monkey), subdivisions=2, **lens)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "matched.blend"))
+    return folder / "matched.blend"
+
+
+@pytest.fixture
+def scene(matched):
+    bpy.ops.wm.open_mainfile(filepath=str(matched))
+    return bpy.context.scene
+
+
+@pytest.fixture
+def match(scene):
+    return scene.camera.data.photo_pose
+
+
+def looks(scene):
+    return cameras.read_camera(scene, scene.camera, SIZE)
+
+
+def test_all_that_is_known_is_saved_with_the_camera(scene, match, matched):
+    monkey, best = bpy.data.objects["Suzanne"], match.candidates[0]
+    assert match.photo == str(matched.with_name("monkey.png")) == scene.camera[cameras.PHOTO]
+    assert tuple(match.size) == SIZE and match.model == best.model == monkey
+    np.testing.assert_allclose(match.box, box(monkey), atol=1e-3)
+    assert match.confidence > 0.9 and match.why == ""
+    scores = [one.score for one in match.candidates]
+    assert scores == sorted(scores, reverse=True) and match.score == scores[0] and len(scores) > 2
+    np.testing.assert_allclose(np.reshape(best.matrix, (4, 4)), np.array(scene.camera.matrix_world), atol=1e-5)
+    np.testing.assert_allclose(looks(scene).K, results.read_pose(best, SIZE).K, rtol=1e-4)
+    told = np.degrees([best.azimuth, best.elevation])
+    assert f"azimuth {told[0]:.1f}°, elevation {told[1]:.1f}°" in scene.photo_pose.result
+
+
+def test_a_candidate_has_a_picture_of_its_model_over_the_photo(match):
+    """They survive a reload here, for they are kept until Blender quits, and are made for poses, not for lists."""
+    pictures = [
+        np.reshape(picture_of(one).image_pixels_float, (results.SIDE, results.SIDE, 4)) for one in match.candidates
+    ]
+    outlines = [np.abs(picture[..., :3] - np.array([1, 96 / 255, 0])).max(-1) < 0.01 for picture in pictures]
+    assert all(0.01 < outline.mean() < 0.2 for outline in outlines)
+    left, _top, right, bottom = match.box
+    side = (1 + 2 * results.MARGIN) * max(right - left, bottom - match.box[1])
+    rows, columns = outlines[0].nonzero()  # rows from below, as Blender has them
+    assert np.ptp(columns) == pytest.approx((right - left) / side * results.SIDE, abs=6)
+    assert intersection_over_union(outlines[0], outlines[-1]) < 0.5
+
+
+def test_a_candidate_is_taken(scene, match):
+    lens = scene.camera.data.lens
+    assert bpy.ops.photopose.take_candidate(index=2) == {"FINISHED"}
+    assert match.active_candidate == 2
+    wanted = results.read_pose(match.candidates[2], SIZE)
+    np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
+    assert scene.camera.data.lens == pytest.approx(lens, rel=1e-4)
+    assert f"azimuth {np.degrees(match.candidates[2].azimuth):.1f}°" in scene.photo_pose.result
+    scene.camera.location.x += 1
+    scene.camera.data.lens *= 2
+    bpy.ops.photopose.take_candidate(index=2)  # again, for the user has moved the camera since
+    np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
+    assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
+
+
+def test_a_list_s_active_item_is_taken(scene, match):
+    match.active_candidate = 1
+    wanted = results.read_pose(match.candidates[1], SIZE)
+    np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
+
+
+@pytest.mark.parametrize(("axis", "angle"), [("UP", 180), ("UP", 90), ("VIEW", -90)])
+def test_the_camera_turns_about_the_model(scene, match, axis, angle):
+    before = looks(scene)
+    center = results.sphere_of(scene, match.model).center
+    assert bpy.ops.photopose.turn_candidate(axis=axis, angle=np.radians(angle)) == {"FINISHED"}
+    after = looks(scene)
+    np.testing.assert_allclose(after.project(center), before.project(center), atol=0.01)
+    np.testing.assert_allclose(after.to_camera(center), before.to_camera(center), atol=1e-4)
+    np.testing.assert_allclose(after.K, before.K, rtol=1e-4)
+    turned = rotation_angle(after.camera_to_world[:3, :3], before.camera_to_world[:3, :3])
+    assert np.degrees(turned) == pytest.approx(abs(angle), abs=0.1)
+    by = [new - old for old, new in zip(_angles(before, center), _angles(after, center), strict=True)]
+    wanted = (angle, 0, 0) if axis == "UP" else (0, 0, angle)
+    np.testing.assert_allclose((np.degrees(by) - wanted + 180) % 360, 180, atol=5)  # an angle is seen from the side
+
+
+def _angles(camera, center):
+    return *angles_from_direction(camera.position - center), roll_of(camera.camera_to_world)
+
+
+def test_snapshots_bring_poses_back(scene, match):
+    found = looks(scene)
+    bpy.ops.photopose.add_snapshot()
+    bpy.ops.photopose.turn_candidate(axis="UP", angle=1)
+    turned = looks(scene)
+    bpy.ops.photopose.add_snapshot()
+    scene.camera.location.z += 3
+    for index, wanted in enumerate((found, turned)):
+        bpy.ops.photopose.take_snapshot(index=index)
+        np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-4)
+    bpy.ops.photopose.remove_snapshot(index=0)
+    bpy.ops.photopose.add_snapshot()
+    assert [one.name for one in match.snapshots] == ["Snapshot 2", "Snapshot 3"]
+
+
+def test_only_the_camera_changes(scene, match):
+    bpy.ops.object.mode_set(mode="EDIT")
+    before = snapshot()
+    bpy.ops.photopose.take_candidate(index=1)
+    bpy.ops.photopose.turn_candidate()
+    bpy.ops.photopose.add_snapshot()
+    assert bpy.context.mode == "EDIT_MESH"
+    changed = {key for key in differences(before, snapshot()) if not key.startswith(("objects[monkey]", "cameras["))}
+    assert changed <= {"scenes[Scene].photo_pose.result", "objects[Suzanne].users"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "sentence"),
+    [
+        (lambda: bpy.ops.photopose.take_candidate(index=99), "There is no candidate 100"),
+        (lambda: bpy.ops.photopose.take_snapshot(index=0), "There is no snapshot 1"),
+        (lambda: bpy.ops.photopose.remove_snapshot(index=0), "There is no snapshot 1"),
+    ],
+)
+def test_what_is_not_there_is_refused(scene, match, operator, sentence):
+    before = snapshot()
+    with pytest.raises(RuntimeError, match=f"^Error: {sentence}\\.\\n$"):
+        operator()
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_camera_that_cannot_move_a_lost_model_and_other_cameras_are_refused(scene, match):
+    constraint = scene.camera.constraints.new("TRACK_TO")
+    with pytest.raises(RuntimeError, match="constrained"):
+        bpy.ops.photopose.turn_candidate()
+    scene.camera.constraints.remove(constraint)
+    bpy.data.objects.remove(bpy.data.objects["Suzanne"])
+    for operator in (bpy.ops.photopose.turn_candidate, bpy.ops.photopose.add_snapshot):
+        with pytest.raises(RuntimeError, match="not in the scene any more"):
+            operator()
+    scene.camera.data = bpy.data.cameras.new("Other")
+    with pytest.raises(RuntimeError, match="was not matched to a photo"):
+        bpy.ops.photopose.turn_candidate()

@@ -1,0 +1,206 @@
+"""Cameras go to other programs and come back to the pixel; the photo lies on the mesh where the camera saw it."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("PIL")
+
+from blender_state import differences, snapshot  # noqa: E402
+from PIL import Image  # noqa: E402
+from test_exchange import fspy_project  # noqa: E402
+
+from photo_pose.inference.colmap import read_colmap  # noqa: E402
+from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.image import load_photo  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
+
+POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
+WIDE = Camera(intrinsics(900, (640, 400), (350, 180)), look_at(np.array([4.0, -5, 3]), np.zeros(3), 0.3), (640, 400))
+TALL = Camera(intrinsics(700, (300, 500)), look_at(np.array([-5.0, -3, 1]), np.zeros(3)), (300, 500))
+
+
+@pytest.fixture
+def cube(scene):
+    """A cube that is moved, turned and scaled; a render frame like no photo's, with pixels that are not square."""
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.pixel_aspect_x = 500, 450, 1.3
+    bpy.ops.mesh.primitive_cube_add(size=1, location=(0.2, 0.1, -0.1), rotation=(0.1, 0.2, 0.4))
+    bpy.context.object.scale = (0.8, 0.8, 0.8)
+    bpy.context.view_layer.update()
+    return bpy.context.object
+
+
+@pytest.fixture
+def matched(scene, cube, tmp_path):
+    """Two photos with cameras in the scene."""
+    for name, camera in (("wide.png", WIDE), ("tall.png", TALL)):
+        take(scene, tmp_path / name, camera)
+    return tmp_path
+
+
+def take(scene, path, camera: Camera) -> bpy.types.Object:
+    """A photo, of noise, and its camera."""
+    path.parent.mkdir(exist_ok=True)
+    noise = np.random.default_rng(2).integers(0, 255, (camera.size[1], camera.size[0], 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    obj = cameras.camera_for_photo(scene, path)
+    cameras.write_camera(scene, obj, camera)
+    cameras.show_photo(obj, load_photo(path))
+    return obj
+
+
+def test_json_projects_the_model_as_the_camera_does(matched, cube):
+    assert bpy.ops.photopose.export_cameras(directory=str(matched), format="JSON") == {"FINISHED"}
+    lines = {line["photo"]: line for line in json.loads((matched / "cameras.json").read_text())}
+    for name, camera in (("wide.png", WIDE), ("tall.png", TALL)):
+        line = lines[str(matched / name)]
+        K, R, t = (np.array(line["opencv"][key]) for key in "KRt")
+        pixels = (POINTS @ R.T + t) @ K.T
+        matrix = np.array(cube.matrix_world)
+        in_world = POINTS @ matrix[:3, :3].T + matrix[:3, 3]
+        np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], camera.project(in_world), atol=1e-3)
+        assert (line["model"], line["size"], line["camera"]["resolution"]) == ("Cube", [*camera.size], [*camera.size])
+
+
+def test_colmap_and_bop_are_written_and_nothing_is_replaced_unasked(matched, scene):
+    before = snapshot()
+    for kind in ("COLMAP", "BOP"):
+        assert bpy.ops.photopose.export_cameras(directory=str(matched), format=kind) == {"FINISHED"}
+        with pytest.raises(RuntimeError, match="has a .* already"):
+            bpy.ops.photopose.export_cameras(directory=str(matched), format=kind)
+    assert bpy.ops.photopose.export_cameras(directory=str(matched), format="BOP", overwrite=True) == {"FINISHED"}
+    (matched / "cameras.json").mkdir()
+    with pytest.raises(RuntimeError, match="cannot be written"):
+        bpy.ops.photopose.export_cameras(directory=str(matched), overwrite=True)
+    with pytest.raises(RuntimeError, match="Choose a folder"):
+        bpy.ops.photopose.export_cameras()
+    assert differences(before, snapshot()) == {}
+    shots = read_colmap(matched)
+    for name, camera in (("wide.png", WIDE), ("tall.png", TALL)):
+        np.testing.assert_allclose(shots[name].camera.project(POINTS), camera.project(POINTS), atol=1e-3)
+    pose = json.loads((matched / "scene_gt.json").read_text())
+    assert {entry[0]["model"] for entry in pose.values()} == {"Cube"}
+    assert 5000 < np.linalg.norm(pose["0"][0]["cam_t_m2c"]) < 8000  # mm
+
+
+def test_colmap_cameras_are_start_poses(matched, scene):
+    """In a fresh scene, from a project's usual folders, with a photo of half the size."""
+    (matched / "sparse").mkdir()
+    bpy.ops.photopose.export_cameras(directory=str(matched / "sparse"), format="COLMAP")
+    (matched / "images").mkdir()
+    for name in ("wide.png", "tall.png"):
+        (matched / name).rename(matched / "images" / name)
+    with Image.open(matched / "images" / "wide.png") as picture:
+        picture.resize((320, 200)).save(matched / "images" / "wide.png")
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    assert bpy.ops.photopose.import_cameras(filepath=str(matched / "sparse" / "images.txt")) == {"FINISHED"}
+    items = {item.name: item for item in scene.photo_pose.photos}
+    for name, camera, scale in (("wide.png", WIDE, 0.5), ("tall.png", TALL, 1)):
+        size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+        read = cameras.read_camera(scene, items[name].camera, size)
+        np.testing.assert_allclose(read.project(POINTS), camera.project(POINTS) * scale, atol=1e-3)
+        assert items[name].state == "NONE" and "Refine Camera" in items[name].message
+        assert bpy.path.abspath(items[name].camera.data.background_images[0].image.filepath) == items[name].path
+
+
+def test_an_fspy_project_is_a_start_pose(scene, tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", TALL.size, (200, 100, 50)).save(picture, "JPEG")
+    (tmp_path / "house.fspy").write_bytes(fspy_project(TALL, picture.getvalue()))
+    size = scene.render.resolution_x, scene.render.resolution_y
+    for _ in range(2):  # the second time the same camera is set again
+        assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "house.fspy")) == {"FINISHED"}
+        assert len(scene.photo_pose.photos) == len(bpy.data.cameras) == 1
+    read = cameras.read_camera(scene, scene.camera, TALL.size)
+    np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == size
+    assert (tmp_path / "house_photo.jpg").read_bytes() == picture.getvalue()
+    assert scene.photo_pose.photo == str(tmp_path / "house_photo.jpg")
+
+
+def test_bad_start_files_are_refused_in_one_sentence(scene, tmp_path):
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 5 1 gone.jpg\n\n")
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 640 480 500 500 320 240\n")
+    (tmp_path / "empty.fspy").write_bytes(fspy_project(TALL, b""))
+    (tmp_path / "other.txt").touch()
+    before = snapshot()
+    for name, words in (
+        ("images.txt", "None of the photos"),
+        ("empty.fspy", "no picture inside"),
+        ("other.txt", "neither an fSpy project nor"),
+        ("gone.fspy", "cannot be read"),
+    ):
+        with pytest.raises(RuntimeError, match=words):
+            bpy.ops.photopose.import_cameras(filepath=str(tmp_path / name))
+    Image.new("RGB", (100, 100)).save(tmp_path / "gone.jpg")
+    with pytest.raises(RuntimeError, match="another shape"):
+        bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt"))
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_scene_without_photos_has_nothing_to_hand_over(scene):
+    for operator in (bpy.ops.photopose.export_cameras, bpy.ops.photopose.project_photo):
+        assert not operator.poll()
+
+
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT"])
+def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
+    scene.camera = next(obj for obj in scene.objects if "wide" in obj.name)
+    cube.data.materials.append(bpy.data.materials.new("Own"))
+    own = [tuple(corner.uv) for corner in cube.data.uv_layers["UVMap"].data]
+    bpy.ops.object.mode_set(mode=mode)
+    for _ in range(2):  # the second time nothing is added
+        assert bpy.ops.photopose.project_photo() == {"FINISHED"}
+    assert cube.mode == mode
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert cube.data.uv_layers.keys() == ["UVMap", "Photo wide"] and cube.data.uv_layers.active.name == "UVMap"
+    assert [tuple(corner.uv) for corner in cube.data.uv_layers["UVMap"].data] == own
+    uvs = np.array([corner.uv for corner in cube.data.uv_layers["Photo wide"].data])
+    world = np.array([cube.matrix_world @ cube.data.vertices[loop.vertex_index].co for loop in cube.data.loops])
+    np.testing.assert_allclose(uvs * [640, -400] + [0, 400], WIDE.project(world), atol=0.01)
+    assert cube.data.materials.keys() == ["Own", "Photo wide"]
+    for face in cube.data.polygons:
+        towards = cube.matrix_world.to_3x3() @ face.normal @ (scene.camera.location - cube.matrix_world @ face.center)
+        assert face.material_index == (towards > 0)
+    texture = next(node for node in cube.data.materials[1].node_tree.nodes if node.type == "TEX_IMAGE")
+    assert texture.image == scene.camera.data.background_images[0].image
+
+
+def test_shadows_fall_on_a_plane_that_is_otherwise_not_seen(matched, scene, cube, tmp_path):
+    scene.camera = next(obj for obj in scene.objects if "wide" in obj.name)
+    before = snapshot()
+    assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"}
+    plane = scene.objects["Shadow Catcher"]
+    lowest = min((cube.matrix_world @ vertex.co).z for vertex in cube.data.vertices)
+    assert plane.location.z == pytest.approx(lowest, abs=1e-5)
+    bpy.ops.photopose.add_scene_models()
+    assert [item.object for item in scene.photo_pose.models] == [cube]  # the plane is no model
+    scene.photo_pose.models.clear()
+    alpha = rendered_alpha(scene, tmp_path / "render.png")
+    plane.hide_render = True
+    alone = rendered_alpha(scene, tmp_path / "render.png")
+    plane.hide_render = False
+    assert (alpha < 5)[alone == 0].mean() > 0.7  # the plane in the light is not seen
+    assert (alpha > 25)[alone == 0].mean() > 0.02  # but the shadow on it is
+    assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"}
+    changed = differences(before, snapshot())
+    assert not [key for key in changed if "film_transparent" in key or "Shadow" in key or "objects" in key]
+
+
+def rendered_alpha(scene, path) -> np.ndarray:
+    """Of a small render under a lamp."""
+    light = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN"))
+    light.rotation_euler = (0.9, 0, 2.2)  # from behind
+    light.data.energy = 3
+    scene.collection.objects.link(light)
+    render = scene.render
+    render.engine, render.filepath, render.resolution_percentage = "CYCLES", str(path), 16
+    scene.cycles.samples, scene.cycles.use_denoising = 8, False
+    bpy.ops.render.render(write_still=True)
+    bpy.data.objects.remove(light)
+    with Image.open(path) as picture:
+        return np.array(picture.getchannel("A"))

@@ -1,0 +1,193 @@
+"""The list of photos: one camera each, whatever their shapes, and nothing else of the scene is touched."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from blender_state import differences, snapshot  # noqa: E402
+from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
+from mathutils import Vector  # noqa: E402
+from PIL import Image  # noqa: E402
+from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E402
+
+from photo_pose.inference import overlay  # noqa: E402
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.pose import Candidate  # noqa: E402
+from photo_pose.inference.steps import Work, finish  # noqa: E402
+from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
+from photo_pose.operators.matching import Match  # noqa: E402
+
+UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
+LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 400 px of 320
+
+
+@pytest.fixture
+def monkey(scene, views_folder, monkeypatch):
+    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    return add_monkey()
+
+
+@pytest.fixture
+def folder(scene, tmp_path):
+    """Two pictures, and a file that is none."""
+    Image.new("RGB", TRUE.size).save(tmp_path / "wide.png")
+    Image.new("RGB", UPRIGHT.size).save(tmp_path / "tall.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    return tmp_path
+
+
+@pytest.fixture
+def photos(monkey, views_folder):
+    """The same with photos of the monkey."""
+    for name, camera in (("wide.png", TRUE), ("tall.png", UPRIGHT)):
+        if not (views_folder / name).exists():
+            photographed(monkey, views_folder / name, camera)
+    (views_folder / "broken.jpg").write_bytes(b"no picture")
+    return views_folder
+
+
+def add(folder, *names) -> set[str]:
+    return bpy.ops.photopose.add_photos(directory=str(folder), files=[{"name": name} for name in names])
+
+
+def box_in(camera: Camera, monkey) -> tuple[float, ...]:
+    return tuple(Box.around(camera.project(vertices(monkey))))
+
+
+def add_camera(scene, name: str) -> bpy.types.Object:
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    scene.collection.objects.link(camera)
+    return camera
+
+
+def photo_pixels(scene, camera_object, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Where Blender itself projects points to, in px of a photo shown FIT in the render frame."""
+    frame = np.array([scene.render.resolution_x, scene.render.resolution_y])
+    seen = [world_to_camera_view(scene, camera_object, Vector(point)) for point in points]
+    pixels = np.array([(x, 1 - y) for x, y, _depth in seen]) * frame
+    return (pixels - frame / 2) / min(frame / size) + np.divide(size, 2)
+
+
+def test_a_chosen_photo_becomes_the_current_one(scene, folder):
+    settings, own = scene.photo_pose, add_camera(scene, "Own")
+    scene.camera = own
+    assert add(folder, "wide.png", "tall.png") == {"FINISHED"}
+    assert [item.name for item in settings.photos] == ["wide.png", "tall.png"]
+    assert settings.photo == str(folder / "wide.png") and scene.camera == own
+    settings.box = (1, 2, 30, 40)
+    settings.photos[1].camera = add_camera(scene, "Second")
+
+    before = snapshot()
+    settings.active_photo = 1
+    assert settings.photo == str(folder / "tall.png") and tuple(settings.box) == (0, 0, 0, 0)
+    assert scene.camera.name == "Second"
+    changed = {key.removeprefix("scenes[Scene].") for key in differences(before, snapshot())}
+    assert changed == {"camera", "photo_pose.photo", "photo_pose.box", "photo_pose.active_photo"}
+    settings.active_photo = 0
+    assert tuple(settings.box) == (1, 2, 30, 40) and scene.camera.name == "Second"  # the first photo has no camera
+
+    with pytest.raises(RuntimeError, match="not in the list yet"):
+        add(folder, "wide.png", "missing.png")
+    assert bpy.ops.photopose.remove_photo() == {"FINISHED"}
+    assert [item.name for item in settings.photos] == ["tall.png"] and "Second" in scene.objects
+    bpy.ops.photopose.remove_photo()
+    with pytest.raises(RuntimeError, match="list of photos is empty"):
+        bpy.ops.photopose.remove_photo()
+
+
+def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
+    settings, own = scene.photo_pose, add_camera(scene, "Own")
+    scene.camera = own
+    add(photos, "wide.png", "broken.jpg", "tall.png")
+    for item, camera in ((settings.photos[0], TRUE), (settings.photos[2], UPRIGHT)):
+        item.box = box_in(camera, monkey)
+    settings.active_photo = 2
+    before = snapshot()
+    assert bpy.ops.photopose.match_photos(**LENS) == {"FINISHED"}
+    wide, broken, tall = settings.photos
+    assert [item.state for item in settings.photos] == ["MATCHED", "FAILED", "MATCHED"]
+    assert "broken.jpg" in broken.message and broken.message.endswith(".") and broken.camera is None
+    assert scene.camera == tall.camera and len({own, wide.camera, tall.camera}) == 3
+    for item, truth in ((wide, TRUE), (tall, UPRIGHT)):
+        points = vertices(monkey)
+        off = photo_pixels(scene, item.camera, points, truth.size) - truth.project(points)
+        assert np.linalg.norm(off, axis=1).mean() < 0.04 * Box.around(truth.project(points)).width
+        assert tuple(item.camera.data.photo_pose.size) == truth.size
+        assert 0 < item.camera.data.photo_pose.confidence <= 1 and "azimuth" in item.message
+        assert len(item.camera.data.photo_pose.candidates) > 1
+    sheet = photos / "sheet.png"
+    assert bpy.ops.photopose.contact_sheet(filepath=str(sheet)) == {"FINISHED"}
+    with Image.open(sheet) as picture:
+        shown = np.array(picture)
+    rows, columns = (slice(0, shown.shape[axis] // 2) for axis in (0, 1))
+    outline = (shown == overlay.OUTLINE).all(-1)
+    assert outline[rows, columns].sum() > 100 and outline[shown.shape[0] // 2 :, columns].sum() > 100
+    assert not outline[rows, shown.shape[1] // 2 :].any() and shown[rows, shown.shape[1] // 2 :].max() > 200  # its text
+    untouched = ("objects[Own]", "cameras[Own]", "scenes[Scene].render", "meshes", "materials", "active", "selected")
+    changes = differences(before, snapshot())
+    assert not [key for key in changes if key.startswith(untouched)]
+    with pytest.raises(RuntimeError, match="matched already|broken"):
+        settings.photos.remove(1)
+        bpy.ops.photopose.match_photos(**LENS, skip_matched=True)
+
+
+@pytest.mark.parametrize("progress", [0.01, 0.7])  # while views are rendered, and when the first photo is matched
+def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder, tmp_path, progress):
+    add(photos, "wide.png", "tall.png")
+    before = snapshot()
+    cache = views_folder if progress > 0.5 else tmp_path
+    look = SimpleNamespace(views_and_cache=lambda: (views.ViewOptions("UPPER", 2), cache), any_roll=False)
+    look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
+    look.skip_matched = look.shared_lens = False
+    look.focal_source = "LENS"
+    steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
+    while isinstance(step := next(steps), Work) or step < progress:
+        pass
+    steps.close()
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_shared_lens_is_found_from_all_photos(scene, folder):
+    """The median of what single photos say; those that do not know their lens are matched again with it."""
+    asked = []
+
+    def match(photo, box, focal):
+        asked.append((photo.path.name, box, focal))
+        guess = {"wide.png": (300, 0.1), "tall.png": (500, 0.1)}[photo.path.name]
+        camera = Camera(intrinsics(focal or guess[0], photo.size), np.eye(4), photo.size)
+        yield 0.5
+        found = Match([Candidate("m", camera, 1.0, 0 if focal else guess[1])], {})
+        return Shot(box or Box(1, 2, 30, 40), found)
+
+    boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
+    shots = finish(match_all(boxes, match, shared_lens=True))
+    middle = pytest.approx(np.sqrt(300 * 500))
+    found = Box(1, 2, 30, 40)
+    assert asked[2:] == [("wide.png", found, middle), ("tall.png", found, middle)]
+    assert isinstance(shots.pop(str(folder / "broken.jpg")), PoseError)
+    assert [shot.best.camera.focal for shot in shots.values()] == [middle, middle]
+
+
+def test_markers_are_bound_to_cameras_beside_others(scene, folder):
+    with pytest.raises(RuntimeError, match="No photo of the list has a camera"):
+        bpy.ops.photopose.bind_markers()
+    add(folder, "wide.png", "tall.png", "broken.jpg")
+    for item in scene.photo_pose.photos[:2]:
+        item.camera = add_camera(scene, item.name)
+    scene.timeline_markers.new("Mine", frame=1)
+    for _ in range(2):  # the second time there is nothing more to do
+        assert bpy.ops.photopose.bind_markers() == {"FINISHED"}
+        found = [(marker.frame, marker.name, marker.camera) for marker in scene.timeline_markers]
+        assert found == [
+            (1, "Mine", None),
+            (2, "wide.png", scene.photo_pose.photos[0].camera),
+            (3, "tall.png", scene.photo_pose.photos[1].camera),
+        ]
+    scene.frame_set(3)
+    assert scene.camera == scene.photo_pose.photos[1].camera
