@@ -14,7 +14,8 @@ class PHOTOPOSE_OT_clear_cache(bpy.types.Operator):
     bl_description = "Delete the cached training views of all models; they are rendered again when they are needed"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+        manager = context.window_manager
+        return manager.invoke_confirm(self, event, message=f"Training views: {manager.photo_pose_cache}")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
