@@ -27,13 +27,15 @@ class Work(Generic[Result]):
 Steps = Generator[float | Work[Any], None, Result]  # yields progress 0..1 between short pieces of work
 
 
-def finish(steps: Steps[Result]) -> Result:
-    """Runs all steps and gives their result."""
+def finish(steps: Steps[Result], told: Callable[[float], None] | None = None) -> Result:
+    """Runs all steps and gives their result; told is called with their progress."""
     while True:
         try:
-            next(steps)
+            step = next(steps)
         except StopIteration as stop:
             return stop.value
+        if told and not isinstance(step, Work):
+            told(step)
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:

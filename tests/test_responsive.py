@@ -17,6 +17,7 @@ from photo_pose.inference.geometry import Box  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa: E402
 from photo_pose.operators import matching  # noqa: E402
+from photo_pose.operators import steps as operator_steps  # noqa: E402
 from photo_pose.operators.responsive import on_main, responsive  # noqa: E402
 from photo_pose.operators.views import ViewOptions  # noqa: E402
 
@@ -119,6 +120,23 @@ def test_stopping_waits_for_nothing_and_gives_no_more_answers(asking):
     running.close()
     assert time.monotonic() - began < SOON
     assert len(threads) == 1 and gone(threads) and done == ["cleared"]
+
+
+def test_loading_a_file_stops_what_runs(scene):
+    done = []
+
+    def steps():
+        try:
+            yield from aside(busy, 0.5)
+            done.append("finished")
+        finally:
+            done.append("cleared")
+
+    running = responsive(steps())
+    next(running)
+    operator_steps._running.add(running)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert done == ["cleared"] and not list(running)
 
 
 def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Match:
