@@ -1,4 +1,4 @@
-"""Settings on Scene.photo_pose: the one state that operators and panels share."""
+"""Settings on Scene.photo_pose and matches on Camera.photo_pose: the state that operators and panels share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bpy.props import (
     FloatProperty,
     FloatVectorProperty,
     IntProperty,
+    IntVectorProperty,
     PointerProperty,
     StringProperty,
 )
@@ -77,6 +78,45 @@ class PhotoPoseAnswer(bpy.types.PropertyGroup):
     elevation: FloatProperty(name="Elevation", subtype="ANGLE")
 
 
+class PhotoPoseCandidate(bpy.types.PropertyGroup):
+    """One pose of a photo's camera, found or kept by the user under a name."""
+
+    model: PointerProperty(name="Model", type=bpy.types.Object)
+    matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
+    focal: FloatProperty(name="Focal Length", description="Pixels of the photo")
+    principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
+    elevation: FloatProperty(name="Elevation", subtype="ANGLE")
+    roll: FloatProperty(name="Roll", subtype="ANGLE")
+    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
+
+
+def _take_candidate(match: PhotoPoseMatch, context: bpy.types.Context) -> None:
+    camera = context.scene.camera
+    if match.candidates and camera and camera.data == match.id_data:
+        bpy.ops.photopose.take_candidate(index=match.active_candidate)
+
+
+class PhotoPoseMatch(bpy.types.PropertyGroup):
+    """What is known of a camera that was matched to a photo."""
+
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
+    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    model: PointerProperty(name="Model", type=bpy.types.Object)
+    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    confidence: FloatProperty(
+        name="Confidence", subtype="FACTOR", min=0, max=1, description="Probability that the best candidate is right"
+    )
+    why: StringProperty(name="Why", description="Why the confidence is low")
+    candidates: CollectionProperty(type=PhotoPoseCandidate)
+    active_candidate: IntProperty(
+        name="Active Candidate", min=0, update=_take_candidate, description="The candidate that the camera was given"
+    )
+    snapshots: CollectionProperty(type=PhotoPoseCandidate)
+
+
 class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
@@ -138,15 +178,17 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     result: StringProperty(name="Result", description="What the last match found")
 
 
-classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseSettings)
+classes = (PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch, PhotoPoseSettings)
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 
 
 def register() -> None:
     _register_classes()
     bpy.types.Scene.photo_pose = PointerProperty(type=PhotoPoseSettings)
+    bpy.types.Camera.photo_pose = PointerProperty(type=PhotoPoseMatch)
 
 
 def unregister() -> None:
+    del bpy.types.Camera.photo_pose
     del bpy.types.Scene.photo_pose
     _unregister_classes()
