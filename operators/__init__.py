@@ -3,10 +3,12 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    compare,
     drag_box,
     edit_models,
     label_photo,
     match_photo,
+    nudge,
     perspective,
     pick_object,
     refine_camera,
@@ -15,7 +17,7 @@ from . import (
     which_model,
 )
 
-register, unregister = register_classes_factory(
+_register_classes, _unregister_classes = register_classes_factory(
     (
         *edit_models.classes,
         *render_views.classes,
@@ -27,5 +29,17 @@ register, unregister = register_classes_factory(
         *label_photo.classes,
         *which_model.classes,
         *train_regressor.classes,
+        *compare.classes,
+        *nudge.classes,
     )
 )
+
+
+def register() -> None:
+    _register_classes()
+    compare.register()
+
+
+def unregister() -> None:
+    compare.unregister()
+    _unregister_classes()

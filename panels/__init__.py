@@ -2,6 +2,6 @@
 
 from bpy.utils import register_classes_factory
 
-from .sidebar import classes
+from . import compare, sidebar
 
-register, unregister = register_classes_factory(classes)
+register, unregister = register_classes_factory((*sidebar.classes, *compare.classes))
