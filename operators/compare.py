@@ -157,7 +157,8 @@ class Comparison:
     def _draw_model(self, camera) -> None:
         state = camera.size, camera.K.tobytes(), camera.camera_to_world.tobytes()
         if state != self.drawn:
-            self.textures, self.drawn = self.stage.draw(camera), state
+            draw = self.stage.trace if self.view == "EDGES" else self.stage.draw
+            self.textures, self.drawn = draw(camera), state
 
     def _draw_quad(self, quad: dict[str, list], context: bpy.types.Context) -> None:
         wipe = self.blink if self.view == "BLINK" else context.window_manager.photo_pose_compare.wipe

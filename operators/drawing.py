@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 
 import bpy
 import gpu
@@ -86,7 +86,6 @@ class Stage:
         self.shape = batch_for_shader(self.points, "TRIS", {"position": vertices}, indices=triangles)
         self.painted = [self._painted(*painted) for painted in surfaces(model).items()]
         self.screen = batch_for_shader(self.view, "TRIS", {"corner": [(-1, -1), (3, -1), (-1, 3)]})
-        self.heights = self._heights()
 
     def clear(self) -> None:
         """Lets go of all that is on the graphics processor."""
@@ -103,24 +102,28 @@ class Stage:
 
     def draw(self, camera: Camera) -> dict[str, GPUTexture]:
         """Textures of camera.size, first row on top: picture (sRGB with straight alpha), points, normals."""
-        self._resize(camera.size)
-        view = Matrix(_projection(camera))
+        textures, maps = self.trace(camera), {**self.maps, "heights": self.heights}
         with _solid(self.fine):
             self.surface.bind()
-            self.surface.uniform_float("view", view)
+            self.surface.uniform_float("view", Matrix(_projection(camera)))
             for batch, texture in self.painted:
                 self.surface.uniform_sampler("image", texture)
                 batch.draw(self.surface)
-        with _solid(self.exact):
-            self.points.bind()
-            self.points.uniform_float("view", view)
-            self.shape.draw(self.points)
         with _solid(self.picture):
             self.view.bind()
             self.view.uniform_float("eye", camera.position)
-            for name, texture in self.maps.items():
+            for name, texture in maps.items():
                 self.view.uniform_sampler(name, texture)
             self.screen.draw(self.view)
+        return textures
+
+    def trace(self, camera: Camera) -> dict[str, GPUTexture]:
+        """`draw` in a fraction of the time, without the picture."""
+        self._resize(camera.size)
+        with _solid(self.exact):
+            self.points.bind()
+            self.points.uniform_float("view", Matrix(_projection(camera)))
+            self.shape.draw(self.points)
         return {"picture": self.kept[-1], "points": self.maps["points"], "normals": self.maps["normals"]}
 
     def _painted(self, image: bpy.types.Image | None, surface: Surface) -> tuple[GPUBatch, GPUTexture]:
@@ -141,7 +144,6 @@ class Stage:
             "colors": GPUTexture(fine, format="RGBA16F"),
             "points": GPUTexture(size, format="RGBA32F"),
             "normals": GPUTexture(size, format="RGBA16F"),
-            "heights": self.heights,
         }
         # a frame buffer does not keep its textures alive
         self.kept = [GPUTexture(s, format="DEPTH_COMPONENT32F") for s in (fine, size, size)]
@@ -151,7 +153,8 @@ class Stage:
         self.picture = GPUFrameBuffer(depth_slot=self.kept[2], color_slots=[self.kept[3]])
         self.size = size
 
-    def _heights(self) -> GPUTexture:
+    @cached_property
+    def heights(self) -> GPUTexture:
         """How high the model stands in as many directions as there are rays: one map beside the other."""
         side = (TILES * TILE, TILES * TILE)
         heights, depth = GPUTexture(side, format="R32F"), GPUTexture(side, format="DEPTH_COMPONENT32F")

@@ -22,22 +22,22 @@ Result = TypeVar("Result")
 
 
 def score_texts(
-    photo: Photo | None, box: Box | None, root: bpy.types.Object, views: ViewOptions
+    photo: Photo | None, camera: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
 ) -> Generator[str, Camera, None]:
-    """Is sent the camera, of the photo and in the world, that the next text is to be about.
+    """Compares with camera, which is the photo's, in the world; is sent the one that the next text is to be about.
 
-    A text may also tell what is not ready yet or why there is no score.
+    A text may also tell what is not ready yet, or why there is no score.
     """
     try:
         yield "Score …"
-        yield from _scores(photo, box, root, views)
+        yield from _scores(photo, camera, box, root, views)
     except PoseError as error:
         while True:
             yield str(error)
 
 
 def _scores(
-    photo: Photo | None, box: Box | None, root: bpy.types.Object, views: ViewOptions
+    photo: Photo | None, camera: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
 ) -> Generator[str, Camera, None]:
     """The photo's features are computed once, and again when the lens changes."""
     if photo is None:
@@ -49,7 +49,6 @@ def _scores(
     from .views import cache_folder
 
     (target,) = yield from _told(prepare([root], views, cache_folder()))
-    camera = yield "Score …"
     crops = crops_for(photo, camera, box, extractor(NETWORK, "auto"))
     closeup = first = None
     with target_renderer() as renderer:

@@ -141,7 +141,8 @@ class PHOTOPOSE_OT_nudge(bpy.types.Operator):
 
         settings, box = current.photo_pose, tuple(current.camera.data.photo_pose.box)
         views = ViewOptions(settings.sphere, settings.subdivisions)
-        return score_texts(self._subject.photo, Box(*box) if any(box) else None, self._subject.root, views)
+        photo, camera, _sensor, root, *_model = self._subject
+        return score_texts(photo, camera, Box(*box) if any(box) else None, root, views)
 
     def _follow(self, context: bpy.types.Context, event: bpy.types.Event) -> None:
         fine = PRECISE if event.shift else 1.0
