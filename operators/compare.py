@@ -5,27 +5,15 @@ All is drawn over the view: nothing in the scene changes, and so nothing has to 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import bpy
-import gpu
-import numpy as np
 from bpy.props import EnumProperty, FloatProperty, PointerProperty
-from gpu.types import GPUTexture
-from gpu_extras.batch import batch_for_shader
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Box
 from . import scene
 from .camera_view import camera_seen, photo_in_view, shown_model
-from .drawing import Stage
 from .models import evaluated
-from .rendering import in_unit_sphere
-from .shaders import COMPARE_VIEWS, compare_shader
+from .photo_overlay import PhotoOverlay
 from .steps import require_packages
-
-if TYPE_CHECKING:
-    from ..inference.image import Photo
 
 VIEWS = (
     ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
@@ -34,7 +22,6 @@ VIEWS = (
     ("WIPE", "Wipe", "The photo on the left, the model on the right"),
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
 )
-SHOWN_SIDE = 2048  # px, of the photo on the graphics card at most
 BLINK = 0.25  # s
 PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
 
@@ -91,11 +78,10 @@ class PhotoPoseCompare(bpy.types.PropertyGroup):
 
 
 class Comparison:
-    """A photo and a model on the graphics processor, and the handlers that draw them."""
+    """What is laid over views through the active camera, and the handlers that keep it right."""
 
     def __init__(self, context: bpy.types.Context, view: str) -> None:
-        self.view, self.blink, self.path, self.stage = view, 0.0, "", None
-        self.shader = compare_shader()
+        self.view, self.blink, self.path = view, 0.0, ""
         self.renew(context)
 
     def renew(self, context: bpy.types.Context) -> None:
@@ -104,12 +90,14 @@ class Comparison:
 
         camera_object = context.scene.camera
         path = camera_object[scene.PHOTO]
-        if path != self.path:
-            photo = load_photo(path)
-            self.path, self.size, self.photo = path, photo.size, _texture(photo)
-        camera = scene.read_camera(context.scene, camera_object, self.size)
+        photo = load_photo(path) if path != self.path else None
+        size = photo.size if photo else self.overlay.size
+        camera = scene.read_camera(context.scene, camera_object, size)
         with evaluated(shown_model(context.scene, camera_object, camera)) as model:
-            self.stage, self.drawn = Stage(model), ()
+            if photo:
+                self.overlay, self.path = PhotoOverlay(photo, model), path
+            else:
+                self.overlay.set_model(model)
 
     def start(self) -> None:
         self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_PIXEL")
@@ -132,44 +120,11 @@ class Comparison:
         camera_object = camera_seen(current, context.space_data, region_3d)
         if camera_object is None or camera_object.get(scene.PHOTO) != self.path or camera_object.data.type != "PERSP":
             return
-        photo = photo_in_view(camera_object, self.size, current, region, region_3d)
-        visible = np.clip(photo, 0, [region.width, region.height] * 2).round()
-        size = tuple(int(side) for side in visible[2:] - visible[:2])
-        if min(size) > 1:
-            self._draw(context, camera_object, photo, Box(*visible), size)
-
-    def _draw(self, context, camera_object, photo: Box, visible: Box, size: tuple[int, int]) -> None:
-        """photo: where it lies in the region; visible: the part of it that the region shows, of size px."""
-        scale = np.divide(self.size, [photo.width, photo.height])
-        corners = np.array([[visible.left, visible.bottom], [visible.right, visible.top]])
-        window = (corners - [photo.left, photo.bottom]) * [1, -1] * scale  # px of the photo
-        camera = scene.read_camera(context.scene, camera_object, self.size).windowed(Box(*window.ravel()), size)
-        self._draw_model(in_unit_sphere(camera, self.stage.sphere))
-        region = np.array([context.region.width, context.region.height])
-        ends = {
-            "corner": 2 * corners / region - 1,
-            "photo_at": window / self.size,
-            "view_at": np.array([[0, 0], [1, 1]]),
-        }
-        quad = {name: [(x, y) for y in (a[1], b[1]) for x in (a[0], b[0])] for name, (a, b) in ends.items()}
-        self._draw_quad(quad, context)
-
-    def _draw_model(self, camera) -> None:
-        state = camera.size, camera.K.tobytes(), camera.camera_to_world.tobytes()
-        if state != self.drawn:
-            draw = self.stage.trace if self.view == "EDGES" else self.stage.draw
-            self.textures, self.drawn = draw(camera), state
-
-    def _draw_quad(self, quad: dict[str, list], context: bpy.types.Context) -> None:
+        size, thickness = self.overlay.size, max(1, round(context.preferences.system.ui_scale))
+        place = photo_in_view(camera_object, size, current, region, region_3d)
+        camera = scene.read_camera(current, camera_object, size)
         wipe = self.blink if self.view == "BLINK" else context.window_manager.photo_pose_compare.wipe
-        self.shader.bind()
-        self.shader.uniform_int("view", [COMPARE_VIEWS.index(self.view)])
-        self.shader.uniform_int("thickness", [max(1, round(context.preferences.system.ui_scale))])
-        self.shader.uniform_float("wipe", wipe)
-        for name, texture in {"photo": self.photo, **self.textures}.items():
-            self.shader.uniform_sampler(name, texture)
-        batch_for_shader(self.shader, "TRI_STRIP", quad).draw(self.shader)
-        gpu.shader.from_builtin("UNIFORM_COLOR").bind()  # see drawing._solid
+        self.overlay.draw(self.view, camera, place, (region.width, region.height), wipe, thickness)
 
 
 def show(context: bpy.types.Context, view: str) -> None:
@@ -194,14 +149,6 @@ def redraw(context: bpy.types.Context) -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
-
-
-def _texture(photo: Photo) -> GPUTexture:
-    """The photo in sRGB, first row on top."""
-    shown = photo.image.convert("RGBA")
-    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    pixels = np.asarray(shown, np.float32).ravel() / 255
-    return GPUTexture(shown.size, format="RGBA8", data=gpu.types.Buffer("FLOAT", pixels.size, pixels))
 
 
 def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:

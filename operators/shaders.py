@@ -130,28 +130,30 @@ vec3 edges(vec3 seen) {
   return outer > 0 ? 0.3 * seen : seen;
 }
 
-/* Orange where the model is brighter than the photo, blue where it is darker, next to what is around. */
-vec3 difference(vec3 seen, vec4 shown) {
-  vec3 sums = vec3(0.0);
-  for (int k = 0; k < 49; k++) {
-    vec2 offset = vec2(k % 7 - 3, k / 7 - 3) * 8.0 * float(thickness);
+/* Orange where the model is brighter than the photo, blue where it is darker, each next to what is around. */
+vec3 difference(vec3 seen, vec4 shown, vec2 step) {
+  vec3 around = vec3(0.4 * brightness(seen)), sums = vec3(0.0);
+  if (shown.a == 0.0) return around;
+  for (int k = 0; k < 25; k++) {
+    vec2 offset = vec2(k % 5 - 2, k / 5 - 2) * 12.0 * float(thickness);
     vec4 near = texelFetch(picture, pixel(ivec2(offset)), 0);
-    vec2 there = at + offset / vec2(textureSize(picture, 0)) * fwidth(at) / fwidth(place);
-    sums += near.a * vec3(brightness(near.rgb), brightness(texture(photo, there).rgb), 1.0);
+    vec3 photo_near = textureLod(photo, at + offset * step, 0.0).rgb;
+    sums += near.a * vec3(brightness(near.rgb), brightness(photo_near), 1.0);
   }
   vec2 usual = sums.xy / max(sums.z, 1e-3);
   float more = (brightness(shown.rgb) - usual.x) - (brightness(seen) - usual.y);
   vec3 tint = mix(GREY, more > 0.0 ? ORANGE : BLUE, min(3.0 * abs(more), 1.0));
-  return mix(vec3(0.4 * brightness(seen)), tint, shown.a);
+  return mix(around, tint, shown.a);
 }
 
 void main() {
   vec3 seen = texture(photo, at).rgb;
   vec4 shown = texelFetch(picture, pixel(ivec2(0)), 0);
-  float to_wipe = (at.x - wipe) / fwidth(at.x);
+  vec2 step = fwidth(at);  /* a pixel in the photo */
+  float to_wipe = (at.x - wipe) / step.x;
   vec3 result = to_wipe > 0.0 ? mix(seen, shown.rgb, shown.a) : seen;
   if (view == EDGES) result = edges(seen);
-  if (view == DIFFERENCE) result = difference(seen, shown);
+  if (view == DIFFERENCE) result = difference(seen, shown, step);
   if (view == WIPE && abs(to_wipe) < float(thickness)) result = vec3(to_wipe > 0.0 ? 0.0 : 1.0);
   color = vec4(linear(result), 1.0);
 }
