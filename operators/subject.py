@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 import numpy as np
 
+from ..inference.errors import PoseError
 from ..inference.geometry import Camera, Sphere
 from ..inference.nudging import Nudge, nudged
 from . import scene
@@ -39,6 +40,8 @@ class Subject(NamedTuple):
         camera = scene.read_camera(current, camera_object, photo.size if photo else None)
         root = shown_model(current, camera_object, camera)
         with evaluated(root) as model:
+            if camera.to_camera(model.sphere.center)[2] <= 0:
+                raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
             return cls(photo, camera, scene.sensor_of(current, camera_object), root, model.sphere, model.vertices)
 
     def write(self, current: bpy.types.Scene, nudge: Nudge, strength: float) -> Camera:
