@@ -6,6 +6,7 @@ from . import (
     browse_views,
     candidates,
     clear_cache,
+    compare,
     contact_sheet,
     drag_box,
     edit_models,
@@ -14,6 +15,7 @@ from . import (
     label_photo,
     match_photo,
     match_photos,
+    nudge,
     perspective,
     photo_list,
     pick_object,
@@ -27,41 +29,44 @@ from . import (
     which_model,
 )
 
-_register_classes, _unregister_classes = register_classes_factory(
-    (
-        *edit_models.classes,
-        *render_views.classes,
-        *match_photo.classes,
-        *photo_list.classes,
-        *match_photos.classes,
-        *contact_sheet.classes,
-        *export_cameras.classes,
-        *import_cameras.classes,
-        *project_photo.classes,
-        *shadow_catcher.classes,
-        *refine_camera.classes,
-        *candidates.classes,
-        *snapshots.classes,
-        *perspective.classes,
-        *drag_box.classes,
-        *pick_object.classes,
-        *label_photo.classes,
-        *which_model.classes,
-        *train_regressor.classes,
-        *browse_views.classes,
-        *clear_cache.classes,
-    )
+OPERATORS = (
+    edit_models,
+    render_views,
+    match_photo,
+    photo_list,
+    match_photos,
+    contact_sheet,
+    export_cameras,
+    import_cameras,
+    project_photo,
+    shadow_catcher,
+    refine_camera,
+    candidates,
+    snapshots,
+    perspective,
+    nudge,
+    compare,
+    drag_box,
+    pick_object,
+    label_photo,
+    which_model,
+    train_regressor,
+    browse_views,
+    clear_cache,
 )
+_register_classes, _unregister_classes = register_classes_factory([one for some in OPERATORS for one in some.classes])
 
 
 def register() -> None:
     _register_classes()
     clear_cache.register()
+    compare.register()
     steps.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     steps.unregister()
+    compare.unregister()
     clear_cache.unregister()
     _unregister_classes()

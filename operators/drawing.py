@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 
 import bpy
 import gpu
@@ -65,66 +65,76 @@ def drawable(model: Model) -> bool:
 @contextmanager
 def drawing(model: Model) -> Iterator[Render]:
     """Gives a function that draws the model as rendering.studio renders it; it must be available and drawable."""
-    stage = _Stage(model)
+    stage = Stage(model)
     try:
         yield stage.render
     finally:
         stage.clear()
 
 
-class _Stage:
-    """A model on the graphics processor, and the pictures it is drawn into."""
+class Stage:
+    """A model on the graphics processor, and the pictures it is drawn into; it outlives the model's meshes.
+
+    What is not drawable looks as if it had no material there.
+    """
 
     def __init__(self, model: Model) -> None:
-        self.size = None
+        self.sphere, self.size = model.sphere, None
         vertices, triangles = shape(model)
         self.rays = int(np.clip(SHADING // len(triangles), 8, TILES * TILES))
         self.surface, self.points, self.view = surface_shader(), points_shader(), view_shader(SAMPLES, self.rays)
         self.shape = batch_for_shader(self.points, "TRIS", {"position": vertices}, indices=triangles)
         self.painted = [self._painted(*painted) for painted in surfaces(model).items()]
         self.screen = batch_for_shader(self.view, "TRIS", {"corner": [(-1, -1), (3, -1), (-1, 3)]})
-        self.heights = self._heights()
 
     def clear(self) -> None:
         """Lets go of all that is on the graphics processor."""
-        images = [image for _batch, _texture, image in self.painted if image]
         vars(self).clear()
-        for image in images:
-            image.gl_free()
 
     def render(self, camera: Camera) -> Rendering:
         width, height = camera.size
-        self._resize(camera.size)
-        view = Matrix(_projection(camera))
-        with _solid(self.fine):
-            self.surface.bind()
-            self.surface.uniform_float("view", view)
-            for batch, texture, _image in self.painted:
-                self.surface.uniform_sampler("image", texture)
-                batch.draw(self.surface)
-        with _solid(self.exact):
-            self.points.bind()
-            self.points.uniform_float("view", view)
-            self.shape.draw(self.points)
+        self.draw(camera)
+        with self.exact.bind():
             points = _pixels(self.exact, camera.size, "FLOAT", np.float32)[..., :3]
-        with _solid(self.picture):
-            self.view.bind()
-            self.view.uniform_float("eye", camera.position)
-            for name, texture in self.maps.items():
-                self.view.uniform_sampler(name, texture)
-            self.screen.draw(self.view)
+        with self.picture.bind():
             rgba = _pixels(self.picture, camera.size, "UBYTE", np.uint8)
         return Rendering(rgba, np.full((height, width, 3), 255, np.uint8), points)
 
-    def _painted(
-        self, image: bpy.types.Image | None, surface: Surface
-    ) -> tuple[GPUBatch, GPUTexture, bpy.types.Image | None]:
+    def draw(self, camera: Camera) -> dict[str, GPUTexture]:
+        """Textures of camera.size, first row on top: picture (sRGB with straight alpha), points, normals."""
+        textures, maps = self.trace(camera), {**self.maps, "heights": self.heights}
+        with _solid(self.fine):
+            self.surface.bind()
+            self.surface.uniform_float("view", Matrix(_projection(camera)))
+            for batch, texture in self.painted:
+                self.surface.uniform_sampler("image", texture)
+                batch.draw(self.surface)
+        with _solid(self.picture):
+            self.view.bind()
+            self.view.uniform_float("eye", camera.position)
+            for name, texture in maps.items():
+                self.view.uniform_sampler(name, texture)
+            self.screen.draw(self.view)
+        return textures
+
+    def trace(self, camera: Camera) -> dict[str, GPUTexture]:
+        """`draw` in a fraction of the time, without the picture."""
+        self._resize(camera.size)
+        with _solid(self.exact):
+            self.points.bind()
+            self.points.uniform_float("view", Matrix(_projection(camera)))
+            self.shape.draw(self.points)
+        return {"picture": self.kept[-1], "points": self.maps["points"], "normals": self.maps["normals"]}
+
+    def _painted(self, image: bpy.types.Image | None, surface: Surface) -> tuple[GPUBatch, GPUTexture]:
         corners = {"position": surface.positions, "uv": surface.uvs, "color": surface.colors}
         batch = batch_for_shader(self.surface, "TRIS", corners, indices=surface.triangles)
         if image:
-            return batch, gpu.texture.from_image(image), image
+            texture = gpu.texture.from_image(image)
+            image.gl_free()  # that is Blender's own hold on it, not ours
+            return batch, texture
         white = gpu.types.Buffer("FLOAT", 4, [1.0] * 4)
-        return batch, GPUTexture((1, 1), format="RGBA8", data=white), None
+        return batch, GPUTexture((1, 1), format="RGBA8", data=white)
 
     def _resize(self, size: tuple[int, int]) -> None:
         if size == self.size:
@@ -134,7 +144,6 @@ class _Stage:
             "colors": GPUTexture(fine, format="RGBA16F"),
             "points": GPUTexture(size, format="RGBA32F"),
             "normals": GPUTexture(size, format="RGBA16F"),
-            "heights": self.heights,
         }
         # a frame buffer does not keep its textures alive
         self.kept = [GPUTexture(s, format="DEPTH_COMPONENT32F") for s in (fine, size, size)]
@@ -144,7 +153,8 @@ class _Stage:
         self.picture = GPUFrameBuffer(depth_slot=self.kept[2], color_slots=[self.kept[3]])
         self.size = size
 
-    def _heights(self) -> GPUTexture:
+    @cached_property
+    def heights(self) -> GPUTexture:
         """How high the model stands in as many directions as there are rays: one map beside the other."""
         side = (TILES * TILE, TILES * TILE)
         heights, depth = GPUTexture(side, format="R32F"), GPUTexture(side, format="DEPTH_COMPONENT32F")
@@ -187,8 +197,8 @@ def _pixels(target: GPUFrameBuffer, size: tuple[int, int], kind: str, dtype: typ
 def _projection(camera: Camera) -> np.ndarray:
     """(4, 4): unit sphere -> clip space, upside down, for rows are read from the bottom up."""
     (width, height), (x, y, z) = camera.size, camera.K
-    distance = float(np.linalg.norm(camera.position))
-    near, far = max(distance - 1.01, NEAREST), distance + 1.01
+    depth = float(camera.world_to_camera[2, 3])  # of the sphere's centre; it may lie behind the camera
+    near, far = max(depth - 1.01, NEAREST), max(depth + 1.01, 2 * NEAREST)
     clip = np.zeros((4, 4))
     clip[0, :3] = 2 * x / width - z
     clip[1, :3] = 2 * y / height - z

@@ -277,14 +277,20 @@ def refine(
 
     The first has that very camera; where nothing better is found so does the second.
     """
-    from ..inference import candidates, pose
+    from ..inference import candidates
     from ..inference.alignment import Locks
 
-    deviation = pose.BOX_DEVIATION if box else np.inf  # an unknown box binds nothing
-    extract = extractor(network, device)
-    whole = Box(0, 0, *photo.size)
-    crops = pose.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation)
+    crops = crops_for(photo, camera, box, extractor(network, device))
     return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
+
+
+def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -> PhotoCrops:
+    """To judge a camera of the world, and others with its intrinsics; an unknown box binds nothing."""
+    from ..inference import pose
+
+    deviation = pose.BOX_DEVIATION if box else np.inf
+    whole = Box(0, 0, *photo.size)
+    return pose.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation)
 
 
 def extractor(network: str, device: str, patches: bool = True) -> Extract:

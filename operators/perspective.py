@@ -51,8 +51,6 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         root = model_in_view(chosen_models(current, [self.object] if self.object else None), camera)
         with evaluated(root) as model:
             sphere, vertices = model.sphere, model.vertices
-        if camera.to_camera(vertices)[:, 2].min() <= 0:
-            raise PoseError(f'The camera {camera_object.name} stands inside "{root.name}".')
         changed = strengthened(camera, self.strength, sphere, vertices)
         sensor = scene.sensor_of(current, camera_object)
         scene.write_camera(current, camera_object, changed, model=sphere, sensor_width=sensor)
@@ -61,8 +59,10 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
 def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:
     """camera, in the world, with its focal length divided by strength, from where the model fills as large a box.
 
-    sphere and vertices (N, 3), in the world, are the model's; all of it lies in front of the camera.
+    sphere and vertices (N, 3), in the world, are the model's; PoseError where some of it is not in front.
     """
+    if camera.to_camera(vertices)[:, 2].min() <= 0:
+        raise PoseError("The camera stands inside the model.")
     from ..inference.lens import with_focal
     from ..inference.pose import placed, relative, start_pose
     from ..inference.templates import extreme_points

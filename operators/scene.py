@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS = 1.0  # mm, Blender's limit
+PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
 class Lens(NamedTuple):
@@ -109,6 +111,26 @@ def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     if not _keeps_pose(camera):
         raise PoseError(f"The camera {camera.name} is linked, constrained or animated and would not keep a new pose.")
     return camera
+
+
+def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
+    """A function that undoes, to the last digit, what write_camera does to camera_object from now on."""
+    data = camera_object.data
+    place = {name: tuple(getattr(camera_object, name)) for name in PLACE}
+    place["matrix_parent_inverse"] = camera_object.matrix_parent_inverse.copy()
+    lens = {name: getattr(data, name) for name in ("type", *Lens._fields, "clip_start", "clip_end")}
+
+    def restore() -> None:
+        written = camera_object.data
+        if written != data:
+            camera_object.data = data
+            bpy.data.cameras.remove(written)
+        for block, values in ((camera_object, place), (data, lens)):
+            for name, value in values.items():
+                setattr(block, name, value)
+        bpy.context.view_layer.update()
+
+    return restore
 
 
 def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:

@@ -94,6 +94,72 @@ void main() {
 }
 """
 
+_COMPARE_VERTEX = "void main() { gl_Position = vec4(corner, 0.0, 1.0); at = photo_at; place = view_at; }"
+_COMPARE_FRAGMENT = """
+const vec3 ORANGE = vec3(0.95, 0.6, 0.1), BLUE = vec3(0.25, 0.65, 1.0), GREY = vec3(0.5);
+const float CREASE = 0.87, STEP = 0.04;  /* cosine; part of the model's radius */
+
+vec3 linear(vec3 srgb) { return mix(srgb / 12.92, pow((srgb + 0.055) / 1.055, vec3(2.4)), step(0.04045, srgb)); }
+
+float brightness(vec3 srgb) { return dot(srgb, vec3(0.3, 0.59, 0.11)); }
+
+ivec2 pixel(ivec2 offset) {
+  ivec2 size = textureSize(points, 0);
+  return clamp(ivec2(place * vec2(size)) + offset, ivec2(0), size - 1);
+}
+
+/* 2: the outline runs here, 1: a crease or an edge in front of something, 0: neither. */
+int edge(int reach) {
+  vec4 here = texelFetch(points, pixel(ivec2(0)), 0);
+  vec3 normal = texelFetch(normals, pixel(ivec2(0)), 0).xyz;
+  int found = 0;
+  for (int k = 0; k < 9; k++) {
+    ivec2 other = pixel(reach * ivec2(k % 3 - 1, k / 3 - 1));
+    vec4 there = texelFetch(points, other, 0);
+    if (there.a != here.a) return 2;
+    vec3 turned = texelFetch(normals, other, 0).xyz, apart = there.xyz - here.xyz;
+    bool step_here = min(abs(dot(apart, normal)), abs(dot(apart, turned))) > STEP;
+    if (here.a > 0.0 && (dot(normal, turned) < CREASE || step_here)) found = 1;
+  }
+  return found;
+}
+
+vec3 edges(vec3 seen) {
+  int inner = edge(thickness), outer = edge(thickness + 1);
+  if (inner > 0) return inner == 2 ? ORANGE : BLUE;
+  return outer > 0 ? 0.3 * seen : seen;
+}
+
+/* Orange where the model is brighter than the photo, blue where it is darker, each next to what is around. */
+vec3 difference(vec3 seen, vec4 shown, vec2 step) {
+  vec3 around = vec3(0.4 * brightness(seen)), sums = vec3(0.0);
+  if (shown.a == 0.0) return around;
+  for (int k = 0; k < 25; k++) {
+    vec2 offset = vec2(k % 5 - 2, k / 5 - 2) * 12.0 * float(thickness);
+    vec4 near = texelFetch(picture, pixel(ivec2(offset)), 0);
+    vec3 photo_near = textureLod(photo, at + offset * step, 0.0).rgb;
+    sums += near.a * vec3(brightness(near.rgb), brightness(photo_near), 1.0);
+  }
+  vec2 usual = sums.xy / max(sums.z, 1e-3);
+  float more = (brightness(shown.rgb) - usual.x) - (brightness(seen) - usual.y);
+  vec3 tint = mix(GREY, more > 0.0 ? ORANGE : BLUE, min(3.0 * abs(more), 1.0));
+  return mix(around, tint, shown.a);
+}
+
+void main() {
+  vec3 seen = texture(photo, at).rgb;
+  vec4 shown = texelFetch(picture, pixel(ivec2(0)), 0);
+  vec2 step = fwidth(at);  /* a pixel in the photo */
+  float to_wipe = (at.x - wipe) / step.x;
+  vec3 result = to_wipe > 0.0 ? mix(seen, shown.rgb, shown.a) : seen;
+  if (view == EDGES) result = edges(seen);
+  if (view == DIFFERENCE) result = difference(seen, shown, step);
+  if (view == WIPE && abs(to_wipe) < float(thickness)) result = vec3(to_wipe > 0.0 ? 0.0 : 1.0);
+  color = vec4(linear(result), 1.0);
+}
+"""
+COMPARE_VIEWS = ("EDGES", "DIFFERENCE", "WIPE", "BLINK")
+
 
 def surface_shader() -> GPUShader:
     """Triangles in their paint: linear colour."""
@@ -139,6 +205,22 @@ def view_shader(samples: int, rays: int) -> GPUShader:
         constants=[("VEC3", "eye")],
         textures=["colors", "points", "normals", "heights"],
         defines={"SAMPLES": samples, "RAYS": rays, "TILES": TILES},
+    )
+
+
+def compare_shader() -> GPUShader:
+    """A photo and the textures of drawing.Stage, for a view whose colours are linear.
+
+    corner: in the view, -1..1; photo_at, view_at: the same in the photo and in the textures, 0..1 from the top left.
+    """
+    return _shader(
+        (_COMPARE_VERTEX, _COMPARE_FRAGMENT),
+        inputs=[("VEC2", "corner"), ("VEC2", "photo_at"), ("VEC2", "view_at")],
+        between=[("VEC2", "at"), ("VEC2", "place")],
+        outputs=[("VEC4", "color")],
+        constants=[("INT", "view"), ("INT", "thickness"), ("FLOAT", "wipe")],
+        textures=["photo", "picture", "points", "normals"],
+        defines={name: number for number, name in enumerate(COMPARE_VIEWS)},
     )
 
 

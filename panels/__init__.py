@@ -2,7 +2,7 @@
 
 from bpy.utils import register_classes_factory
 
-from . import candidates, gallery, handover, photos, sidebar
+from . import candidates, compare, gallery, handover, photos, sidebar
 
 # The children of a panel stand in the order in which they are registered
 first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
@@ -10,6 +10,7 @@ _register_classes, _unregister_classes = register_classes_factory(
     (
         *sidebar.classes[:first],
         *candidates.classes,
+        *compare.classes,
         *photos.classes,
         *sidebar.classes[first:],
         *gallery.classes,

@@ -1,0 +1,52 @@
+"""Where a 3D view shows the photo of the camera that it looks through."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+from ..inference.geometry import Box, Camera
+from .models import chosen_models
+
+
+def camera_seen(
+    current: bpy.types.Scene, space: bpy.types.SpaceView3D, region_3d: bpy.types.RegionView3D
+) -> bpy.types.Object | None:
+    """The camera that a view looks through, None when it does not."""
+    if region_3d.view_perspective != "CAMERA":
+        return None
+    camera_object = space.camera if space.use_local_camera else current.camera
+    return camera_object if camera_object and camera_object.type == "CAMERA" else None
+
+
+def photo_in_view(
+    camera_object: bpy.types.Object,
+    size: tuple[int, int],
+    current: bpy.types.Scene,
+    region: bpy.types.Region,
+    region_3d: bpy.types.RegionView3D,
+) -> Box:
+    """Where a view through camera_object shows a photo of this size, FIT in the camera's frame.
+
+    In px from the region's bottom left: top is below bottom.
+    """
+    matrix = camera_object.matrix_world.normalized()
+    corners = camera_object.data.view_frame(scene=current)
+    seen = [location_3d_to_region_2d(region, region_3d, matrix @ corner) for corner in corners]
+    return fitted(size, Box.around(np.array(seen)))
+
+
+def fitted(size: tuple[int, int], frame: Box) -> Box:
+    """A picture of this size, as large as fits in the middle of frame."""
+    half = np.array(size) * min(frame.width / size[0], frame.height / size[1]) / 2
+    return Box(*(frame.center - half), *(frame.center + half))
+
+
+def shown_model(current: bpy.types.Scene, camera_object: bpy.types.Object, camera: Camera) -> bpy.types.Object:
+    """The model that camera_object was matched with, else the one in the middle of camera, which is the same one."""
+    from .matching import model_in_view
+
+    matched = camera_object.data.photo_pose.model
+    known = matched and matched.name in current.objects
+    return matched if known else model_in_view(chosen_models(current), camera)

@@ -1,0 +1,174 @@
+"""The operator that lets the user move the active camera about its model by hand, and says what the score becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from math import degrees, exp, radians
+
+import bpy
+from bpy.props import FloatProperty, FloatVectorProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from ..inference.nudging import Nudge
+from . import scene
+from .camera_view import photo_in_view
+from .live_score import score_texts
+from .subject import Subject
+
+MODES = {"O": "Orbit", "G": "Pan", "S": "Distance", "R": "Roll", "L": "Lens", "P": "Perspective"}  # by their keys
+HINTS = "Wheel: distance   Shift: precise   Enter, Left Mouse: keep   Esc, Right Mouse: put back"
+TURN, GROWTH = radians(0.2), 0.002  # of one px that the mouse moves
+FACTORS = {"S": ("distance", -GROWTH), "L": ("lens", GROWTH), "P": ("strength", GROWTH)}
+WHEEL = {"WHEELUPMOUSE": 10.0, "WHEELDOWNMOUSE": -10.0}  # px that a step of it counts for
+PRECISE = 0.1  # of all that, with Shift
+PAUSE = 0.25  # s, between two scores
+FACTOR = {"default": 1.0, "min": 0.01, "max": 100.0, "soft_min": 0.25, "soft_max": 4.0, "options": {"SKIP_SAVE"}}
+ANGLE = {"subtype": "ANGLE", "options": {"SKIP_SAVE"}}
+
+
+class NudgeProperties:
+    """By how much the camera is changed."""
+
+    azimuth: FloatProperty(name="Azimuth", description="Round the model, counter-clockwise from above", **ANGLE)
+    elevation: FloatProperty(name="Elevation", description="Up over the model", **ANGLE)
+    roll: FloatProperty(name="Roll", description="About the line to the model, counter-clockwise", **ANGLE)
+    distance: FloatProperty(name="Distance", description="Factor of the distance to the model", **FACTOR)
+    lens: FloatProperty(name="Lens", description="Factor of the focal length", **FACTOR)
+    strength: FloatProperty(name="Perspective", description="2 is half the lens from half as far", **FACTOR)
+    pan: FloatVectorProperty(
+        name="Pan", size=2, description="Of the model, right and down, pixels of the photo", options={"SKIP_SAVE"}
+    )
+
+    @property
+    def nudge(self) -> Nudge:
+        return Nudge(self.azimuth, self.elevation, self.roll, self.distance, self.lens, tuple(self.pan))
+
+    def drag(self, mode: str, right: float, up: float, scale: float) -> None:
+        """Follows the mouse, which has moved by px of a view that shows scale px of the photo on each."""
+        if mode == "O":
+            self.azimuth, self.elevation = self.azimuth - TURN * right, self.elevation - TURN * up
+        elif mode == "R":
+            self.roll += TURN * right
+        elif mode == "G":
+            self.pan = self.pan[0] + scale * right, self.pan[1] - scale * up
+        else:
+            name, rate = FACTORS[mode]
+            setattr(self, name, getattr(self, name) * exp(rate * right))
+
+    def described(self) -> Iterator[str]:
+        """What is no more as it was."""
+        for name in ("azimuth", "elevation", "roll"):
+            if getattr(self, name):
+                yield f"{name.title()} {degrees(getattr(self, name)):+.1f}°"
+        for name, label in (("distance", "Distance"), ("lens", "Lens"), ("strength", "Perspective")):
+            if getattr(self, name) != 1:
+                yield f"{label} {getattr(self, name):.1%}"
+        if any(self.pan):
+            yield "Pan {:+.1f}, {:+.1f} px".format(*self.pan)
+
+
+class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
+    bl_idname = "photopose.nudge"
+    bl_label = "Nudge Camera"
+    bl_description = "Turn, move and zoom the active camera about its model with the mouse; Esc puts it back"
+    bl_options = {"REGISTER", "UNDO", "GRAB_CURSOR", "BLOCKING"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The scene has no active camera")
+        return context.scene.camera is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            Subject.read(context.scene).write(context.scene, self.nudge, self.strength)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if context.area is None or context.area.type != "VIEW_3D":
+            return self.execute(context)
+        try:
+            self._subject = Subject.read(context.scene)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._restore = scene.restorer(context.scene.camera)
+        self._camera, self._mode, self._area = self._subject.camera, "O", context.area
+        self._scores = self._live_scores(context.scene)
+        self._text = next(self._scores)
+        self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
+        scene.view_through_camera(context)
+        context.window_manager.modal_handler_add(self)
+        self._show(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            return self._handle(context, event)
+        except BaseException:
+            self.cancel(context)
+            raise
+
+    def _handle(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type in {"ESC", "RIGHTMOUSE"}:
+            self.cancel(context)
+            return {"CANCELLED"}
+        if event.type in {"LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
+            self._end(context)
+            return {"FINISHED"}
+        if event.type == "TIMER":
+            self._text = self._scores.send(self._camera)
+        elif event.type in MODES and event.value == "PRESS":
+            self._mode = event.type
+        elif event.type == "MOUSEMOVE" or event.type in WHEEL:
+            self._follow(context.scene, event)
+        self._show(context)
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        self._end(context)
+        self._restore()
+
+    def _end(self, context: bpy.types.Context) -> None:
+        self._scores.close()
+        context.window_manager.event_timer_remove(self._timer)
+        context.workspace.status_text_set(None)
+        self._area.header_text_set(None)
+
+    def _live_scores(self, current: bpy.types.Scene) -> Generator[str, Camera, None]:
+        from .views import ViewOptions
+
+        settings, box = current.photo_pose, tuple(current.camera.data.photo_pose.box)
+        views = ViewOptions(settings.sphere, settings.subdivisions)
+        photo, camera, _sensor, root, *_model = self._subject
+        return score_texts(photo, camera, Box(*box) if any(box) else None, root, views)
+
+    def _follow(self, current: bpy.types.Scene, event: bpy.types.Event) -> None:
+        fine = PRECISE if event.shift else 1.0
+        if event.type in WHEEL:
+            self.drag("S", fine * WHEEL[event.type], 0.0, 1.0)
+        else:
+            right, up = event.mouse_x - event.mouse_prev_x, event.mouse_y - event.mouse_prev_y
+            self.drag(self._mode, fine * right, fine * up, self._photo_pixels(current))
+        try:
+            self._camera = self._subject.write(current, self.nudge, self.strength)
+        except PoseError as error:  # nothing but perspective is ever refused
+            self.strength = 1.0
+            self.report({"WARNING"}, str(error))
+
+    def _photo_pixels(self, current: bpy.types.Scene) -> float:
+        """Of one px of the view."""
+        size = self._subject.camera.size
+        region = next(region for region in self._area.regions if region.type == "WINDOW")
+        return size[0] / photo_in_view(current.camera, size, current, region, self._area.spaces.active.region_3d).width
+
+    def _show(self, context: bpy.types.Context) -> None:
+        self._area.header_text_set("   ".join((self._text, *self.described())))
+        keys = (f"[{key}: {name}]" if key == self._mode else f"{key}: {name}" for key, name in MODES.items())
+        context.workspace.status_text_set("   ".join((*keys, HINTS)))
+
+
+classes = (PHOTOPOSE_OT_nudge,)

@@ -1,0 +1,54 @@
+"""What is nudged: a camera with the model that it looks at, as they were before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+import numpy as np
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Camera, Sphere
+from ..inference.nudging import Nudge, nudged
+from . import scene
+from .camera_view import shown_model
+from .models import evaluated
+from .perspective import strengthened
+from .steps import require_packages
+
+if TYPE_CHECKING:
+    from ..inference.image import Photo
+
+
+class Subject(NamedTuple):
+    """A camera as it was, in px of its photo if it has one, and the model that it looks at."""
+
+    photo: Photo | None
+    camera: Camera
+    sensor: float  # mm
+    root: bpy.types.Object
+    sphere: Sphere
+    vertices: np.ndarray
+
+    @classmethod
+    def read(cls, current: bpy.types.Scene) -> Subject:
+        require_packages("PIL")
+        from ..inference.image import load_photo
+
+        camera_object = scene.active_camera(current)
+        photo = load_photo(camera_object[scene.PHOTO]) if scene.PHOTO in camera_object else None
+        camera = scene.read_camera(current, camera_object, photo.size if photo else None)
+        root = shown_model(current, camera_object, camera)
+        with evaluated(root) as model:
+            if camera.to_camera(model.sphere.center)[2] <= 0:
+                raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
+            return cls(photo, camera, scene.sensor_of(current, camera_object), root, model.sphere, model.vertices)
+
+    def write(self, current: bpy.types.Scene, nudge: Nudge, strength: float) -> Camera:
+        """Gives the scene's active camera, which it must still be, the camera that it returns."""
+        camera = self.camera
+        if strength != 1:
+            camera = strengthened(camera, strength, self.sphere, self.vertices)
+        camera = nudged(camera, self.sphere.center, nudge)
+        scene.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)
+        return camera

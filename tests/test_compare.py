@@ -1,0 +1,175 @@
+"""What is laid over the camera's view shows the photo and the model where they are, and leaves nothing behind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("PIL")
+
+import gpu  # noqa: E402
+from blender_state import differences, snapshot  # noqa: E402
+from PIL import Image  # noqa: E402
+from suzanne import SIZE, TRUE, add_monkey  # noqa: E402
+
+from photo_pose.inference.geometry import Box  # noqa: E402
+from photo_pose.inference.image import load_photo  # noqa: E402
+from photo_pose.operators import compare, drawing  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.operators.camera_view import fitted  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.photo_overlay import PhotoOverlay  # noqa: E402
+from photo_pose.operators.rendering import in_unit_sphere  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not drawing.available(), reason="Blender finds no OpenGL here")
+TARGET = (400, 300)
+PLACE = Box(40, 30, 360, 270)  # of a photo as large as SIZE
+BLUE_GREY, NOTHING = (60, 80, 120), 7.0
+
+
+@pytest.fixture
+def monkey(scene):
+    return add_monkey()
+
+
+@pytest.fixture
+def drawn(monkey):
+    """(H, W, 4) uint8, first row on top: what the monkey looks like to TRUE."""
+    with evaluated(monkey) as model, drawing.drawing(model) as render:
+        return render(in_unit_sphere(TRUE, model.sphere)).rgba.copy()
+
+
+def saved(path: Path, picture: np.ndarray) -> Path:
+    Image.fromarray(picture).save(path)
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path):
+    return saved(tmp_path / "plain.png", np.full((*SIZE[::-1], 3), BLUE_GREY, np.uint8))
+
+
+def shown(monkey, path: Path, view: str, place: Box = PLACE, **options) -> np.ndarray:
+    """(H, W, 3) sRGB 0..255, first row on top: what is drawn into an empty target; NaN where nothing is."""
+    with evaluated(monkey) as model:
+        overlay = PhotoOverlay(load_photo(path), model)
+    target = gpu.types.GPUTexture(TARGET, format="RGBA32F")
+    buffer = gpu.types.GPUFrameBuffer(color_slots=[target])
+    with buffer.bind():
+        buffer.clear(color=[NOTHING] * 4)
+        overlay.draw(view, TRUE, place, TARGET, **options)
+        linear = drawing._pixels(buffer, TARGET, "FLOAT", np.float32)[::-1, :, :3].astype(float)
+    return np.where(
+        linear == NOTHING,
+        np.nan,
+        255 * np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear),
+    )
+
+
+def inside(picture: np.ndarray) -> np.ndarray:
+    """The part of a target where the photo is, at PLACE."""
+    return picture[30:270, 40:360]
+
+
+def test_a_wipe_shows_the_photo_on_the_left_and_the_model_in_it_on_the_right(monkey, plain, drawn):
+    seen = shown(monkey, plain, "WIPE", wipe=0.5)
+    outside = np.ones(seen.shape[:2], bool)
+    outside[30:270, 40:360] = False
+    np.testing.assert_array_equal(np.isnan(seen).any(-1), outside)
+    alpha = drawn[..., 3:] / 255
+    model = drawn[..., :3] * alpha + np.array(BLUE_GREY) * (1 - alpha)
+    left, right = inside(seen)[:, :158], inside(seen)[:, 162:]
+    assert np.abs(left - BLUE_GREY).max() < 1.5
+    assert np.abs(right - model[:, 162:]).max() < 1.5 and np.abs(model[:, 162:] - BLUE_GREY).max() > 50
+
+
+def test_what_a_zoomed_view_shows_is_the_same(monkey, plain):
+    whole = inside(shown(monkey, plain, "WIPE", wipe=0.0))
+    zoomed = shown(monkey, plain, "WIPE", Box(-400, -300, 880, 660), wipe=0.0)  # four times as large
+    assert np.isfinite(zoomed).all()
+    smaller = zoomed.reshape(75, 4, 100, 4, 3).mean((1, 3))
+    part = whole[90:165, 100:200]
+    assert np.abs(smaller - part).mean() < 2 and part.std() > 20
+
+
+def test_edges_are_orange_along_the_outline_and_blue_inside(monkey, plain, drawn):
+    seen = inside(shown(monkey, plain, "EDGES"))
+    solid = drawn[..., 3] >= 128
+    orange = (seen[..., 0] > 200) & (seen[..., 2] < 80)
+    blue = (seen[..., 2] > 200) & (seen[..., 0] < 100)
+    near = np.stack([np.roll(solid, shift, axis) for shift in (-2, 2) for axis in (0, 1)])
+    outline = near.any(0) & ~near.all(0)
+    assert orange.sum() > 300 and outline[orange].mean() > 0.95
+    assert blue.sum() > 100 and solid[blue].mean() > 0.99
+
+
+def test_difference_is_grey_where_the_photo_shows_the_very_model(monkey, tmp_path, drawn):
+    alpha = drawn[..., 3:] / 255
+    photo = (drawn[..., :3] * alpha + 90 * (1 - alpha)).astype(np.uint8)
+    darker = saved(tmp_path / "same.png", (0.8 * photo).astype(np.uint8))
+    moved = saved(tmp_path / "moved.png", np.roll(photo, 6, axis=1))
+    solid = drawn[..., 3] == 255
+    off = [np.ptp(inside(shown(monkey, path, "DIFFERENCE")), axis=-1)[solid].mean() for path in (darker, moved)]
+    assert off[0] < 15 and off[1] > 3 * off[0]
+
+
+def test_a_photo_fits_into_any_frame():
+    assert fitted((200, 100), Box(0, 0, 100, 100)) == (0, 25, 100, 75)
+    assert fitted((100, 200), Box(10, 0, 110, 100)) == (35, 0, 85, 100)
+
+
+@pytest.fixture
+def camera(scene, plain):
+    data = bpy.data.cameras.new("Own")
+    scene.camera = bpy.data.objects.new("Own", data)
+    scene.collection.objects.link(scene.camera)
+    scene.camera[cameras.PHOTO] = str(plain)
+    cameras.write_camera(scene, scene.camera, TRUE)
+    return scene.camera
+
+
+def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, camera):
+    handlers = bpy.app.handlers.load_pre, bpy.app.handlers.depsgraph_update_post
+    before, without = snapshot(), [list(handler) for handler in handlers]
+    for view in ("EDGES", "DIFFERENCE", "BLINK"):
+        assert bpy.ops.photopose.compare(view=view) == {"FINISHED"}
+        assert bpy.context.window_manager.photo_pose_compare.view == view
+        assert [len(handler) for handler in handlers] == [len(others) + 1 for others in without]
+    assert bpy.app.timers.is_registered(compare._blink)
+    bpy.ops.photopose.compare(view="PHOTO")
+    assert [list(handler) for handler in handlers] == without and not bpy.app.timers.is_registered(compare._blink)
+    assert differences(before, snapshot()) == {}
+
+
+def test_another_file_ends_it(monkey, camera):
+    bpy.ops.photopose.compare(view="BLINK")
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
+    assert not bpy.app.timers.is_registered(compare._blink)
+
+
+def test_a_moved_model_is_taken_anew_and_a_moved_camera_is_not(monkey, camera):
+    bpy.ops.photopose.compare(view="EDGES")
+    camera.location.x += 1
+    bpy.context.view_layer.update()
+    assert not bpy.app.timers.is_registered(compare._renew)
+    monkey.location.x += 1
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(compare._renew)
+    bpy.data.objects.remove(monkey)
+    compare._renew()  # nothing is left to compare
+    assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
+
+
+def test_bad_input_gives_one_sentence(scene, camera, plain):
+    with pytest.raises(RuntimeError, match="^Error: The scene has no model"):
+        bpy.ops.photopose.compare(view="EDGES")
+    add_monkey()
+    plain.unlink()
+    with pytest.raises(RuntimeError, match="^Error: .*does not exist"):
+        bpy.ops.photopose.compare(view="EDGES")
+    del camera[cameras.PHOTO]
+    with pytest.raises(RuntimeError, match="Match a camera to a photo first"):
+        bpy.ops.photopose.compare(view="EDGES")
+    assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"

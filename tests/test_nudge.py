@@ -1,0 +1,161 @@
+"""Nudging by number moves the camera that much, Esc's way back leaves no trace, and the live score knows better."""
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("PIL")
+
+from blender_state import differences, snapshot  # noqa: E402
+from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
+
+from photo_pose.inference.geometry import Box  # noqa: E402
+from photo_pose.inference.nudging import Nudge, nudged  # noqa: E402
+from photo_pose.operators import nudge as nudging  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.live_score import score_texts  # noqa: E402
+from photo_pose.operators.matching import seen_from  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.views import ViewOptions  # noqa: E402
+
+
+@pytest.fixture
+def monkey(scene, views_folder, monkeypatch):
+    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    return add_monkey()
+
+
+@pytest.fixture
+def camera(scene):
+    data = bpy.data.cameras.new("Own")
+    scene.camera = bpy.data.objects.new("Own", data)
+    scene.collection.objects.link(scene.camera)
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    cameras.write_camera(scene, scene.camera, TRUE)
+    return scene.camera
+
+
+def seen(scene, monkey):
+    """Azimuth, elevation, roll, distance in percent, focal length, and the centre's pixel."""
+    camera = cameras.read_camera(scene, scene.camera)
+    with evaluated(monkey) as model:
+        angles = seen_from(camera, model.sphere)
+        return np.array([*angles, camera.focal, *camera.project(model.sphere.center)])
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"azimuth": np.radians(20)}, [20, 0, 0, 0, 0, 0, 0]),
+        ({"elevation": np.radians(-7)}, [0, -7, 0, 0, 0, 0, 0]),
+        ({"pan": (12, -5)}, [None, None, None, None, 0, 12, -5]),
+        ({"lens": 1.25}, [0, 0, 0, 0, 100, None, None]),
+    ],
+)
+def test_a_nudge_by_number(monkey, camera, scene, options, change):
+    before = seen(scene, monkey)
+    assert bpy.ops.photopose.nudge(**options) == {"FINISHED"}
+    known = np.array([value is not None for value in change])
+    # roll is that of the axis, which does not quite pass through the centre
+    tolerance = np.array([0.01, 0.01, 0.5, 0.01, 0.01, 0.05, 0.05])
+    off = seen(scene, monkey) - before - np.array([value or 0 for value in change])
+    assert (np.abs(off) < tolerance)[known].all()
+
+
+def test_distance_and_perspective(monkey, camera, scene):
+    distance, focal = seen(scene, monkey)[3:5]
+    edges = np.array(Box.around(TRUE.project(vertices(monkey))))
+    bpy.ops.photopose.nudge(distance=1.5)
+    assert seen(scene, monkey)[3] == pytest.approx(1.5 * distance, rel=1e-4)
+    bpy.ops.photopose.nudge(distance=1 / 1.5)
+    bpy.ops.photopose.nudge(strength=1.5)
+    assert seen(scene, monkey)[4] == pytest.approx(focal / 1.5, rel=1e-4)
+    found = cameras.read_camera(scene, camera)
+    np.testing.assert_allclose(Box.around(found.project(vertices(monkey))), edges, atol=1.5)
+
+
+def test_nothing_but_the_camera_is_changed(monkey, camera):
+    before = snapshot()
+    bpy.ops.photopose.nudge(azimuth=0.1, roll=0.1)
+    assert {key.partition(".")[0] for key in differences(before, snapshot())} == {"objects[Own]"}
+
+
+def test_the_way_back_leaves_no_trace(monkey, camera, scene):
+    parent = bpy.data.objects.new("Parent", None)
+    scene.collection.objects.link(parent)
+    parent.scale = (1, 2, 0.5)
+    camera.parent, camera.rotation_mode, camera.scale = parent, "QUATERNION", (2, 2, 2)
+    camera.data.sensor_fit, camera.data.clip_end = "VERTICAL", 5
+    other = bpy.data.objects.new("Other", camera.data)
+    scene.collection.objects.link(other)
+    bpy.context.view_layer.update()
+    before = snapshot()
+    restore = cameras.restorer(camera)
+    for turn in (0.3, 0.5):
+        moved = nudged(cameras.read_camera(scene, camera), PLACE, Nudge(azimuth=turn, lens=2, distance=9))
+        with evaluated(monkey) as model:
+            cameras.write_camera(scene, camera, moved, model=model.sphere)
+    assert camera.data != other.data and differences(before, snapshot())
+    restore()
+    assert differences(before, snapshot()) == {}
+
+
+def test_the_model_follows_the_mouse():
+    class Dragged(nudging.NudgeProperties):
+        azimuth = elevation = roll = 0.0
+        distance = lens = strength = 1.0
+        pan = (0.0, 0.0)
+
+    one = Dragged()
+    one.drag("O", 50, 10, 2.0)
+    one.drag("G", 3, 4, 2.0)
+    one.drag("S", 100, 0, 2.0)
+    assert np.degrees([one.azimuth, one.elevation]) == pytest.approx([-10, -2])  # the model's front turns to the right
+    assert one.pan == (6, -8)
+    assert one.distance == pytest.approx(np.exp(-0.2)) and (one.lens, one.strength, one.roll) == (1, 1, 0)
+    assert list(one.described())[0] == "Azimuth -10.0°" and list(one.described())[-1] == "Pan +6.0, -8.0 px"
+
+
+def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, tmp_path):
+    pytest.importorskip("torch")
+    from photo_pose.inference.image import load_photo
+
+    before = snapshot()
+    photo = load_photo(photographed(monkey, tmp_path / "monkey.png"))
+    with evaluated(monkey) as model:
+        center = model.sphere.center
+    scores = score_texts(photo, TRUE, Box(*box(monkey)), monkey, ViewOptions(subdivisions=0))
+    texts = [next(scores)]
+    while "(" not in texts[-1]:
+        texts.append(scores.send(TRUE))
+    assert texts[1].startswith("Training views: ") and texts[-1].endswith("(+0.00)")
+    away = [nudged(TRUE, center, Nudge(azimuth=turn, lens=lens)) for turn, lens in ((0.1, 1), (0.3, 1), (0.3, 1.2))]
+    near, far, larger = (float(scores.send(one).partition("(")[2].rstrip(")")) for one in away)
+    assert 0 > near > far > larger - 0.05 and far < -0.1
+    scores.close()
+    assert differences(before, snapshot()) == {}
+
+
+def test_bad_input_gives_one_sentence_and_changes_nothing(scene, camera, monkey, tmp_path):
+    scores = score_texts(None, TRUE, None, monkey, ViewOptions())
+    assert "belongs to no photo" in [next(scores), scores.send(TRUE)][1]
+    camera.location = PLACE - 0.3 * TRUE.camera_to_world[:3, 2]
+    camera.data.photo_pose.model = monkey
+    bpy.context.view_layer.update()
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="^Error: The camera stands inside the model"):
+        bpy.ops.photopose.nudge(strength=2)
+    camera.location = PLACE + TRUE.camera_to_world[:3, 2]
+    with pytest.raises(RuntimeError, match='^Error: The camera Own does not look at "Suzanne"'):
+        bpy.ops.photopose.nudge(azimuth=2)
+    camera.location = PLACE - 0.3 * TRUE.camera_to_world[:3, 2]
+    camera[cameras.PHOTO] = str(tmp_path / "missing.png")
+    with pytest.raises(RuntimeError, match="^Error: .*does not exist"):
+        bpy.ops.photopose.nudge(azimuth=1)
+    del camera[cameras.PHOTO]
+    bpy.context.view_layer.update()
+    assert differences(before, snapshot()) == {}
+    scene.camera = None
+    with pytest.raises(RuntimeError, match="no active camera"):
+        bpy.ops.photopose.nudge(azimuth=1)
