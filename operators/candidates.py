@@ -40,8 +40,8 @@ class MatchedCameraOperator:
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object | None) -> None:
-        """Sets the active camera, which sees the model, and tells how."""
+    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object, score: float = 0.0) -> None:
+        """Sets the active camera, which sees the model, and tells how; score: when there is one."""
         from .matching import sight
 
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
@@ -49,7 +49,7 @@ class MatchedCameraOperator:
         scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
         camera_object.data.photo_pose.model = model
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = sight(model.name, camera, sphere)
+        context.scene.photo_pose.result = sight(model.name, camera, sphere) + (f", score {score:.2f}" if score else "")
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 
@@ -75,7 +75,7 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
             match.active_candidate = self.index  # which comes back here
             return
         item = match.candidates[self.index]
-        self.look(context, read_pose(item, match.size), item.model)
+        self.look(context, read_pose(item, match.size), item.model, item.score)
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
