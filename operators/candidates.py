@@ -71,11 +71,11 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
-        if match.active_candidate != self.index:
-            match.active_candidate = self.index  # which comes back here
-            return
         item = match.candidates[self.index]
         self.look(context, read_pose(item, match.size), item.model, item.score)
+        match = camera_object.data.photo_pose  # a camera that shared its data has its own now
+        if match.active_candidate != self.index:
+            match.active_candidate = self.index  # which comes back here once, for lists and scripts set it too
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):

@@ -91,6 +91,15 @@ def test_a_candidate_is_taken(scene, match):
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
 
 
+def test_another_camera_keeps_its_own_data(scene, match):
+    other = bpy.data.objects.new("Other", scene.camera.data)
+    matrix, lens = [*match.candidates[0].matrix], scene.camera.data.lens
+    bpy.ops.photopose.take_candidate(index=1)
+    assert scene.camera.data != other.data and other.data.lens == lens
+    assert scene.camera.data.photo_pose.active_candidate == 1 and other.data.photo_pose.active_candidate == 0
+    assert [*other.data.photo_pose.candidates[0].matrix] == matrix
+
+
 def test_a_list_s_active_item_is_taken(scene, match):
     match.active_candidate = 1
     wanted = results.read_pose(match.candidates[1], SIZE)
@@ -164,9 +173,15 @@ def test_a_camera_that_cannot_move_a_lost_model_and_other_cameras_are_refused(sc
         bpy.ops.photopose.turn_candidate()
     scene.camera.constraints.remove(constraint)
     bpy.data.objects.remove(bpy.data.objects["Suzanne"])
-    for operator in (bpy.ops.photopose.turn_candidate, bpy.ops.photopose.add_snapshot):
+    taken, matrix = match.active_candidate, scene.camera.matrix_world.copy()
+    for operator in (
+        bpy.ops.photopose.turn_candidate,
+        bpy.ops.photopose.add_snapshot,
+        lambda: bpy.ops.photopose.take_candidate(index=1),
+    ):
         with pytest.raises(RuntimeError, match="not in the scene any more"):
             operator()
+    assert match.active_candidate == taken and scene.camera.matrix_world == matrix and not match.snapshots
     scene.camera.data = bpy.data.cameras.new("Other")
     with pytest.raises(RuntimeError, match="was not matched to a photo"):
         bpy.ops.photopose.turn_candidate()
