@@ -21,7 +21,7 @@ AXIS_ITEMS = (
 
 
 class MatchedCameraOperator:
-    """Mixin: a subclass gives `change(context, camera_object)`, which raises PoseError only before it changes any."""
+    """Mixin: a subclass gives `change(context, camera_object)`; where that raises PoseError it has changed nothing."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -62,7 +62,10 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        item = context.scene.camera.data.photo_pose.candidates[properties.index]
+        candidates = context.scene.camera.data.photo_pose.candidates if cls.poll(context) else ()
+        if properties.index >= len(candidates):
+            return cls.bl_description
+        item = candidates[properties.index]
         angles = ", ".join(f"{name} {degrees(getattr(item, name)):.0f}°" for name in ("azimuth", "elevation", "roll"))
         alike = ", looks the same as the first" if item.equivalent and properties.index else ""
         return f"Take candidate {properties.index + 1}: {angles}, score {item.score:.2f}{alike}"
