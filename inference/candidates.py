@@ -18,6 +18,7 @@ from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
 
 SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
+LOCATED_ODDS = -2.5  # chosen on 69 real photos without their boxes, nine of which were matched wrongly
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
@@ -70,15 +71,15 @@ def find_candidates(
     return [one._replace(lens_deviation=deviation, alike=same) for one, same in zip(found, alike, strict=True)]
 
 
-def confidence(candidates: Sequence[Candidate]) -> float:
-    """Probability, 0..1, that the first candidate's view is less than 10 degrees off.
+def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
+    """Probability, 0..1, that the first candidate's view is less than 10 degrees off; located: nobody gave the box.
 
     By logistic regression on its score and on its lead over the next one that looks different; fitted on real photos
     and the tuning half of the rendered benchmark (benchmark.calibrate), and only for verified candidates.
     """
     best, *others = candidates
     lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS
+    odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS + LOCATED_ODDS * located
     return float(1 + np.tanh(odds / 2)) / 2  # the logistic function, without overflow
 
 

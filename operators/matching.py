@@ -45,17 +45,18 @@ SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
 class Match(NamedTuple):
-    """Candidates, best first, and the seconds spent on features, match and refine."""
+    """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
+    located: bool = False
 
     @property
     def confidence(self) -> float:
         """Probability, 0..1, that the best candidate's view is less than 10 degrees off."""
         from ..inference.candidates import confidence
 
-        return confidence(self.candidates)
+        return confidence(self.candidates, self.located)
 
 
 class Angles(NamedTuple):
@@ -249,7 +250,8 @@ def _located(
         tried.append((box, (yield from within(steps, *part))))
         if tried[-1][1].confidence > SURE:
             break
-    return max(tried, key=lambda one: one[1].candidates[0].score)
+    box, best = max(tried, key=lambda one: one[1].candidates[0].score)
+    return box, best._replace(located=True)
 
 
 def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
