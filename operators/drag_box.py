@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -9,6 +11,8 @@ import numpy as np
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
+from . import scene
+from .camera_view import camera_seen, fitted, photo_in_view
 from .pick_object import box_at, proposals
 from .steps import require_packages
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
 CLICK = 4  # px on screen: what is dragged less far is a click
+GRIP = 8  # px at scale 1 from an edge of the box, within which it is taken hold of
+PRECISE = 0.1  # of the mouse's way, with Shift
+HINT = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
 
 
 class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
@@ -47,25 +54,28 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._area = context.area
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
-        self._start = self._end = None
+        self._frame = self._photo_frame(context)
+        box = context.scene.photo_pose.box
+        self._corners = self._on_screen(box) if any(box) else None  # (2, 2) px of the region
+        self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = _texture(self._photo)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set("Drag a box around the object or click on it, Esc to cancel")
+        context.workspace.status_text_set(HINT)
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._area.tag_redraw()
-        at = event.mouse_x - self._region.x, event.mouse_y - self._region.y
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._start = at
-        self._end = at
-        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start:
+            self._take_hold(np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y], float), context)
+        elif event.type == "MOUSEMOVE" and self._held is not None:
+            way = np.array([event.mouse_x - event.mouse_prev_x, event.mouse_y - event.mouse_prev_y])
+            self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
             self.cancel(context)
             return self._take(context)
         return {"RUNNING_MODAL"}
@@ -75,13 +85,28 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         context.workspace.status_text_set(None)
         self._area.tag_redraw()
 
+    def _photo_frame(self, context: bpy.types.Context) -> Box:
+        """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
+        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        space = context.area.spaces.active
+        camera_object = camera_seen(context.scene, space, space.region_3d)
+        if camera_object and camera_object.get(scene.PHOTO) == os.path.abspath(self._photo.path):
+            return photo_in_view(camera_object, self._photo.size, context.scene, self._region, space.region_3d)
+        free = np.array([self._region.width, self._region.height]) * MARGIN
+        return fitted(self._photo.size, Box(*free, self._region.width - free[0], self._region.height - free[1]))
+
+    def _take_hold(self, at: np.ndarray, context: bpy.types.Context) -> None:
+        """Of an edge or a corner of the box, else of the corner of a new one."""
+        reach = GRIP * context.preferences.system.ui_scale
+        self._held = held(self._corners, at, reach) if self._corners is not None else np.zeros((2, 2), bool)
+        if not self._held.any():
+            self._corners, self._held = np.stack([at, at]), np.array([[False, False], [True, True]])
+
     def _take(self, context: bpy.types.Context) -> set[str]:
         """Stores what was dragged, or found where the user clicked, in photo pixels."""
-        frame = _frame(self._photo.size, self._region)
-        corners = np.array([self._start, self._end], float)
-        pixels = (corners - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
+        pixels = self._in_photo(self._corners)
         try:
-            clicked = np.abs(corners[1] - corners[0]).max() < CLICK
+            clicked = np.abs(self._corners[1] - self._corners[0]).max() < CLICK
             box = box_at(proposals(self._photo), *pixels[1]) if clicked else self._dragged(pixels)
             context.scene.photo_pose.box = box
         except PoseError as error:
@@ -95,21 +120,32 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         inside = np.clip(corners, 0, self._photo.size)
         return checked_box((*inside.min(0).tolist(), *inside.max(0).tolist()), self._photo.size)
 
+    def _in_photo(self, points: np.ndarray) -> np.ndarray:
+        """(N, 2) px of the region -> px of the photo."""
+        frame = self._frame
+        return (points - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
+
+    def _on_screen(self, box: Sequence[float]) -> np.ndarray:
+        """(2, 2) px of the region."""
+        frame = self._frame
+        parts = np.reshape(box, (2, 2)) / self._photo.size
+        return parts * [frame.width, -frame.height] + [frame.left, frame.bottom]
+
     def _draw(self) -> None:
         from gpu_extras.presets import draw_texture_2d
 
-        frame = _frame(self._photo.size, self._region)
-        draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
-        if self._start:
-            _draw_rectangle(self._start, self._end)
+        if bpy.context.area == self._area:  # every other 3D view draws this, too
+            frame = self._frame
+            draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
+            if self._corners is not None:
+                _draw_rectangle(*self._corners.tolist())
 
 
-def _frame(size: tuple[int, int], region: bpy.types.Region) -> Box:
-    """Where a photo of this size is shown in a region: px from its bottom left, so that top < bottom is below."""
-    scale = min(region.width / size[0], region.height / size[1]) * (1 - 2 * MARGIN)
-    width, height = size[0] * scale, size[1] * scale
-    left, low = (region.width - width) / 2, (region.height - height) / 2
-    return Box(left, low, left + width, low + height)
+def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
+    """(2, 2) bool: those coordinates of a rectangle's opposite corners that are edges within reach of a point."""
+    beside = (at < corners.min(0) - reach) | (at > corners.max(0) + reach)
+    near = np.abs(corners - at)
+    return (near < reach) & (near == near.min(0)) & ~beside.any()
 
 
 def _texture(photo: Photo):
@@ -130,8 +166,9 @@ def _draw_rectangle(start: tuple[float, float], end: tuple[float, float]) -> Non
     (x0, y0), (x1, y1) = start, end
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    for width, color in ((3.0, (0, 0, 0, 1)), (1.0, (1, 1, 1, 1))):  # visible on dark and on bright photos
-        gpu.state.line_width_set(width)
+    scale = bpy.context.preferences.system.ui_scale
+    for width, color in ((4.0, (0, 0, 0, 1)), (2.0, (1, 1, 1, 1))):  # visible on dark and on bright photos
+        gpu.state.line_width_set(width * scale)
         shader.bind()
         shader.uniform_float("color", color)
         batch_for_shader(shader, "LINE_LOOP", {"pos": corners}).draw(shader)

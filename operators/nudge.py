@@ -35,7 +35,7 @@ class NudgeProperties:
     roll: FloatProperty(name="Roll", description="About the line to the model, counter-clockwise", **ANGLE)
     distance: FloatProperty(name="Distance", description="Factor of the distance to the model", **FACTOR)
     lens: FloatProperty(name="Lens", description="Factor of the focal length", **FACTOR)
-    strength: FloatProperty(name="Perspective", description="2 is half the lens from half as far", **FACTOR)
+    strength: FloatProperty(name="Perspective", description="Doubled, it is half the lens from near by", **FACTOR)
     pan: FloatVectorProperty(
         name="Pan", size=2, description="Of the model, right and down, pixels of the photo", options={"SKIP_SAVE"}
     )
