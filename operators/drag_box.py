@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -46,17 +45,16 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
-            require_packages()
+            require_packages("PIL")
             from ..inference.image import load_photo
 
             self._photo = load_photo(bpy.path.abspath(context.scene.photo_pose.photo))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._area = context.area
-        self._frame = self._photo_frame(context)
-        box = context.scene.photo_pose.box
-        self._corners = self._on_screen(box) if any(box) else None  # (2, 2) px of the region
+        self._area, box = context.area, context.scene.photo_pose.box
+        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._corners = np.reshape(box, (2, 2)) if any(box) else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = _texture(self._photo)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
@@ -70,14 +68,16 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
+        frame, at = self._frame(context), np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._take_hold(np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y], float), context)
+            self._take_hold(at, frame, GRIP * context.preferences.system.ui_scale)
         elif event.type == "MOUSEMOVE" and self._held is not None:
-            way = np.array([event.mouse_x - event.mouse_prev_x, event.mouse_y - event.mouse_prev_y])
+            way = (at - self._mouse) / [frame.width, -frame.height] * self._photo.size
             self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
+            self._mouse = at
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
             self.cancel(context)
-            return self._take(context)
+            return self._take(context, frame)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -85,34 +85,39 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         context.workspace.status_text_set(None)
         self._area.tag_redraw()
 
-    def _photo_frame(self, context: bpy.types.Context) -> Box:
+    def _frame(self, context: bpy.types.Context) -> Box:
         """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
-        space = context.area.spaces.active
+        space, size = self._area.spaces.active, np.array([self._region.width, self._region.height])
         camera_object = camera_seen(context.scene, space, space.region_3d)
         if camera_object and camera_object.get(scene.PHOTO) == os.path.abspath(self._photo.path):
             return photo_in_view(camera_object, self._photo.size, context.scene, self._region, space.region_3d)
-        free = np.array([self._region.width, self._region.height]) * MARGIN
-        return fitted(self._photo.size, Box(*free, self._region.width - free[0], self._region.height - free[1]))
+        return fitted(self._photo.size, Box(*(size * MARGIN), *(size * (1 - MARGIN))))
 
-    def _take_hold(self, at: np.ndarray, context: bpy.types.Context) -> None:
-        """Of an edge or a corner of the box, else of the corner of a new one."""
-        reach = GRIP * context.preferences.system.ui_scale
-        self._held = held(self._corners, at, reach) if self._corners is not None else np.zeros((2, 2), bool)
+    def _take_hold(self, at: np.ndarray, frame: Box, reach: float) -> None:
+        """Of an edge or a corner of the box, else of the corner of a new one; at: px of the region."""
+        self._mouse = at
+        self._held = held(self._on_screen(frame), at, reach) if self._corners is not None else np.zeros((2, 2), bool)
         if not self._held.any():
-            self._corners, self._held = np.stack([at, at]), np.array([[False, False], [True, True]])
+            start = (at - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
+            self._corners, self._held = np.stack([start, start]), np.array([[False, False], [True, True]])
 
-    def _take(self, context: bpy.types.Context) -> set[str]:
-        """Stores what was dragged, or found where the user clicked, in photo pixels."""
-        pixels = self._in_photo(self._corners)
+    def _take(self, context: bpy.types.Context, frame: Box) -> set[str]:
+        """Stores what was dragged, or found where the user clicked."""
         try:
-            clicked = np.abs(self._corners[1] - self._corners[0]).max() < CLICK
-            box = box_at(proposals(self._photo), *pixels[1]) if clicked else self._dragged(pixels)
-            context.scene.photo_pose.box = box
+            clicked = np.ptp(self._on_screen(frame), axis=0).max() < CLICK
+            context.scene.photo_pose.box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _on_screen(self, frame: Box) -> np.ndarray:
+        """(2, 2): the box's corners, px of the region."""
+        return self._corners / self._photo.size * [frame.width, -frame.height] + [frame.left, frame.bottom]
+
+    def _clicked(self, at: np.ndarray) -> Box:
+        require_packages()
+        return box_at(proposals(self._photo), *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
         from ..inference.image import checked_box
@@ -120,25 +125,14 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         inside = np.clip(corners, 0, self._photo.size)
         return checked_box((*inside.min(0).tolist(), *inside.max(0).tolist()), self._photo.size)
 
-    def _in_photo(self, points: np.ndarray) -> np.ndarray:
-        """(N, 2) px of the region -> px of the photo."""
-        frame = self._frame
-        return (points - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
-
-    def _on_screen(self, box: Sequence[float]) -> np.ndarray:
-        """(2, 2) px of the region."""
-        frame = self._frame
-        parts = np.reshape(box, (2, 2)) / self._photo.size
-        return parts * [frame.width, -frame.height] + [frame.left, frame.bottom]
-
     def _draw(self) -> None:
         from gpu_extras.presets import draw_texture_2d
 
-        if bpy.context.area == self._area:  # every other 3D view draws this, too
-            frame = self._frame
+        if bpy.context.area == self._area:  # every other 3D view calls this, too
+            frame = self._frame(bpy.context)
             draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
             if self._corners is not None:
-                _draw_rectangle(*self._corners.tolist())
+                _draw_rectangle(*self._on_screen(frame).tolist())
 
 
 def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:

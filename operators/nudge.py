@@ -87,7 +87,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
@@ -97,6 +97,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             return {"CANCELLED"}
         self._restore = scene.restorer(context.scene.camera)
         self._camera, self._mode, self._area = self._subject.camera, "O", context.area
+        self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
         self._scores = self._live_scores(context.scene)
         self._text = next(self._scores)
         self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
@@ -151,8 +152,9 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         if event.type in WHEEL:
             self.drag("S", fine * WHEEL[event.type], 0.0, 1.0)
         else:
-            right, up = event.mouse_x - event.mouse_prev_x, event.mouse_y - event.mouse_prev_y
-            self.drag(self._mode, fine * right, fine * up, self._photo_pixels(current))
+            (x, y), self._mouse = self._mouse, (event.mouse_x, event.mouse_y)
+            right, up = fine * (event.mouse_x - x), fine * (event.mouse_y - y)
+            self.drag(self._mode, right, up, self._photo_pixels(current))
         try:
             self._camera = self._subject.write(current, self.nudge, self.strength)
         except PoseError as error:  # nothing but perspective is ever refused
