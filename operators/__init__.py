@@ -11,6 +11,7 @@ from . import (
     nudge,
     perspective,
     pick_object,
+    pin_model,
     refine_camera,
     render_views,
     train_regressor,
@@ -31,6 +32,7 @@ _register_classes, _unregister_classes = register_classes_factory(
         *train_regressor.classes,
         *compare.classes,
         *nudge.classes,
+        *pin_model.classes,
     )
 )
 

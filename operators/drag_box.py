@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -11,7 +12,7 @@ import numpy as np
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
 from . import scene
-from .camera_view import camera_seen, fitted, photo_in_view
+from .camera_view import camera_seen, fitted, photo_in_view, to_photo, to_region
 from .pick_object import box_at, proposals
 from .steps import require_packages
 
@@ -72,7 +73,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
             self._take_hold(at, frame, GRIP * context.preferences.system.ui_scale)
         elif event.type == "MOUSEMOVE" and self._held is not None:
-            way = (at - self._mouse) / [frame.width, -frame.height] * self._photo.size
+            way = np.subtract(*(to_photo(place, frame, self._photo.size) for place in (at, self._mouse)))
             self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
             self._mouse = at
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
@@ -98,7 +99,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._mouse = at
         self._held = held(self._on_screen(frame), at, reach) if self._corners is not None else np.zeros((2, 2), bool)
         if not self._held.any():
-            start = (at - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
+            start = to_photo(at, frame, self._photo.size)
             self._corners, self._held = np.stack([start, start]), np.array([[False, False], [True, True]])
 
     def _take(self, context: bpy.types.Context, frame: Box) -> set[str]:
@@ -113,7 +114,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
 
     def _on_screen(self, frame: Box) -> np.ndarray:
         """(2, 2): the box's corners, px of the region."""
-        return self._corners / self._photo.size * [frame.width, -frame.height] + [frame.left, frame.bottom]
+        return to_region(self._corners, frame, self._photo.size)
 
     def _clicked(self, at: np.ndarray) -> Box:
         require_packages()
@@ -132,7 +133,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
             frame = self._frame(bpy.context)
             draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
             if self._corners is not None:
-                _draw_rectangle(*self._on_screen(frame).tolist())
+                draw_rectangle(*self._on_screen(frame).tolist())
 
 
 def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
@@ -153,7 +154,8 @@ def _texture(photo: Photo):
     return gpu.types.GPUTexture(shown.size, format="RGBA16F", data=pixels)
 
 
-def _draw_rectangle(start: tuple[float, float], end: tuple[float, float]) -> None:
+def draw_rectangle(start: Sequence[float], end: Sequence[float]) -> None:
+    """Its outline, from corner to corner, px of the region."""
     import gpu
     from gpu_extras.batch import batch_for_shader
 

@@ -81,7 +81,8 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            Subject.read(context.scene).write(context.scene, self.nudge, self.strength)
+            subject = Subject.read(context.scene)
+            subject.write(context.scene, subject.changed(self.nudge, self.strength))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -156,7 +157,8 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             right, up = fine * (event.mouse_x - x), fine * (event.mouse_y - y)
             self.drag(self._mode, right, up, self._photo_pixels(current))
         try:
-            self._camera = self._subject.write(current, self.nudge, self.strength)
+            self._camera = self._subject.changed(self.nudge, self.strength)
+            self._subject.write(current, self._camera)
         except PoseError as error:  # nothing but perspective is ever refused
             self.strength = 1.0
             self.report({"WARNING"}, str(error))
