@@ -43,6 +43,16 @@ def fitted(size: tuple[int, int], frame: Box) -> Box:
     return Box(*(frame.center - half), *(frame.center + half))
 
 
+def to_photo(points: np.ndarray, frame: Box, size: tuple[int, int]) -> np.ndarray:
+    """(..., 2) px of a region that shows a photo of this size in frame -> px of the photo."""
+    return (points - [frame.left, frame.bottom]) / [frame.width, -frame.height] * size
+
+
+def to_region(points: np.ndarray, frame: Box, size: tuple[int, int]) -> np.ndarray:
+    """The inverse of to_photo."""
+    return points / np.array(size) * [frame.width, -frame.height] + [frame.left, frame.bottom]
+
+
 def shown_model(current: bpy.types.Scene, camera_object: bpy.types.Object, camera: Camera) -> bpy.types.Object:
     """The model that camera_object was matched with, else the one in the middle of camera, which is the same one."""
     from .matching import model_in_view

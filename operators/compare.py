@@ -31,9 +31,10 @@ _running: list[Comparison] = []  # at most one
 class PHOTOPOSE_OT_compare(bpy.types.Operator):
     bl_idname = "photopose.compare"
     bl_label = "Compare"
+    bl_description = "Lay the photo over the active camera's view so that you see how well the model lies on it"
     bl_options = {"INTERNAL"}
 
-    view: EnumProperty(name="View", items=VIEWS)
+    view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -65,7 +66,7 @@ def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
 class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
-    view: EnumProperty(name="Compare", items=VIEWS, get=_view)
+    view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
     wipe: FloatProperty(
         name="Wipe",
         default=0.5,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import bpy
@@ -9,6 +11,8 @@ import numpy as np
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
+from . import scene
+from .camera_view import camera_seen, fitted, photo_in_view, to_photo, to_region
 from .pick_object import box_at, proposals
 from .steps import require_packages
 
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
 CLICK = 4  # px on screen: what is dragged less far is a click
+GRIP = 8  # px at scale 1 from an edge of the box, within which it is taken hold of
+PRECISE = 0.1  # of the mouse's way, with Shift
+HINT = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
 
 
 class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
@@ -40,35 +47,39 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
-            require_packages()
+            require_packages("PIL")
             from ..inference.image import load_photo
 
             self._photo = load_photo(bpy.path.abspath(context.scene.photo_pose.photo))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._area = context.area
+        self._area, box = context.area, context.scene.photo_pose.box
         self._region = next(region for region in context.area.regions if region.type == "WINDOW")
-        self._start = self._end = None
+        self._corners = np.reshape(box, (2, 2)) if any(box) else None  # px of the photo
+        self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = texture(self._photo.image)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set("Drag a box around the object or click on it, Esc to cancel")
+        context.workspace.status_text_set(HINT)
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._area.tag_redraw()
-        at = event.mouse_x - self._region.x, event.mouse_y - self._region.y
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
+        frame, at = self._frame(context), np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            self._start = at
-        self._end = at
-        if event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._start:
+            self._take_hold(at, frame, GRIP * context.preferences.system.ui_scale)
+        elif event.type == "MOUSEMOVE" and self._held is not None:
+            way = np.subtract(*(to_photo(place, frame, self._photo.size) for place in (at, self._mouse)))
+            self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
+            self._mouse = at
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
             self.cancel(context)
-            return self._take(context)
+            return self._take(context, frame)
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -76,19 +87,39 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         context.workspace.status_text_set(None)
         self._area.tag_redraw()
 
-    def _take(self, context: bpy.types.Context) -> set[str]:
-        """Stores what was dragged, or found where the user clicked, in photo pixels."""
-        frame = _frame(self._photo.size, self._region)
-        corners = np.array([self._start, self._end], float)
-        pixels = (corners - [frame.left, frame.bottom]) / [frame.width, -frame.height] * self._photo.size
+    def _frame(self, context: bpy.types.Context) -> Box:
+        """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
+        space, size = self._area.spaces.active, np.array([self._region.width, self._region.height])
+        camera_object = camera_seen(context.scene, space, space.region_3d)
+        if camera_object and camera_object.get(scene.PHOTO) == os.path.abspath(self._photo.path):
+            return photo_in_view(camera_object, self._photo.size, context.scene, self._region, space.region_3d)
+        return fitted(self._photo.size, Box(*(size * MARGIN), *(size * (1 - MARGIN))))
+
+    def _take_hold(self, at: np.ndarray, frame: Box, reach: float) -> None:
+        """Of an edge or a corner of the box, else of the corner of a new one; at: px of the region."""
+        self._mouse = at
+        self._held = held(self._on_screen(frame), at, reach) if self._corners is not None else np.zeros((2, 2), bool)
+        if not self._held.any():
+            start = to_photo(at, frame, self._photo.size)
+            self._corners, self._held = np.stack([start, start]), np.array([[False, False], [True, True]])
+
+    def _take(self, context: bpy.types.Context, frame: Box) -> set[str]:
+        """Stores what was dragged, or found where the user clicked."""
         try:
-            clicked = np.abs(corners[1] - corners[0]).max() < CLICK
-            box = box_at(proposals(self._photo), *pixels[1]) if clicked else self._dragged(pixels)
-            context.scene.photo_pose.box = box
+            clicked = np.ptp(self._on_screen(frame), axis=0).max() < CLICK
+            context.scene.photo_pose.box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+    def _on_screen(self, frame: Box) -> np.ndarray:
+        """(2, 2): the box's corners, px of the region."""
+        return to_region(self._corners, frame, self._photo.size)
+
+    def _clicked(self, at: np.ndarray) -> Box:
+        require_packages()
+        return box_at(proposals(self._photo), *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
         from ..inference.image import checked_box
@@ -99,18 +130,18 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
     def _draw(self) -> None:
         from gpu_extras.presets import draw_texture_2d
 
-        frame = _frame(self._photo.size, self._region)
-        draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
-        if self._start:
-            _draw_rectangle(self._start, self._end)
+        if bpy.context.area == self._area:  # every other 3D view calls this, too
+            frame = self._frame(bpy.context)
+            draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
+            if self._corners is not None:
+                draw_rectangle(*self._on_screen(frame).tolist())
 
 
-def _frame(size: tuple[int, int], region: bpy.types.Region) -> Box:
-    """Where a photo of this size is shown in a region: px from its bottom left, so that top < bottom is below."""
-    scale = min(region.width / size[0], region.height / size[1]) * (1 - 2 * MARGIN)
-    width, height = size[0] * scale, size[1] * scale
-    left, low = (region.width - width) / 2, (region.height - height) / 2
-    return Box(left, low, left + width, low + height)
+def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
+    """(2, 2) bool: those coordinates of a rectangle's opposite corners that are edges within reach of a point."""
+    beside = (at < corners.min(0) - reach) | (at > corners.max(0) + reach)
+    near = np.abs(corners - at)
+    return (near < reach) & (near == near.min(0)) & ~beside.any()
 
 
 def texture(image: Image.Image):
@@ -125,15 +156,17 @@ def texture(image: Image.Image):
     return gpu.types.GPUTexture(shown.size, format="RGBA16F", data=pixels)
 
 
-def _draw_rectangle(start: tuple[float, float], end: tuple[float, float]) -> None:
+def draw_rectangle(start: Sequence[float], end: Sequence[float]) -> None:
+    """Its outline, from corner to corner, px of the region."""
     import gpu
     from gpu_extras.batch import batch_for_shader
 
     (x0, y0), (x1, y1) = start, end
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    for width, color in ((3.0, (0, 0, 0, 1)), (1.0, (1, 1, 1, 1))):  # visible on dark and on bright photos
-        gpu.state.line_width_set(width)
+    scale = bpy.context.preferences.system.ui_scale
+    for width, color in ((4.0, (0, 0, 0, 1)), (2.0, (1, 1, 1, 1))):  # visible on dark and on bright photos
+        gpu.state.line_width_set(width * scale)
         shader.bind()
         shader.uniform_float("color", color)
         batch_for_shader(shader, "LINE_LOOP", {"pos": corners}).draw(shader)

@@ -64,7 +64,7 @@ def drawable(model: Model) -> bool:
 
 @contextmanager
 def drawing(model: Model) -> Iterator[Render]:
-    """Gives a function that draws the model as rendering.studio renders it; it must be available and drawable."""
+    """Gives a function that draws the model as rendering.studio renders it; drawing must be available."""
     stage = Stage(model)
     try:
         yield stage.render
@@ -73,10 +73,7 @@ def drawing(model: Model) -> Iterator[Render]:
 
 
 class Stage:
-    """A model on the graphics processor, and the pictures it is drawn into; it outlives the model's meshes.
-
-    What is not drawable looks as if it had no material there.
-    """
+    """A model on the graphics processor, and the pictures it is drawn into; it outlives the model's meshes."""
 
     def __init__(self, model: Model) -> None:
         self.sphere, self.size = model.sphere, None

@@ -35,7 +35,7 @@ class NudgeProperties:
     roll: FloatProperty(name="Roll", description="About the line to the model, counter-clockwise", **ANGLE)
     distance: FloatProperty(name="Distance", description="Factor of the distance to the model", **FACTOR)
     lens: FloatProperty(name="Lens", description="Factor of the focal length", **FACTOR)
-    strength: FloatProperty(name="Perspective", description="2 is half the lens from half as far", **FACTOR)
+    strength: FloatProperty(name="Perspective", description="Doubled, it is half the lens from near by", **FACTOR)
     pan: FloatVectorProperty(
         name="Pan", size=2, description="Of the model, right and down, pixels of the photo", options={"SKIP_SAVE"}
     )
@@ -81,13 +81,14 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            Subject.read(context.scene).write(context.scene, self.nudge, self.strength)
+            subject = Subject.read(context.scene)
+            subject.write(context.scene, subject.changed(self.nudge, self.strength))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
@@ -97,6 +98,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             return {"CANCELLED"}
         self._restore = scene.restorer(context.scene.camera)
         self._camera, self._mode, self._area = self._subject.camera, "O", context.area
+        self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
         self._scores = self._live_scores(context.scene)
         self._text = next(self._scores)
         self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
@@ -151,10 +153,12 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         if event.type in WHEEL:
             self.drag("S", fine * WHEEL[event.type], 0.0, 1.0)
         else:
-            right, up = event.mouse_x - event.mouse_prev_x, event.mouse_y - event.mouse_prev_y
-            self.drag(self._mode, fine * right, fine * up, self._photo_pixels(current))
+            (x, y), self._mouse = self._mouse, (event.mouse_x, event.mouse_y)
+            right, up = fine * (event.mouse_x - x), fine * (event.mouse_y - y)
+            self.drag(self._mode, right, up, self._photo_pixels(current))
         try:
-            self._camera = self._subject.write(current, self.nudge, self.strength)
+            self._camera = self._subject.changed(self.nudge, self.strength)
+            self._subject.write(current, self._camera)
         except PoseError as error:  # nothing but perspective is ever refused
             self.strength = 1.0
             self.report({"WARNING"}, str(error))

@@ -1,4 +1,4 @@
-"""What is nudged: a camera with the model that it looks at, as they were before."""
+"""What is nudged or pinned: a camera with the model that it looks at, as they were before."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ class Subject(NamedTuple):
                 raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
             return cls(photo, camera, scene.sensor_of(current, camera_object), root, model.sphere, model.vertices)
 
-    def write(self, current: bpy.types.Scene, nudge: Nudge, strength: float) -> Camera:
-        """Gives the scene's active camera, which it must still be, the camera that it returns."""
+    def changed(self, nudge: Nudge, strength: float) -> Camera:
         camera = self.camera
         if strength != 1:
             camera = strengthened(camera, strength, self.sphere, self.vertices)
-        camera = nudged(camera, self.sphere.center, nudge)
+        return nudged(camera, self.sphere.center, nudge)
+
+    def write(self, current: bpy.types.Scene, camera: Camera) -> None:
+        """Gives camera to the scene's active camera, which must be the one that was read."""
         scene.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)
-        return camera

@@ -21,7 +21,9 @@ class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
             layout.prop(shown, "wipe", slider=True)
         for slot in _photos(context.scene.camera) if shown.view == "PHOTO" else ():
             layout.prop(slot, "alpha", text="Opacity", slider=True)
-        layout.operator("photopose.nudge", icon="VIEW_PAN")
+        by_hand = layout.row(align=True)
+        by_hand.operator("photopose.nudge", icon="VIEW_PAN")
+        by_hand.operator("photopose.pin_model", icon="PINNED")
 
 
 def _photos(camera: bpy.types.Object | None) -> list[bpy.types.CameraBackgroundImage]:

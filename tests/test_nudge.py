@@ -17,6 +17,8 @@ from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.live_score import score_texts  # noqa: E402
 from photo_pose.operators.matching import seen_from  # noqa: E402
 from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.pin_model import Pins  # noqa: E402
+from photo_pose.operators.subject import Subject  # noqa: E402
 from photo_pose.operators.views import ViewOptions  # noqa: E402
 
 
@@ -159,3 +161,16 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(scene, camera, monkey,
     scene.camera = None
     with pytest.raises(RuntimeError, match="no active camera"):
         bpy.ops.photopose.nudge(azimuth=1)
+
+
+def test_a_pin_sticks_to_the_model_and_pulls_it(monkey, camera, scene):
+    pins = Pins(Subject.read(scene))
+    corner = vertices(monkey)[np.argmin(TRUE.to_camera(vertices(monkey))[:, 2])]  # the nearest, so in sight
+    at = TRUE.project(corner) + [0.5, 0.5]
+    assert pins.hold(at, 3) == 0 and pins.hold(at + 2, 3) == 0 and pins.hold(np.zeros(2), 3) is None
+    with evaluated(monkey) as model:
+        assert np.linalg.norm(pins.points[0] - (corner - model.sphere.center) / model.sphere.radius) < 0.05
+    pins.targets[0] = at + [30, -20]
+    pins.subject.write(scene, pins.pull())
+    moved = cameras.read_camera(scene, camera).project(corner) - TRUE.project(corner)
+    np.testing.assert_allclose(moved, [30, -20], atol=0.5)

@@ -1,0 +1,141 @@
+"""The operator that lets the user drag points of the model to where the photo shows them."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils.bvhtree import BVHTree
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Box, Camera
+from . import scene
+from .camera_view import photo_in_view, to_photo, to_region
+from .drag_box import GRIP, PRECISE, draw_rectangle
+from .models import evaluated
+from .paint import shape
+from .rendering import in_unit_sphere
+from .subject import Subject
+
+MARK = 4  # px at scale 1, half a pin's side
+HINTS = "Drag points of the model   Shift: precise   Backspace: remove the last pin   Enter: keep   Esc: put back"
+
+
+class Pins:
+    """Points on a subject's model, and where they belong in the picture."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.camera = subject, subject.camera
+        self.points: list[np.ndarray] = []  # (3,) in the model's unit sphere
+        self.targets: list[np.ndarray] = []  # (2,) px of the photo
+        with evaluated(subject.root) as model:
+            self.surface = BVHTree.FromPolygons(*(part.tolist() for part in shape(model)))
+
+    def under(self, at: np.ndarray) -> np.ndarray | None:
+        """The point (3,) of the model that the camera sees at px (2,) of the photo."""
+        camera = in_unit_sphere(self.camera, self.subject.sphere)
+        ray = camera.camera_to_world[:3, :3] @ camera.ray(at)
+        point, *_rest = self.surface.ray_cast(camera.position.tolist(), ray.tolist())
+        return None if point is None else np.array(point)
+
+    def hold(self, at: np.ndarray, reach: float) -> int | None:
+        """The number of the pin within reach of px (2,) of the photo, or of a new one there; None beside the model."""
+        near = [number for number, target in enumerate(self.targets) if np.abs(target - at).max() < reach]
+        point = None if near else self.under(at)
+        if point is not None:
+            self.points.append(point)
+            self.targets.append(at)
+            near = [len(self.points) - 1]
+        return near[-1] if near else None
+
+    def pull(self) -> Camera:
+        """The camera that sees the points where they belong."""
+        from ..inference.pins import pinned
+        from ..inference.pose import placed, relative
+
+        sphere = self.subject.sphere
+        self.camera = placed(self.camera, pinned(relative(self.camera, sphere), self.points, self.targets), sphere)
+        return self.camera
+
+
+class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
+    bl_idname = "photopose.pin_model"
+    bl_label = "Pin Model"
+    bl_description = "Drag two to four points of the model to where the photo shows them; the active camera follows"
+    bl_options = {"REGISTER", "UNDO", "BLOCKING"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Use this in a 3D view of a scene with an active camera")
+        return context.scene.camera is not None and context.space_data is not None
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        self.report({"ERROR"}, "Points can only be dragged in a 3D view")
+        return {"CANCELLED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if context.area is None or context.area.type != "VIEW_3D":
+            return self.execute(context)
+        try:
+            self._pins = Pins(Subject.read(context.scene))
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._area, self._held = context.area, None
+        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._restore = scene.restorer(context.scene.camera)
+        scene.view_through_camera(context)
+        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
+        context.workspace.status_text_set(HINTS)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self._area.tag_redraw()
+        if event.type in {"ESC", "RIGHTMOUSE"}:
+            self.cancel(context)
+            return {"CANCELLED"}
+        if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
+            self._end(context)
+            return {"FINISHED"}
+        frame, size = self._frame(context.scene), self._pins.subject.camera.size
+        mouse = np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
+        at = to_photo(mouse, frame, size)
+        if event.type == "LEFTMOUSE" and event.value == "PRESS":
+            reach = GRIP * context.preferences.system.ui_scale * size[0] / frame.width
+            self._held, self._mouse = self._pins.hold(at, reach), at
+        elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
+            self._held = None
+        elif event.type == "MOUSEMOVE" and self._held is not None:
+            way, self._mouse = (at - self._mouse) * (PRECISE if event.shift else 1.0), at
+            self._pins.targets[self._held] = self._pins.targets[self._held] + way
+            self._pins.subject.write(context.scene, self._pins.pull())
+        elif event.type == "BACK_SPACE" and event.value == "PRESS" and self._pins.points:
+            self._held = None
+            self._pins.points.pop()
+            self._pins.targets.pop()
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        self._end(context)
+        self._restore()
+
+    def _end(self, context: bpy.types.Context) -> None:
+        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+        context.workspace.status_text_set(None)
+        self._area.tag_redraw()
+
+    def _frame(self, current: bpy.types.Scene) -> Box:
+        region_3d = self._area.spaces.active.region_3d
+        return photo_in_view(current.camera, self._pins.subject.camera.size, current, self._region, region_3d)
+
+    def _draw(self) -> None:
+        if bpy.context.area != self._area:  # every other 3D view calls this, too
+            return
+        size, frame = self._pins.subject.camera.size, self._frame(bpy.context.scene)
+        half = MARK * bpy.context.preferences.system.ui_scale
+        for target in self._pins.targets:
+            middle = to_region(target, frame, size)
+            draw_rectangle((middle - half).tolist(), (middle + half).tolist())
+
+
+classes = (PHOTOPOSE_OT_pin_model,)
