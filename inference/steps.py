@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial, wraps
 from typing import Any, Generic, TypeVar
 
@@ -39,19 +40,14 @@ def finish(steps: Steps[Result], told: Callable[[float], None] | None = None) ->
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole.
-
-    Stopped early, they are over before whoever asked for them tidies up what they use.
-    """
-    try:
+    """The same steps as a part, from start to end, of a larger whole."""
+    with closing(steps):  # at once: what they have opened needs what the whole has
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
                 return stop.value
             yield step if isinstance(step, Work) else start + step * (end - start)
-    finally:
-        steps.close()
 
 
 def aside(function: Callable[..., Result], *args: Any) -> Steps[Result]:
