@@ -124,7 +124,8 @@ def _material(path: Path, uv_map: str, image: bpy.types.Image) -> bpy.types.Mate
             return material
     material = bpy.data.materials.new(uv_map)
     material[scene.PHOTO] = str(path)
-    material.use_nodes = True
+    if material.node_tree is None:  # before Blender 5
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
     texture, coordinates = nodes.new("ShaderNodeTexImage"), nodes.new("ShaderNodeUVMap")

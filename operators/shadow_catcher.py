@@ -45,6 +45,7 @@ def put(current: bpy.types.Scene) -> None:
     plane = bpy.data.objects.new("Shadow Catcher", mesh)
     plane.location = (*(low + high)[:2] / 2, low[2])
     plane.is_shadow_catcher = True
+    plane.display_type = "WIRE"  # else it would hide the scene in the view
     plane[CATCHER] = current.render.film_transparent
     current.collection.objects.link(plane)
     current.render.film_transparent = True

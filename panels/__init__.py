@@ -4,14 +4,15 @@ from bpy.utils import register_classes_factory
 
 from . import candidates, compare, gallery, handover, photos, sidebar
 
-# The children of a panel stand in the order in which they are registered
+# The children of a panel stand in the order in which they are registered; photos come first, for the height of what
+# follows changes with the photo.
 first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
 _register_classes, _unregister_classes = register_classes_factory(
     (
         *sidebar.classes[:first],
+        *photos.classes,
         *candidates.classes,
         *compare.classes,
-        *photos.classes,
         *sidebar.classes[first:],
         *gallery.classes,
         *handover.classes,
