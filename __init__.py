@@ -16,8 +16,9 @@ def _run_batch(argv: list[str]) -> int:
 def register() -> None:
     import bpy
 
-    from . import operators, panels, properties
+    from . import operators, panels, preferences, properties
 
+    preferences.register()
     properties.register()
     operators.register()
     panels.register()
@@ -27,9 +28,12 @@ def register() -> None:
 def unregister() -> None:
     import bpy
 
-    from . import operators, panels, properties
+    from . import operators, panels, preferences, properties
+    from .operators.packages import forget_folder
 
     bpy.utils.unregister_cli_command(_commands.pop())
     panels.unregister()
     operators.unregister()
     properties.unregister()
+    preferences.unregister()
+    forget_folder()

@@ -17,6 +17,7 @@ from mathutils import Matrix
 
 from ..inference.geometry import Camera
 from ..inference.templates import Render, Rendering
+from ..preferences import preferred
 from .models import Model
 from .paint import Surface, paint, shape, surfaces
 from .rendering import quiet
@@ -62,9 +63,15 @@ def drawable(model: Model) -> bool:
     return all(paint(material) for mesh, _matrix in model.parts for material in mesh.materials)
 
 
+def preferable(model: Model) -> bool:
+    """Whether to draw a model and not to render it: where that is safe, and faithful or what the user wants."""
+    engine = preferred().engine
+    return engine != "CYCLES" and available() and (engine == "GPU" or drawable(model))
+
+
 @contextmanager
 def drawing(model: Model) -> Iterator[Render]:
-    """Gives a function that draws the model as rendering.studio renders it; it must be available and drawable."""
+    """Gives a function that draws the model as rendering.studio renders it; drawing must be available."""
     stage = _Stage(model)
     try:
         yield stage.render

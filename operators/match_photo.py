@@ -42,7 +42,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
-            finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
+            options |= {"network": views.network, "device": views.device}
+            finding = find_and_match(photo, camera, box, targets, renderer, **options)
             _box, found = yield from within(finding, 0.8, 1.0)
         self._write(context, photo, found.candidates[0], targets)
 

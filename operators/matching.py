@@ -116,7 +116,7 @@ def target_renderer() -> Iterator[Renderer]:
         @cache
         def render(name: str) -> Render:
             model = opened.enter_context(evaluated(bpy.data.objects[name]))
-            drawn = drawing.available() and drawing.drawable(model)
+            drawn = drawing.preferable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
         yield lambda target: render(target.name)

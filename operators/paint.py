@@ -51,7 +51,7 @@ def paint(material: bpy.types.Material | None) -> Paint | None:
 
 
 def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
-    """All of the model's triangles by their image (None: without one); all its materials must have a paint."""
+    """All of the model's triangles by their image (None: none); a material without a paint shows its plain color."""
     pieces: dict[bpy.types.Image | None, list[Surface]] = {}
     for mesh, matrix in model.parts:
         placed = _placed(mesh, matrix, model)
@@ -61,7 +61,7 @@ def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
         for index, material in enumerate(materials):
             chosen = slots.clip(0, len(materials) - 1) == index
             if chosen.any():
-                layers = paint(material)
+                layers = paint(material) or Paint(tuple(material.diffuse_color)[:3])
                 pieces.setdefault(layers.image, []).append(_surface(mesh, placed, layers, chosen))
     return {image: _joined(some) for image, some in pieces.items()}
 

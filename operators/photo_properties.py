@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
+from ..preferences import preferred
 from ..properties import FOCAL_ITEMS, NETWORK_SEARCH, SPHERE_ITEMS
 from . import scene
 
@@ -45,7 +46,7 @@ class PhotoProperties:
         from .views import ViewOptions, cache_folder
 
         network = bpy.path.abspath(self.network)
-        return ViewOptions(self.sphere, self.subdivisions, network=network), cache_folder()
+        return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
 
     def _camera(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""

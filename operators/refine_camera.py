@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProp
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, within
+from ..preferences import preferred
 from ..properties import SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models
@@ -44,12 +45,12 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = scene.read_camera(context.scene, camera_object, photo.size)
         roots = chosen_models(context.scene, [self.object] if self.object else None)
-        views = ViewOptions(self.sphere, self.subdivisions)
+        views = ViewOptions(self.sphere, self.subdivisions, device=preferred().device)
         preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder())
         (target,) = yield from within(preparing, 0.0, 0.8)
         locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:
-            refining = refine(photo, camera, target, renderer, box=box, locks=locks)
+            refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
             before, after = yield from within(refining, 0.8, 1.0)
         if after.score > before.score:
             self._write(context, camera_object, photo, after, target)

@@ -9,6 +9,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, within
+from ..preferences import preferred
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -24,7 +25,7 @@ class ViewProperties:
     def view_options(self):
         from .views import ViewOptions
 
-        return ViewOptions(self.sphere, self.subdivisions, self.background)
+        return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
 
 
 class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):

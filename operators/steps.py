@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-
 import bpy
 
 from ..inference.errors import PoseError
+from .packages import require_packages as require_packages  # what nearly every long work begins with
 
 
 class StepsOperator:
@@ -71,22 +69,3 @@ class StepsOperator:
             context.workspace.status_text_set(None)
         if self._timer:
             context.window_manager.event_timer_remove(self._timer)
-
-
-PACKAGES = {"torch": "PyTorch", "PIL": "Pillow"}
-
-
-def require_packages(*modules: str) -> None:
-    """Imports what Blender does not bring, now and not before; PoseError with a way out where it is missing.
-
-    modules: only these of PACKAGES.
-    """
-    for module in modules or PACKAGES:
-        try:
-            importlib.import_module(module)
-        except (ImportError, OSError) as error:  # OSError: a library of it does not load
-            python = f"{sys.version_info.major}.{sys.version_info.minor}"
-            raise PoseError(
-                f"Photo Pose needs {PACKAGES[module]}, which Blender's Python {python} cannot import; "
-                "the README's section Install says how to add it."
-            ) from error

@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from ..inference.errors import PoseError
 from ..inference.names import REGRESSORS
 from ..inference.steps import Steps, within
+from ..preferences import preferred
 from ..properties import SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -122,7 +123,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")
-        options = {name: getattr(self, name) for name in names}
+        options = {name: getattr(self, name) for name in names} | {"device": preferred().device}
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
         context.scene.photo_pose.network = str(path)
         error = np.degrees(training.errors[training.best])

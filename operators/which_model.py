@@ -47,7 +47,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         targets = yield from within(prepare(roots, views, cache), 0.0, 0.7)
         mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
         with target_renderer() as renderer:
-            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network}
+            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
             asking = which(photo, camera, box, targets, renderer, **options)
             _box, answers = yield from within(asking, 0.7, 1.0)
         _list(context.scene, answers, targets)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
+from importlib.machinery import PathFinder
 from math import degrees
 
 import bpy
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
+PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -54,14 +56,24 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
+def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
+    """Says which packages Python would not find, not even in the folder that the user chose."""
+    name = __package__.rpartition(".")[0]
+    addon = preferences.addons.get(name)
+    chosen = bpy.path.abspath(addon.preferences.packages) if addon else ""
+    folders = [*sys.path, chosen] if chosen else sys.path
+    missing = [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
+    if missing:
+        layout.label(text=f"{' and '.join(missing)} missing: see Install in the README", icon="ERROR")
+        layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
+
+
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
     bl_label = "Photo Pose"
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        for module, name in (("torch", "PyTorch"), ("PIL", "Pillow")):
-            if importlib.util.find_spec(module) is None:
-                layout.label(text=f"{name} is missing: see Install in the README", icon="ERROR")
+        draw_missing(layout, context.preferences)
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "photo")
