@@ -17,8 +17,10 @@ def register() -> None:
     import bpy
 
     from . import operators, panels, preferences, properties
+    from .operators import journal
 
     preferences.register()
+    journal.register()
     properties.register()
     operators.register()
     panels.register()
@@ -29,11 +31,13 @@ def unregister() -> None:
     import bpy
 
     from . import operators, panels, preferences, properties
+    from .operators import journal
     from .operators.packages import forget_folder
 
     bpy.utils.unregister_cli_command(_commands.pop())
     panels.unregister()
     operators.unregister()
     properties.unregister()
+    journal.unregister()
     preferences.unregister()
     forget_folder()

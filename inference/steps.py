@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -19,10 +20,11 @@ def finish(steps: Steps[Result]) -> Result:
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        yield start + progress * (end - start)
+    """The same steps as a part, from start to end, of a larger whole; closed with it."""
+    with closing(steps):  # at once, for what they clean up may stand on what the whole cleans up next
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield start + progress * (end - start)

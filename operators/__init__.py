@@ -3,6 +3,7 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    diagnostics,
     drag_box,
     edit_models,
     label_photo,
@@ -11,6 +12,7 @@ from . import (
     pick_object,
     refine_camera,
     render_views,
+    self_test,
     train_regressor,
     which_model,
 )
@@ -27,5 +29,7 @@ register, unregister = register_classes_factory(
         *label_photo.classes,
         *which_model.classes,
         *train_regressor.classes,
+        *self_test.classes,
+        *diagnostics.classes,
     )
 )

@@ -27,6 +27,7 @@ from ..inference.names import feature_name, is_regressor
 from ..inference.steps import Steps, within
 from ..inference.templates import Render
 from . import drawing
+from .journal import LOG
 from .models import evaluated
 from .rendering import studio
 from .scene import blender_lens
@@ -162,10 +163,10 @@ def match(
         matched, features = time.perf_counter(), crops.seconds
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 1.0)
-    return Match(
-        candidates,
-        {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
-    )
+    seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
+    times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
+    return Match(candidates, seconds)
 
 
 def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 
 from ..inference.errors import PoseError
+from .journal import LOG
 from .packages import require_packages as require_packages  # what nearly every long work begins with
 
 
@@ -39,7 +42,7 @@ class StepsOperator:
         self._end(context)
 
     def _start(self, context: bpy.types.Context) -> None:
-        self._timer = None
+        self._timer, self._began = None, time.perf_counter()
         self._steps = self.steps(context)
         context.window_manager.progress_begin(0, 1)
 
@@ -48,8 +51,10 @@ class StepsOperator:
             self._show(context, next(self._steps))
             return {"RUNNING_MODAL"}
         except StopIteration:
+            LOG.info("%s took %.1f s", self.bl_label, time.perf_counter() - self._began)
             result = {"FINISHED"}
         except PoseError as error:
+            LOG.warning("%s: %s", self.bl_label, error)
             self.report({"ERROR"}, str(error))
             result = {"CANCELLED"}
         except BaseException:

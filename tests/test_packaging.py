@@ -57,7 +57,7 @@ def test_every_wheel_is_locked_by_its_hash_and_none_is_numpy() -> None:
 
 
 def test_paths_too_long_for_windows_are_found(tmp_path: Path) -> None:
-    name = "d" * (LONGEST_PATH - len(ON_WINDOWS) - len("/x.py"))
+    name = "d" * (LONGEST_PATH - len(ON_WINDOWS) - len("//x.py"))
     wheel = make_wheel(tmp_path, **{f"{name}/x.py": "", f"{name}/xx.py": ""})
     assert long_paths(wheel) == [f"{name}/xx.py"]
 
