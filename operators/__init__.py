@@ -10,6 +10,7 @@ from . import (
     match_photo,
     perspective,
     pick_object,
+    presets,
     refine_camera,
     render_views,
     self_test,
@@ -29,6 +30,7 @@ register, unregister = register_classes_factory(
         *label_photo.classes,
         *which_model.classes,
         *train_regressor.classes,
+        *presets.classes,
         *self_test.classes,
         *diagnostics.classes,
     )

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..preferences import preferred
 from .journal import recent
-from .views import cache_folder
 
 PACKAGES = {"torch": "torch", "torchvision": "torchvision", "PIL": "pillow"}  # module: distribution
 
@@ -74,6 +73,8 @@ def _devices() -> str:
 
 
 def _cache() -> str:
+    from .views import cache_folder  # and with it Pillow
+
     folder = cache_folder()
     sizes = [file.stat().st_size for file in folder.glob("*.npz")]
     return f"Training views: {len(sizes)} models, {sum(sizes) / 1e6:.0f} MB in {folder}"

@@ -26,7 +26,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_description = "Set the active camera so that the model lies on the photo"
     bl_options = {"REGISTER", "UNDO"}
 
-    method: EnumProperty(name="Method", items=METHOD_ITEMS)
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 

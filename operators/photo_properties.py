@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class PhotoProperties:
     """Mixin: the photo, the box, where the lens is known from, which training views, and what looks at them."""
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH")
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
     sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
     network: StringProperty(**NETWORK_SEARCH)
 

@@ -30,8 +30,8 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         require_packages()

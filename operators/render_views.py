@@ -18,9 +18,9 @@ from .steps import StepsOperator, require_packages
 class ViewProperties:
     """What both operators ask for; the panel fills it from the scene's settings."""
 
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
-    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
 
     def view_options(self):
         from .views import ViewOptions
@@ -49,8 +49,10 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
     bl_label = "Save Training Views"
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
 
-    crop: EnumProperty(name="Crop", items=CROP_ITEMS)
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory:

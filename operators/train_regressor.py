@@ -91,14 +91,16 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
 
     _asking = False  # whether the file browser is open
 
-    filepath: StringProperty(name="Network File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="Network File", subtype="FILE_PATH", description="Where it is kept", options={"SKIP_SAVE"}
+    )
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
-    network: EnumProperty(name="Network", items=NETWORK_ITEMS)
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    network: EnumProperty(name="Network", items=NETWORK_ITEMS, description="Which network is trained")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     views: IntProperty(name="Views", default=VIEWS, min=20, description="Rendered views of each model")
     epochs: IntProperty(name="Epochs", default=EPOCHS, min=1, description="How often every view is learnt at most")
     backgrounds: StringProperty(name="Backgrounds", subtype="DIR_PATH", description="Folder of photos; else patterns")
-    seed: IntProperty(name="Seed", min=0)
+    seed: IntProperty(name="Seed", min=0, description="The same seed gives the same network")
     resume: BoolProperty(
         name="Resume", description="Keep what is learnt beside the file when cancelled, and go on from there"
     )

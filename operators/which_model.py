@@ -78,7 +78,9 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
     bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
     bl_options = {"REGISTER", "UNDO"}
 
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory:

@@ -2,6 +2,6 @@
 
 from bpy.utils import register_classes_factory
 
-from .sidebar import classes
+from . import presets, sidebar
 
-register, unregister = register_classes_factory(classes)
+register, unregister = register_classes_factory((*presets.classes, *sidebar.classes))

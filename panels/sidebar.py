@@ -8,6 +8,8 @@ from math import degrees
 
 import bpy
 
+from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
+
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
@@ -71,6 +73,9 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
     bl_label = "Photo Pose"
 
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
+
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
         draw_missing(layout, context.preferences)
@@ -84,7 +89,9 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "focal_source")
         if settings.focal_source == "LENS":
             layout.prop(settings, "lens")
-            layout.prop(settings, "sensor")
+            row = layout.row()
+            row.prop(settings, "sensor")
+            PHOTOPOSE_PT_sensors.draw_panel_header(row)
         layout.prop(settings, "any_roll")
         layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -18,13 +19,14 @@ def subclasses(parent: type) -> Iterator[type]:
 
 
 def registered() -> set[str]:
-    """All classes that Blender holds, the properties of its data blocks and windows, and the handlers."""
+    """Classes that Blender holds, properties of its data blocks and windows, handlers, places of modules, log."""
     types = [t for t in subclasses(bpy.types.bpy_struct) if getattr(t, "is_registered", False)]
     owners = [bpy.types.WindowManager, *subclasses(bpy.types.ID)]
     properties = {f"{owner.__name__}.{name}" for owner in owners for name in owner.bl_rna.properties.keys()}
     events = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
     handlers = {f"{name} {f}" for name, event in events.items() if isinstance(event, list) for f in event}
-    return {t.__name__ for t in types} | properties | handlers
+    log = {f"log to {type(handler).__name__}" for handler in logging.getLogger("photo_pose").handlers}
+    return {t.__name__ for t in types} | properties | handlers | log | {f"path {entry}" for entry in sys.path}
 
 
 def poll_operators() -> None:

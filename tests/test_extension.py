@@ -36,6 +36,7 @@ def test_zip_holds_what_users_need_and_nothing_else(extension_zip: Path) -> None
 
 def test_enabling_and_disabling_leaves_nothing(installed: dict[str, Any]) -> None:
     assert "Scene.photo_pose" in installed["enabled"]
+    assert "log to Recent" in installed["enabled"]
     assert installed["left"] == []
     assert not re.search("error|warning|exception|traceback", installed["messages"], re.IGNORECASE)
 
