@@ -82,7 +82,8 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         for name in Preferences._fields:
             layout.prop(self, name)
         if not self.cache and __package__.startswith("bl_ext."):
-            layout.label(text=bpy.utils.extension_path_user(__package__, path="cache"), icon="FILE_FOLDER")
+            folder = bpy.utils.extension_path_user(__package__, path="cache")
+            layout.label(text=f"Training views are kept in {folder}", icon="FILE_FOLDER")
         row = layout.row()
         row.operator("photopose.self_test", icon="CHECKMARK")
         row.operator("photopose.copy_diagnostics", icon="COPYDOWN")

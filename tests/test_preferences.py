@@ -19,10 +19,11 @@ from suzanne import add_monkey  # noqa: E402
 
 from photo_pose.inference import networks  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.operators import drawing, journal, views  # noqa: E402
 from photo_pose.operators.diagnostics import diagnostics  # noqa: E402
 from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.self_test import self_test  # noqa: E402
+from photo_pose.operators.self_test import error_of, self_test  # noqa: E402
 
 
 @pytest.fixture
@@ -44,6 +45,15 @@ def test_the_self_test_passes_and_leaves_nothing(preferences, scene):
     degrees, pixels = map(float, re.search(r"seen ([\d.]+)° off and lies ([\d.]+) px off", line).groups())
     assert degrees < 10 and pixels < 20
     assert "Monkey" in line
+
+
+def test_the_self_test_tells_a_wrong_camera():
+    center, vertices = np.zeros(3), np.random.default_rng(1).normal(size=(50, 3))
+    true = Camera(intrinsics(500, (480, 360)), look_at(np.array([0.0, -9, 0]), center), (480, 360))
+    turned = true.placed(look_at(np.array([9.0, 0, 0]), center))
+    assert error_of(true, true, center, vertices) == (0, 0)
+    error = error_of(turned, true, center, vertices)
+    assert error.degrees == pytest.approx(90) and error.pixels > 20
 
 
 def test_the_self_test_takes_the_active_model_and_esc_leaves_nothing(preferences, scene):
