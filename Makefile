@@ -4,7 +4,7 @@ SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
 EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
-WITHOUT_TORCH := extension layers models rendering scene
+WITHOUT_TORCH := extension layers manners models packages rendering scene
 
 .PHONY: setup demo benchmark test lint build validate packages lock repository test-versions clean
 

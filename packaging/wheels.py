@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -70,7 +71,8 @@ def fetch(platform: str, python: str, folder: Path) -> list[Path]:
             f"{platform} for Python {python} is not locked: run `make lock` where pip finds {TORCH[platform][0]}."
         )
     pip(platform, python, "download", "--dest", folder, "--require-hashes", "--requirement", lock)
-    wheels = sorted(folder.glob("*.whl"))
+    locked = lock.read_text()  # wheels of earlier versions stay in the folder
+    wheels = sorted(file for file in folder.glob("*.whl") if hashlib.sha256(file.read_bytes()).hexdigest() in locked)
     too_long = [name for wheel in wheels for name in long_paths(wheel)] if platform.startswith("windows") else []
     if too_long:
         raise PackagingError(f"{platform}: {len(too_long)} paths are too long for Windows, such as {too_long[0]}.")

@@ -17,6 +17,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from conftest import REPOSITORY  # noqa: E402
 from suzanne import add_monkey  # noqa: E402
 
+from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference import networks  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
@@ -71,6 +72,14 @@ def test_the_chosen_device_is_used(preferences, scene):
         with pytest.raises(RuntimeError, match="no device 'mps'"):
             add_monkey()
             operator()
+
+
+@pytest.mark.parametrize(("option", "words"), [((), "no device 'mps'"), (("--device", "cpu"), "no network 'none'")])
+def test_options_of_the_headless_command_win(preferences, scene, tmp_path, capsys, option, words):
+    preferences.device = "mps"
+    add_monkey()
+    assert main(["--photo", "photo.jpg", "--out", str(tmp_path), "--network", "none", *option]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_the_chosen_engine_verifies(preferences, scene):
