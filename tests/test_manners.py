@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from conftest import REPOSITORY  # noqa: E402
+from conftest import IN_BLENDER, REPOSITORY, ROOT, run  # noqa: E402
 
 from photo_pose.operators.presets import camera_preset  # noqa: E402
 
@@ -50,6 +51,28 @@ def test_everything_has_a_tooltip_of_one_sentence_without_full_stop() -> None:
     assert {where for where, text in found.items() if not text.strip()} == set()
     assert {where for where, text in found.items() if text.endswith((".", "!"))} == set()
     assert {where for where, text in found.items() if text[0] != text[0].upper()} == set()
+
+
+@pytest.mark.skipif(IN_BLENDER, reason="the process is of the bpy module")
+@pytest.mark.parametrize("scene", ["empty", "model"])
+def test_all_panels_draw(scene: str, tmp_path: Path) -> None:
+    lines = run(sys.executable, ROOT / "tests/draw_panels.py", scene, BLENDER_USER_RESOURCES=str(tmp_path)).splitlines()
+    told = [line for line in lines if "no icon for icon ID" not in line]  # the background has no icons
+    assert len(told) > 5 and all(line.startswith("DRAWN ") for line in told), "\n".join(told)
+
+
+def test_greyed_operators_explain_themselves(scene) -> None:
+    greyed = 0
+    for kind in bpy.types.Operator.__subclasses__():
+        if not kind.__module__.startswith(f"{REPOSITORY}.photo_pose"):
+            continue
+        module, name = kind.bl_idname.split(".")
+        operator = getattr(getattr(bpy.ops, module), name)
+        if not operator.poll():
+            greyed += 1
+            with pytest.raises(RuntimeError, match=r"poll\(\) (?!failed)\w+"):
+                operator()
+    assert greyed
 
 
 def test_operators_and_panels_have_names_like_blender_s_own() -> None:
