@@ -66,7 +66,7 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
     folders = [*sys.path, chosen] if chosen else sys.path
     missing = [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
     if missing:
-        layout.label(text=f"{' and '.join(missing)} missing: see Install in the README", icon="ERROR")
+        layout.label(text=f"{' and '.join(missing)} missing", icon="ERROR")
         layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
 
 
