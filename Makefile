@@ -46,13 +46,13 @@ packages: build
 lock: setup
 	$(PYTHON) packaging/wheels.py
 
-# What a web server needs to offer the extension and its updates to Blender: the slim zip, and in full/ the others.
+# What a web server needs to offer the extension and its updates to Blender; in full/ the packages, if there are any.
 repository: build
-	rm -rf build/repository && mkdir -p build/repository/full
+	rm -rf build/repository && mkdir build/repository
 	cp build/photo_pose-*.zip build/repository
-	[ ! -d build/packages ] || cp build/packages/*.zip build/repository/full
-	$(EXTENSION_TOOL) server-generate --html --repo-dir build/repository
-	$(EXTENSION_TOOL) server-generate --html --repo-dir build/repository/full
+	[ ! -d build/packages ] || cp -r build/packages build/repository/full
+	for folder in $$(find build/repository -type d); do \
+		$(EXTENSION_TOOL) server-generate --html --repo-dir $$folder || exit 1; done
 
 # The extension in each supported Blender, without torch: it must load where torch is missing.
 test-versions: $(BLENDER_VERSIONS:%=test-blender-%)
