@@ -16,9 +16,10 @@ def _run_batch(argv: list[str]) -> int:
 def register() -> None:
     import bpy
 
-    from . import operators, panels, preferences, properties
+    from . import operators, panels, preferences, properties, translations
     from .operators import journal
 
+    translations.register()
     preferences.register()
     journal.register()
     properties.register()
@@ -30,7 +31,7 @@ def register() -> None:
 def unregister() -> None:
     import bpy
 
-    from . import operators, panels, preferences, properties
+    from . import operators, panels, preferences, properties, translations
     from .operators import journal
     from .operators.packages import forget_folder
 
@@ -40,4 +41,5 @@ def unregister() -> None:
     properties.unregister()
     journal.unregister()
     preferences.unregister()
+    translations.unregister()
     forget_folder()

@@ -17,6 +17,7 @@ MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference"} | BLENDER,
     "preferences.py": BLENDER | {"__package__"},
+    "translations.py": BLENDER,
     "operators": {"operators", "inference", "preferences", "properties", "numpy", "torch", "PIL", "__package__"}
     | BLENDER,
     "inference": {"inference", "numpy", "torch", "torchvision", "PIL"},
