@@ -70,7 +70,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         description="Folder with PyTorch and Pillow for Blender's Python; looked into only where they are missing",
     )
     log_level: EnumProperty(
-        name="Log",
+        name="Log Level",
         items=LOG_ITEMS,
         default=DEFAULTS.log_level,
         description="What is written to the terminal",
@@ -81,9 +81,8 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         for name in Preferences._fields:
             layout.prop(self, name)
-        if not self.cache and __package__.startswith("bl_ext."):
-            folder = bpy.utils.extension_path_user(__package__, path="cache")
-            layout.label(text=f"Training views are kept in {folder}", icon="FILE_FOLDER")
+            if name == "cache" and not self.cache and __package__.startswith("bl_ext."):
+                layout.label(text=bpy.utils.extension_path_user(__package__, path="cache"), icon="FILE_FOLDER")
         row = layout.row()
         row.operator("photopose.self_test", icon="CHECKMARK")
         row.operator("photopose.copy_diagnostics", icon="COPYDOWN")

@@ -51,7 +51,7 @@ TEXTS = (
     ("Verify With", "Prüfen mit", "验证方式"),
     ("Packages", "Pakete", "软件包"),
     ("Threads", "Threads", "线程数"),
-    ("Log", "Protokoll", "日志"),
+    ("Log Level", "Protokoll", "日志级别"),
 )  # fmt: skip
 LOCALES = ("de_DE", "zh_HANS")
 CONTEXTS = ("*", "Operator")  # of names of operators the latter
