@@ -4,9 +4,9 @@ SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
 EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
-WITHOUT_TORCH := extension layers models rendering scene
+WITHOUT_TORCH := extension layers manners models packages rendering scene
 
-.PHONY: setup demo benchmark test lint build validate test-versions clean
+.PHONY: setup demo benchmark test lint build validate packages lock repository test-versions clean
 
 setup:
 	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
@@ -31,12 +31,28 @@ lint: setup
 	$(PYTHON) -m ruff format --check .
 
 build: setup
-	rm -rf build && mkdir build
+	mkdir -p build && rm -f build/*.zip
 	$(EXTENSION_TOOL) build $(VALID_TAGS) --output-dir build
 
 validate: build
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) .
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) build/photo_pose-*.zip
+
+# The extension with PyTorch inside, a zip for each platform, or for some: make packages PLATFORMS=linux-x64
+packages: build
+	$(PYTHON) packaging/packages.py --tool $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py $(PLATFORMS)
+
+# After a change of versions in packaging/wheels.py.
+lock: setup
+	$(PYTHON) packaging/wheels.py
+
+# What a web server needs to offer the extension and its updates to Blender; in full/ the packages, if there are any.
+repository: build
+	rm -rf build/repository && mkdir build/repository
+	cp build/photo_pose-*.zip build/repository
+	[ ! -d build/packages ] || cp -r build/packages build/repository/full
+	for folder in $$(find build/repository -type d); do \
+		$(EXTENSION_TOOL) server-generate --html --repo-dir $$folder || exit 1; done
 
 # The extension in each supported Blender, without torch: it must load where torch is missing.
 test-versions: $(BLENDER_VERSIONS:%=test-blender-%)

@@ -16,8 +16,12 @@ def _run_batch(argv: list[str]) -> int:
 def register() -> None:
     import bpy
 
-    from . import operators, panels, properties
+    from . import operators, panels, preferences, properties, translations
+    from .operators import journal
 
+    translations.register()
+    preferences.register()
+    journal.register()
     properties.register()
     operators.register()
     panels.register()
@@ -27,9 +31,15 @@ def register() -> None:
 def unregister() -> None:
     import bpy
 
-    from . import operators, panels, properties
+    from . import operators, panels, preferences, properties, translations
+    from .operators import journal
+    from .operators.packages import forget_folder
 
     bpy.utils.unregister_cli_command(_commands.pop())
     panels.unregister()
     operators.unregister()
     properties.unregister()
+    journal.unregister()
+    preferences.unregister()
+    translations.unregister()
+    forget_folder()

@@ -126,7 +126,9 @@ def model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, metavar="N")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), help="default: that of the preferences, else auto"
+    )
 
 
 def lens_arguments(parser: argparse.ArgumentParser) -> None:
@@ -185,12 +187,15 @@ COMMANDS = {
 def main(argv: list[str], with_blend: bool = False) -> int:
     """Runs a command; gives the exit status: 0 all photos went well, 1 some failed or it was stopped, 2 bad usage."""
     from .inference.errors import PoseError
-    from .operators.steps import require_packages
+    from .operators.packages import require_packages
+    from .preferences import preferred
 
     name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]
     try:
         options = parser(name, with_blend).parse_args(rest)
         require_packages(*COMMANDS[name].needs)
+        if getattr(options, "device", "") is None:
+            options.device = preferred().device
         return importlib.import_module(f".operators.{COMMANDS[name].module}", __package__).run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)

@@ -95,17 +95,17 @@ class LockProperties:
 class PhotoPoseModel(bpy.types.PropertyGroup):
     """A model to be matched: a root object with its children, or a collection instance."""
 
-    object: PointerProperty(name="Model", type=bpy.types.Object)
+    object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
 
 
 class PhotoPoseAnswer(bpy.types.PropertyGroup):
     """A model that the photo may show, and how it would be seen."""
 
-    object: PointerProperty(name="Model", type=bpy.types.Object)
+    object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     verified: BoolProperty(name="Verified", description="It was rendered; the others look less like the photo")
-    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
-    elevation: FloatProperty(name="Elevation", subtype="ANGLE")
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Where it is seen from; 0 is its front")
+    elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="How far it is seen from above")
 
 
 class PhotoPoseCandidate(bpy.types.PropertyGroup):
@@ -178,8 +178,8 @@ def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
 class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
-    models: CollectionProperty(type=PhotoPoseModel)
-    active_model: IntProperty(name="Active Model")
+    models: CollectionProperty(name="Models", type=PhotoPoseModel, description="What photos are matched with")
+    active_model: IntProperty(name="Active Model", description="Line of the list of models")
 
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     subdivisions: IntProperty(
@@ -241,8 +241,8 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         type=bpy.types.Collection,
         description="Rank its models only; default: the list, or all",
     )
-    answers: CollectionProperty(type=PhotoPoseAnswer)
-    active_answer: IntProperty(name="Active Answer")
+    answers: CollectionProperty(name="Answers", type=PhotoPoseAnswer, description="Models, the likeliest first")
+    active_answer: IntProperty(name="Active Answer", description="Line of the list of answers")
 
     result: StringProperty(name="Result", description="What the last match found")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -168,11 +169,18 @@ def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Mo
         network = inception.load_inception(name)
     elif name in NETWORKS:
         network = NETWORKS[name]()
-        with np.load(WEIGHTS / f"{name}.npz") as arrays:
-            network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
+        _load_weights(network, WEIGHTS / f"{name}.npz")
     else:
         raise PoseError(f"There is no network '{name}'; choose one of: {', '.join([*NETWORKS, inception.NAME])}.")
     return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+
+def _load_weights(network: nn.Module, path: Path) -> None:
+    try:
+        with np.load(path) as arrays:
+            network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise PoseError(f'"{path.name}" of Photo Pose is missing or damaged; install the extension again.') from error
 
 
 def feature_network(name: str = "efficientnet_lite0", device: str = "auto", patches: bool = False) -> nn.Module:

@@ -8,6 +8,7 @@ from . import (
     clear_cache,
     compare,
     contact_sheet,
+    diagnostics,
     drag_box,
     edit_models,
     export_cameras,
@@ -20,9 +21,11 @@ from . import (
     photo_list,
     pick_object,
     pin_model,
+    presets,
     project_photo,
     refine_camera,
     render_views,
+    self_test,
     shadow_catcher,
     snapshots,
     steps,
@@ -55,6 +58,9 @@ OPERATORS = (
     train_regressor,
     browse_views,
     clear_cache,
+    presets,
+    self_test,
+    diagnostics,
 )
 _register_classes, _unregister_classes = register_classes_factory([one for some in OPERATORS for one in some.classes])
 

@@ -17,6 +17,7 @@ from mathutils import Matrix
 
 from ..inference.geometry import Camera
 from ..inference.templates import Render, Rendering
+from ..preferences import preferred
 from .models import Model
 from .paint import Surface, paint, shape, surfaces
 from .rendering import quiet
@@ -60,6 +61,12 @@ def available() -> bool:
 def drawable(model: Model) -> bool:
     """Whether all of the model's materials are simple enough to be drawn as they look."""
     return all(paint(material) for mesh, _matrix in model.parts for material in mesh.materials)
+
+
+def preferable(model: Model) -> bool:
+    """Whether to draw a model and not to render it: where that is safe, and faithful or what the user wants."""
+    engine = preferred().engine
+    return engine != "CYCLES" and available() and (engine == "GPU" or drawable(model))
 
 
 @contextmanager

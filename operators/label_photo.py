@@ -30,7 +30,7 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
     rows: IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners")
     square: FloatProperty(name="Square", default=0.025, min=0, subtype="DISTANCE", description="Side of a square")
     board: StringProperty(name="Board", description="Object that stands for the board; default: the world's origin")
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
     sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")

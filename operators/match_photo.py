@@ -31,7 +31,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
-    method: EnumProperty(name="Method", items=METHOD_ITEMS)
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
     remember: BoolProperty(options={"SKIP_SAVE", "HIDDEN"}, description="Show the photo and its box in the panel")
@@ -75,7 +75,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
             mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
-            finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
+            options |= {"network": views.network, "device": views.device}
+            finding = find_and_match(photo, camera, box, targets, renderer, **options)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
         self._write(context, photo, found, targets, shown)

@@ -27,6 +27,7 @@ from ..inference.names import feature_name, is_regressor
 from ..inference.steps import Steps, all_aside, aside, within
 from ..inference.templates import Render
 from . import drawing
+from .journal import LOG
 from .models import evaluated
 from .rendering import studio
 from .responsive import on_main
@@ -121,7 +122,7 @@ def model_renderer() -> Iterator[Callable[[str], Render]]:
         @cache
         def render(name: str) -> Render:
             model = opened.enter_context(evaluated(bpy.data.objects[name]))
-            drawn = drawing.available() and drawing.drawable(model)
+            drawn = drawing.preferable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
         yield lambda name: lambda camera: on_main(lambda: render(name)(camera))
@@ -178,10 +179,10 @@ def match(
         candidates = yield from within(steps, 0.6, 1.0)
     else:
         candidates = naming.as_candidates(crops, starts)
-    return Match(
-        candidates,
-        {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
-    )
+    seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
+    times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
+    return Match(candidates, seconds)
 
 
 def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:

@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
+from ..preferences import preferred
 from ..properties import FOCAL_ITEMS, NETWORK_SEARCH, SPHERE_ITEMS
 from . import scene
 
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 class LookProperties:
     """Mixin: where the lens is known from, which training views, and what looks at them."""
 
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS)
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
     sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
     network: StringProperty(**NETWORK_SEARCH)
 
@@ -33,7 +34,7 @@ class LookProperties:
         from .views import ViewOptions, cache_folder
 
         network = bpy.path.abspath(self.network)
-        return ViewOptions(self.sphere, self.subdivisions, network=network), cache_folder()
+        return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
 
     def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""

@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProp
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
+from ..preferences import preferred
 from ..properties import SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models
@@ -30,8 +31,8 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
@@ -45,12 +46,12 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = scene.read_camera(context.scene, camera_object, photo.size)
         roots = chosen_models(context.scene, [self.object] if self.object else None)
-        views = ViewOptions(self.sphere, self.subdivisions)
+        views = ViewOptions(self.sphere, self.subdivisions, device=preferred().device)
         preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder())
         (target,) = yield from within(preparing, 0.0, 0.5)
         locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:
-            refining = refine(photo, camera, target, renderer, box=box, locks=locks)
+            refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             self._write(context, camera_object, photo, after, target)

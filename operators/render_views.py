@@ -9,6 +9,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
+from ..preferences import preferred
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -17,14 +18,14 @@ from .steps import StepsOperator, require_packages
 class ViewProperties:
     """What both operators ask for; the panel fills it from the scene's settings."""
 
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4)
-    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS)
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
 
     def view_options(self):
         from .views import ViewOptions
 
-        return ViewOptions(self.sphere, self.subdivisions, self.background)
+        return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
 
 
 class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
@@ -50,8 +51,10 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
     phases = ((0.0, "Rendering"),)
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
 
-    crop: EnumProperty(name="Crop", items=CROP_ITEMS)
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory:

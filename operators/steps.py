@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+import time
 from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
 from weakref import WeakSet
@@ -13,6 +12,8 @@ from bpy.app.handlers import persistent
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, Work
+from .journal import LOG
+from .packages import require_packages as require_packages  # what nearly every long work begins with
 from .responsive import responsive
 
 LOOKING = {  # around in the views, which goes on meanwhile; whatever changes the file waits
@@ -66,6 +67,7 @@ class StepsOperator:
         except StopIteration:
             return {"FINISHED"}
         except PoseError as error:
+            LOG.warning("%s: %s", self.bl_label, error)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"RUNNING_MODAL"}
@@ -80,7 +82,7 @@ class StepsOperator:
 
     def _shown(self, context: bpy.types.Context, steps: Steps[None]) -> Steps[None]:
         """The same steps, their progress on screen until they end, in whatever way."""
-        manager, workspace = context.window_manager, context.workspace
+        manager, workspace, began = context.window_manager, context.workspace, time.perf_counter()
         manager.progress_begin(0, 1)
         try:
             with closing(steps):
@@ -88,6 +90,7 @@ class StepsOperator:
                     if not isinstance(step, Work):
                         self._show(context, step)
                     yield step
+            LOG.info("%s took %.1f s", self.bl_label, time.perf_counter() - began)
         finally:
             manager.progress_end()
             manager.photo_pose.stage = ""
@@ -132,22 +135,3 @@ def unregister() -> None:
     stop_all()
     for handlers in HANDLERS:
         handlers.remove(stop_all)
-
-
-PACKAGES = {"torch": "PyTorch", "PIL": "Pillow"}
-
-
-def require_packages(*modules: str) -> None:
-    """Imports what Blender does not bring, now and not before; PoseError with a way out where it is missing.
-
-    modules: only these of PACKAGES.
-    """
-    for module in modules or PACKAGES:
-        try:
-            importlib.import_module(module)
-        except (ImportError, OSError) as error:  # OSError: a library of it does not load
-            python = f"{sys.version_info.major}.{sys.version_info.minor}"
-            raise PoseError(
-                f"Photo Pose needs {PACKAGES[module]}, which Blender's Python {python} cannot import; "
-                "the README's section Install says how to add it."
-            ) from error

@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from ..inference.errors import PoseError
 from ..inference.names import REGRESSORS
 from ..inference.steps import Steps, all_aside, aside, within
+from ..preferences import preferred
 from ..properties import SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -91,14 +92,16 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
 
     _asking = False  # whether the file browser is open
 
-    filepath: StringProperty(name="Network File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="Network File", subtype="FILE_PATH", description="Where it is kept", options={"SKIP_SAVE"}
+    )
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
-    network: EnumProperty(name="Network", items=NETWORK_ITEMS)
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS)
+    network: EnumProperty(name="Network", items=NETWORK_ITEMS, description="Which network is trained")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     views: IntProperty(name="Views", default=VIEWS, min=20, description="Rendered views of each model")
     epochs: IntProperty(name="Epochs", default=EPOCHS, min=1, description="How often every view is learnt at most")
     backgrounds: StringProperty(name="Backgrounds", subtype="DIR_PATH", description="Folder of photos; else patterns")
-    seed: IntProperty(name="Seed", min=0)
+    seed: IntProperty(name="Seed", min=0, description="The same seed gives the same network")
     resume: BoolProperty(
         name="Resume", description="Keep what is learnt beside the file when cancelled, and go on from there"
     )
@@ -123,7 +126,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")
-        options = {name: getattr(self, name) for name in names}
+        options = {name: getattr(self, name) for name in names} | {"device": preferred().device}
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
         context.scene.photo_pose.network = str(path)
         error = np.degrees(training.errors[training.best])

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from ..inference.geometry import (
 from ..inference.names import feature_name, identity
 from ..inference.steps import Steps, aside
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
+from ..preferences import preferred
 from . import drawing
 from .models import Model
 from .rendering import Rendering, studio
@@ -69,10 +71,12 @@ def subdivisions_for(count: int, sphere: str) -> int:
 
 
 def cache_folder() -> Path:
-    """Where this installation keeps its training views."""
+    """Where this installation keeps its training views: the folder that the user prefers, or its own."""
+    if preferred().cache:
+        return Path(preferred().cache)
     package = __package__.rpartition(".")[0]
     if package.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(package, path="cache", create=True))
+        return Path(bpy.utils.extension_path_user(package, path="cache"))
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "photo_pose", "views")
 
 
@@ -83,6 +87,7 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
     cached = _load(path, key)
     if cached:
         return cached
+    _check_writable(folder)  # before the rendering, not after
     templates, sheet = yield from _rendered_templates(model, options)
     _store(path.with_suffix(".png"), sheet.save)
     _store(path, lambda file: templates.save(file, key=np.array(key)))
@@ -150,17 +155,30 @@ def _load(path: Path, key: str) -> Templates | None:
         return None
 
 
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> PoseError:
+    return PoseError(
+        f'The folder for training views, "{folder}", cannot be written ({error.strerror}); choose another one in the '
+        "preferences, or with --cache."
+    )
+
+
 def _store(path: Path, write: Callable[[Path], None]) -> None:
     """Written under another name first, so that no reader and no interruption ever meets half a file."""
     temporary = path.with_suffix(f".{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise PoseError(
-            f"The folder for training views, {path.parent}, cannot be written ({error.strerror})."
-        ) from error
+        raise _unwritable(path.parent, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -214,7 +232,7 @@ def random_views(model: Model, count: int, sphere: str, random: np.random.Genera
     angles = np.stack([random.uniform(-np.pi, np.pi, count), np.arcsin(random.uniform(lowest, 1, count))], 1)
     distances = DISTANCE * np.exp(random.uniform(np.log(NEAREST), np.log(FARTHEST), count))
     pictures, rotations = [], []
-    drawn = drawing.available() and drawing.drawable(model)
+    drawn = drawing.preferable(model)
     with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
         for (azimuth, elevation), distance in zip(angles, distances, strict=True):
             camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)

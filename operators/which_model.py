@@ -48,7 +48,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
         mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
         with target_renderer() as renderer:
-            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network}
+            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
             asking = which(photo, camera, box, targets, renderer, **options)
             _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
@@ -80,7 +80,9 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
     bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
     bl_options = {"REGISTER", "UNDO"}
 
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.directory:

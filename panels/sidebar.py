@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 import textwrap
+from importlib.machinery import PathFinder
 from math import degrees
 
 import bpy
 
+from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
+
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
+PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
 
@@ -64,14 +68,27 @@ def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str)
         lines.label(text=line)
 
 
+def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
+    """Says which packages Python would not find, not even in the folder that the user chose."""
+    name = __package__.rpartition(".")[0]
+    addon = preferences.addons.get(name)
+    chosen = bpy.path.abspath(addon.preferences.packages) if addon else ""
+    folders = [*sys.path, chosen] if chosen else sys.path
+    missing = [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
+    if missing:
+        layout.label(text=f"{' and '.join(missing)} missing", icon="ERROR")
+        layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
+
+
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
     bl_label = "Photo Pose"
 
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
+
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        for module, name in (("torch", "PyTorch"), ("PIL", "Pillow")):
-            if importlib.util.find_spec(module) is None:
-                layout.label(text=f"{name} is missing: see Install in the README", icon="ERROR")
+        draw_missing(layout, context.preferences)
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "photo")
@@ -82,7 +99,9 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "focal_source")
         if settings.focal_source == "LENS":
             layout.prop(settings, "lens")
-            layout.prop(settings, "sensor")
+            row = layout.row()
+            row.prop(settings, "sensor")
+            PHOTOPOSE_PT_sensors.draw_panel_header(row)
         layout.prop(settings, "any_roll")
         layout.prop(settings, "network")
         layout.prop(settings, "use_photo_size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ def subclasses(parent: type) -> Iterator[type]:
 
 
 def registered() -> set[str]:
-    """All classes that Blender holds, the properties of its data blocks and windows, handlers and menu entries."""
+    """What the extension may leave: classes, properties, handlers, menu entries, a log, places of modules."""
     types = [t for t in subclasses(bpy.types.bpy_struct) if getattr(t, "is_registered", False)]
     owners = [bpy.types.WindowManager, *subclasses(bpy.types.ID)]
     properties = {f"{owner.__name__}.{name}" for owner in owners for name in owner.bl_rna.properties.keys()}
@@ -26,7 +27,8 @@ def registered() -> set[str]:
     handlers = {f"{name} {f}" for name, event in events.items() if isinstance(event, list) for f in event}
     menus = bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export
     handlers |= {f"{menu.__name__} {draw.__name__}" for menu in menus for draw in menu._dyn_ui_initialize()}
-    return {t.__name__ for t in types} | properties | handlers
+    log = {f"log to {type(handler).__name__}" for handler in logging.getLogger("photo_pose").handlers}
+    return {t.__name__ for t in types} | properties | handlers | log | {f"path {entry}" for entry in sys.path}
 
 
 def poll_operators() -> None:

@@ -15,8 +15,8 @@ pytest.importorskip("bpy")
 
 ROOT = Path(__file__).resolve().parents[1]
 HANDED_OUT = {
-    "blender_manifest.toml", "__init__.py", "properties.py", "batch.py", "operators", "panels", "inference",
-    "LICENSE", "README.md", "CHANGELOG.md",
+    "blender_manifest.toml", "__init__.py", "preferences.py", "properties.py", "translations.py", "batch.py",
+    "operators", "panels", "inference", "LICENSE", "README.md", "CHANGELOG.md",
 }  # fmt: skip
 
 
@@ -36,6 +36,7 @@ def test_zip_holds_what_users_need_and_nothing_else(extension_zip: Path) -> None
 
 def test_enabling_and_disabling_leaves_nothing(installed: dict[str, Any]) -> None:
     assert "Scene.photo_pose" in installed["enabled"]
+    assert "log to Recent" in installed["enabled"]
     assert installed["left"] == []
     assert not re.search("error|warning|exception|traceback", installed["messages"], re.IGNORECASE)
 

@@ -1,0 +1,65 @@
+"""Draws all our panels and menus once, in an empty scene or with a model in it, and prints their names.
+
+Blender gives no layout in the background, except to a panel that is called by an operator: that one draws the others.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+
+os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp())
+
+import bpy
+from conftest import REPOSITORY, enable_extension
+
+NAME = f"{REPOSITORY}.photo_pose"
+DRAWS = ("draw_header", "draw_header_preset", "draw")
+
+
+def drawing(kind: type, layout: bpy.types.UILayout):
+    """Something with the functions of a panel's class, which Blender alone may instantiate, and with a layout."""
+    plain = [base for base in reversed(kind.__mro__) if not issubclass(bpy.types.Panel, base)]
+    names = {name: value for base in plain for name, value in vars(base).items() if not name.startswith("__")}
+    return type(kind.__name__, (), names | {"layout": layout})()
+
+
+def draw_all(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    kinds = [*bpy.types.Panel.__subclasses__(), *bpy.types.Menu.__subclasses__()]
+    for kind in kinds:
+        if kind.__module__.startswith(NAME) and getattr(kind, "poll", lambda _context: True)(context):
+            panel = drawing(kind, layout.column())
+            for name in DRAWS:
+                getattr(panel, name, lambda _context: None)(context)
+            print("DRAWN", kind.__name__)
+
+
+class PHOTOPOSE_PT_test(bpy.types.Panel):
+    bl_space_type, bl_region_type, bl_label = "VIEW_3D", "UI", "Test"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Ends the process: Blender would crash when it shows the panel."""
+        status = 1
+        try:
+            draw_all(self.layout, context)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(status)
+
+
+enable_extension()
+bpy.utils.register_class(PHOTOPOSE_PT_test)
+bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+if sys.argv[-1] == "model":
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.photopose.add_models()
+    bpy.context.scene.photo_pose.focal_source = "LENS"
+window = bpy.context.window_manager.windows[0]
+area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+region = next(region for region in area.regions if region.type == "WINDOW")
+with bpy.context.temp_override(window=window, area=area, region=region):
+    bpy.ops.wm.call_panel(name="PHOTOPOSE_PT_test", keep_open=False)

@@ -1,0 +1,113 @@
+"""What every operator, setting and preset of ours owes the user, whoever adds one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from conftest import IN_BLENDER, REPOSITORY, ROOT, run  # noqa: E402
+
+from photo_pose.operators.presets import camera_preset  # noqa: E402
+
+
+def ours() -> Iterator[type]:
+    """Our operators, groups of settings, and preferences."""
+    for parent in (bpy.types.Operator, bpy.types.PropertyGroup, bpy.types.AddonPreferences):
+        for child in parent.__subclasses__():
+            if child.__module__.startswith(f"{REPOSITORY}.photo_pose") and child.is_registered:
+                yield child
+
+
+def rna_of(kind: type):
+    """Of an operator as `bpy.ops` has it."""
+    if not issubclass(kind, bpy.types.Operator):
+        return kind.bl_rna
+    module, name = kind.bl_idname.split(".")
+    return getattr(getattr(bpy.ops, module), name).get_rna_type()
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(where, description) of everything that the mouse can rest on."""
+    for kind in ours():
+        rna = rna_of(kind)
+        if issubclass(kind, bpy.types.Operator):
+            yield kind.bl_idname, rna.description
+        for prop in rna.properties:
+            if prop.identifier in {"rna_type", "bl_idname"} or prop.is_hidden:
+                continue
+            yield f"{kind.__name__}.{prop.identifier}", prop.description
+            for item in prop.enum_items if prop.type == "ENUM" else ():
+                yield f"{kind.__name__}.{prop.identifier} {item.identifier}", item.description
+
+
+def test_everything_has_a_tooltip_of_one_sentence_without_full_stop() -> None:
+    found = dict(texts())
+    assert len(found) > 100
+    assert {where for where, text in found.items() if not text.strip()} == set()
+    assert {where for where, text in found.items() if text.endswith((".", "!"))} == set()
+    assert {where for where, text in found.items() if text[0] != text[0].upper()} == set()
+
+
+@pytest.mark.skipif(IN_BLENDER, reason="the process is of the bpy module")
+@pytest.mark.parametrize("scene", ["empty", "model"])
+def test_all_panels_draw(scene: str, tmp_path: Path) -> None:
+    lines = run(sys.executable, ROOT / "tests/draw_panels.py", scene, BLENDER_USER_RESOURCES=str(tmp_path)).splitlines()
+    told = [line for line in lines if "no icon for icon ID" not in line]  # the background has no icons
+    assert len(told) > 5 and all(line.startswith("DRAWN ") for line in told), "\n".join(told)
+
+
+def test_greyed_operators_explain_themselves(scene) -> None:
+    greyed = 0
+    for kind in bpy.types.Operator.__subclasses__():
+        if not kind.__module__.startswith(f"{REPOSITORY}.photo_pose"):
+            continue
+        module, name = kind.bl_idname.split(".")
+        operator = getattr(getattr(bpy.ops, module), name)
+        if not operator.poll():
+            greyed += 1
+            with pytest.raises(RuntimeError, match=r"poll\(\) (?!failed)\w+"):
+                operator()
+    assert greyed
+
+
+def test_operators_and_panels_have_names_like_blender_s_own() -> None:
+    for kind in ours():
+        if issubclass(kind, bpy.types.Operator):
+            assert kind.bl_idname.startswith("photopose."), kind
+            assert kind.__name__ == "PHOTOPOSE_OT_" + kind.bl_idname.partition(".")[2]
+            assert kind.bl_label and not kind.bl_label.endswith("."), kind
+
+
+def test_a_preset_is_kept_used_and_removed(scene) -> None:
+    settings = scene.photo_pose
+    settings.sphere, settings.lens, settings.any_roll, settings.photo = "FULL", 85, True, "/photo.jpg"
+    assert bpy.ops.photopose.preset_add(name="Test Shots") == {"FINISHED"}
+    path = bpy.utils.preset_find("Test_Shots", "photo_pose")
+    settings.sphere, settings.lens, settings.any_roll, settings.photo = "UPPER", 50, False, "/other.jpg"
+    bpy.ops.script.execute_preset(filepath=path, menu_idname="PHOTOPOSE_PT_presets")
+    assert (settings.sphere, settings.lens, settings.any_roll, settings.photo) == ("FULL", 85, True, "/other.jpg")
+    assert bpy.ops.photopose.preset_add(name="Test_Shots", remove_name=True) == {"FINISHED"}
+    assert not Path(path).exists()
+
+
+def test_sensors_are_those_of_blender_s_cameras(scene, tmp_path) -> None:
+    presets = [path for folder in bpy.utils.preset_paths("camera") for path in Path(folder).glob("*.py")]
+    assert len(presets) > 20 and all(
+        {"sensor_width", "sensor_height"} <= camera_preset(path).keys() for path in presets
+    )
+    fullframe = next(path for path in presets if path.stem == "Fullframe")
+    settings = scene.photo_pose
+    settings.lens = 85
+    assert bpy.ops.photopose.use_sensor(filepath=str(fullframe)) == {"FINISHED"}
+    assert (settings.focal_source, settings.sensor, settings.lens) == ("LENS", 36, 85)
+    phone = tmp_path / "phone.py"
+    phone.write_text("import bpy\nbpy.context.camera.sensor_width = 7.0\nbpy.context.camera.lens = 4.25\n")
+    bpy.ops.photopose.use_sensor(filepath=str(phone))
+    assert (settings.sensor, settings.lens) == (7, 4.25)
+    with pytest.raises(RuntimeError, match="is no camera preset"):
+        bpy.ops.photopose.use_sensor(filepath=str(tmp_path / "none.py"))

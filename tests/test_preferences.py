@@ -1,0 +1,154 @@
+"""Preferences reach the work; the self-test, the log and diagnostics tell how it goes."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from blender_state import differences, snapshot  # noqa: E402
+from conftest import REPOSITORY  # noqa: E402
+from suzanne import add_monkey  # noqa: E402
+
+from photo_pose.batch import main  # noqa: E402
+from photo_pose.inference import networks  # noqa: E402
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
+from photo_pose.operators import drawing, journal, views  # noqa: E402
+from photo_pose.operators.diagnostics import diagnostics  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.self_test import error_of, self_test  # noqa: E402
+
+
+@pytest.fixture
+def preferences(scene, views_folder):
+    """With the training views of this file in a folder of their own; as they were afterwards."""
+    chosen = bpy.context.preferences.addons[f"{REPOSITORY}.photo_pose"].preferences
+    chosen.cache = str(views_folder)
+    yield chosen
+    for name in chosen.bl_rna.properties.keys():
+        if name != "bl_idname":
+            chosen.property_unset(name)
+
+
+def test_the_self_test_passes_and_leaves_nothing(preferences, scene):
+    before = snapshot()
+    assert bpy.ops.photopose.self_test(seed=1) == {"FINISHED"}
+    assert differences(before, snapshot()) == {}
+    line = next(line for line in reversed(journal.recent.lines) if "Self-test:" in line)
+    degrees, pixels = map(float, re.search(r"seen ([\d.]+)° off and lies ([\d.]+) px off", line).groups())
+    assert degrees < 10 and pixels < 20
+    assert "Monkey" in line
+
+
+def test_the_self_test_tells_a_wrong_camera():
+    center, vertices = np.zeros(3), np.random.default_rng(1).normal(size=(50, 3))
+    true = Camera(intrinsics(500, (480, 360)), look_at(np.array([0.0, -9, 0]), center), (480, 360))
+    turned = true.placed(look_at(np.array([9.0, 0, 0]), center))
+    assert error_of(true, true, center, vertices) == (0, 0)
+    error = error_of(turned, true, center, vertices)
+    assert error.degrees == pytest.approx(90) and error.pixels > 20
+
+
+def test_the_self_test_takes_the_active_model_and_esc_leaves_nothing(preferences, scene):
+    monkey = add_monkey()
+    before = snapshot()
+    steps = self_test(monkey, 3)
+    next(steps)
+    steps.close()
+    assert differences(before, snapshot()) == {}
+
+
+def test_the_chosen_device_is_used(preferences, scene):
+    preferences.device = "mps"
+    for operator in (bpy.ops.photopose.self_test, bpy.ops.photopose.render_views):
+        with pytest.raises(RuntimeError, match="no device 'mps'"):
+            add_monkey()
+            operator()
+
+
+@pytest.mark.parametrize(("option", "words"), [((), "no device 'mps'"), (("--device", "cpu"), "no network 'none'")])
+def test_options_of_the_headless_command_win(preferences, scene, tmp_path, capsys, option, words):
+    preferences.device = "mps"
+    add_monkey()
+    assert main(["--photo", "photo.jpg", "--out", str(tmp_path), "--network", "none", *option]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_chosen_engine_verifies(preferences, scene):
+    with evaluated(add_monkey()) as model:
+        assert drawing.preferable(model) == drawing.available()
+        preferences.engine = "CYCLES"
+        assert not drawing.preferable(model)
+
+
+def test_the_graphics_card_draws_other_materials_in_their_plain_colour(preferences, scene):
+    if not drawing.available():
+        pytest.skip("Blender finds no OpenGL here")
+    monkey = add_monkey()
+    glowing = bpy.data.materials.new("Glowing")
+    glowing.use_nodes, glowing.diffuse_color = True, (0, 0, 1, 1)
+    glowing.node_tree.nodes["Principled BSDF"].inputs["Emission Strength"].default_value = 1
+    for slot in monkey.material_slots:
+        slot.material = glowing
+    with evaluated(monkey) as model:
+        assert not drawing.preferable(model)
+        preferences.engine = "GPU"
+        assert drawing.preferable(model)
+        with drawing.drawing(model) as render:
+            camera = views.template_view(np.array([0.0, -1, 0]), views._outline(model))
+            view = render(camera)
+    shown = view.rgba[view.rgba[..., 3] == 255][:, :3].mean(0)
+    assert shown[2] > 100 > 50 > shown[0]
+
+
+def test_a_cache_that_cannot_be_written_is_told_before_anything_is_rendered(preferences, scene, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    preferences.cache = str(tmp_path / "file")
+    with evaluated(add_monkey()) as model:
+        steps = views.model_templates(model, views.ViewOptions(subdivisions=0), views.cache_folder())
+        with pytest.raises(PoseError, match=r'file", cannot be written .*; choose another one in the preferences'):
+            next(steps)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"PK\x03\x04"])
+def test_missing_and_damaged_weights_are_told(damage, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "WEIGHTS", tmp_path)
+    if damage is not None:
+        (tmp_path / "u2netp.npz").write_bytes(damage)
+    with pytest.raises(PoseError, match='^"u2netp.npz" of Photo Pose is missing or damaged; install .*again.$'):
+        networks.load_network.__wrapped__("u2netp")
+
+
+def test_diagnostics_tell_versions_and_the_last_lines_but_not_who_you_are(preferences, scene):
+    with pytest.raises(RuntimeError, match="Choose a photo first"):
+        bpy.ops.photopose.match_photo()
+    text = diagnostics()
+    for words in (
+        "Photo Pose 0.",
+        f"Blender {bpy.app.version_string}",
+        "torch ",
+        "device 'auto'",
+        "Choose a photo first",
+    ):
+        assert words in text
+    assert str(Path.home()) not in text
+    assert bpy.ops.photopose.copy_diagnostics() == {"FINISHED"}
+
+
+def test_the_log_prints_as_much_as_is_wanted(preferences, capsys, monkeypatch):
+    monkeypatch.setattr(journal.terminal, "stream", sys.stderr)
+    journal.LOG.info("unheard")
+    journal.LOG.warning("trouble")
+    preferences.log_level = "DEBUG"
+    journal.LOG.debug("detail")
+    assert capsys.readouterr().err == "photo_pose: trouble\nphoto_pose: detail\n"
+    assert [line.split(" ", 1)[1] for line in list(journal.recent.lines)[-2:]] == ["INFO unheard", "WARNING trouble"]
+    assert logging.getLogger("photo_pose").handlers.count(journal.terminal) == 1

@@ -1,0 +1,69 @@
+"""The interface in German and in Simplified Chinese; what is missing here stays English."""
+
+from __future__ import annotations
+
+import bpy
+
+# English, German, Simplified Chinese; Blender itself translates words of its own, such as Camera and Lens.
+TEXTS = (
+    ("Match Camera to Photo", "Kamera an Foto anpassen", "将相机匹配到照片"),
+    ("Set the active camera so that the model lies on the photo",
+     "Die aktive Kamera so setzen, dass das Modell auf dem Foto liegt", "设置活动相机，使模型与照片重合"),
+    ("Refine Camera", "Kamera verfeinern", "优化相机"),
+    ("Refine", "Verfeinern", "优化"),
+    ("Perspective Strength", "Stärke der Perspektive", "透视强度"),
+    ("Drag Box", "Rahmen ziehen", "框选物体"),
+    ("Find Object", "Objekt suchen", "查找物体"),
+    ("Which Model?", "Welches Modell?", "哪个模型？"),
+    ("Which Model Is It?", "Welches Modell ist es?", "这是哪个模型？"),
+    ("Camera from Chessboard", "Kamera vom Schachbrett", "由棋盘格求相机"),
+    ("Chessboard", "Schachbrett", "棋盘格"),
+    ("Models", "Modelle", "模型"),
+    ("Model", "Modell", "模型"),
+    ("Add Selected as Models", "Auswahl als Modelle hinzufügen", "将所选添加为模型"),
+    ("Add All Models of the Scene", "Alle Modelle der Szene hinzufügen", "添加场景中的所有模型"),
+    ("Add Models of a Folder", "Modelle eines Ordners hinzufügen", "添加文件夹中的模型"),
+    ("Remove Model", "Modell entfernen", "移除模型"),
+    ("Empty list: all models of the scene", "Leere Liste: alle Modelle der Szene", "列表为空：场景中的所有模型"),
+    ("Training Views", "Trainingsansichten", "训练视图"),
+    ("Render Training Views", "Trainingsansichten rendern", "渲染训练视图"),
+    ("Save Training Views", "Trainingsansichten speichern", "保存训练视图"),
+    ("Train Regressor", "Regressor trainieren", "训练回归网络"),
+    ("Photo", "Foto", "照片"),
+    ("Picture of the object", "Bild des Objekts", "物体的图片"),
+    ("Box", "Rahmen", "框"),
+    ("Network", "Netz", "网络"),
+    ("Any Roll", "Beliebig gedreht", "任意滚转"),
+    ("Set Render Size", "Rendergröße setzen", "设置渲染尺寸"),
+    ("Make the render as large as the photo", "Das Rendern so groß machen wie das Foto", "使渲染与照片一样大"),
+    ("View Sphere", "Ansichtskugel", "视球"),
+    ("Upper Half", "Obere Hälfte", "上半"),
+    ("Crop", "Ausschnitt", "裁剪"),
+    ("Azimuth", "Azimut", "方位角"),
+    ("Elevation", "Höhenwinkel", "仰角"),
+    ("Score", "Bewertung", "得分"),
+    ("Nearest Views", "Nächste Ansichten", "最近视图"),
+    ("Match Presets", "Vorlagen für das Anpassen", "匹配预设"),
+    ("Sensors", "Sensoren", "传感器"),
+    ("Choose a Folder with Them", "Ordner mit ihnen wählen", "选择包含它们的文件夹"),
+    ("Self-Test", "Selbsttest", "自检"),
+    ("Copy Diagnostics", "Diagnose kopieren", "复制诊断信息"),
+    ("Verify With", "Prüfen mit", "验证方式"),
+    ("Packages", "Pakete", "软件包"),
+    ("Threads", "Threads", "线程数"),
+    ("Log Level", "Protokoll", "日志级别"),
+)  # fmt: skip
+LOCALES = ("de_DE", "zh_HANS")
+CONTEXTS = ("*", "Operator")  # of names of operators the latter
+
+
+def register() -> None:
+    table = {
+        locale: {(context, row[0]): row[1 + number] for row in TEXTS for context in CONTEXTS}
+        for number, locale in enumerate(LOCALES)
+    }
+    bpy.app.translations.register(__package__, table)
+
+
+def unregister() -> None:
+    bpy.app.translations.unregister(__package__)
