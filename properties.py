@@ -111,13 +111,13 @@ class PhotoPoseAnswer(bpy.types.PropertyGroup):
 class PhotoPoseCandidate(bpy.types.PropertyGroup):
     """One pose of a photo's camera, found or kept by the user under a name."""
 
-    model: PointerProperty(name="Model", type=bpy.types.Object)
+    model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
     focal: FloatProperty(name="Focal Length", description="Pixels of the photo")
     principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
-    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
-    elevation: FloatProperty(name="Elevation", subtype="ANGLE")
-    roll: FloatProperty(name="Roll", subtype="ANGLE")
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Counter-clockwise from the front view")
+    elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")
+    roll: FloatProperty(name="Roll", subtype="ANGLE", description="Of the camera about its line of sight")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
@@ -135,17 +135,17 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
-    model: PointerProperty(name="Model", type=bpy.types.Object)
+    model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     confidence: FloatProperty(
         name="Confidence", subtype="FACTOR", min=0, max=1, description="Probability that the best candidate is right"
     )
     why: StringProperty(name="Why", description="Why the confidence is low")
-    candidates: CollectionProperty(type=PhotoPoseCandidate)
+    candidates: CollectionProperty(type=PhotoPoseCandidate, description="All answers, best first")
     active_candidate: IntProperty(
         name="Active Candidate", min=0, update=_take_candidate, description="The candidate that the camera was given"
     )
-    snapshots: CollectionProperty(type=PhotoPoseCandidate)
+    snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
 
 
 class PhotoPosePhoto(bpy.types.PropertyGroup):
@@ -250,8 +250,8 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
 class PhotoPoseStatus(bpy.types.PropertyGroup):
     """What is being done at the moment; no stage: nothing."""
 
-    stage: StringProperty(name="Stage")
-    progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1)
+    stage: StringProperty(name="Stage", description="What is being done")
+    progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, description="How much of it is done")
 
 
 classes = (

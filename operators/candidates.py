@@ -58,7 +58,7 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
     bl_label = "Take Candidate"
     bl_description = "Give the active camera the pose and lens of this candidate"
 
-    index: IntProperty(name="Candidate", min=0)
+    index: IntProperty(name="Candidate", min=0, description="Its number, from 0, best first")
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -86,7 +86,7 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
     bl_label = "Turn Camera"
     bl_description = "Turn the active camera about the model, which stays in its place in the picture"
 
-    axis: EnumProperty(name="Axis", items=AXIS_ITEMS)
+    axis: EnumProperty(name="Axis", items=AXIS_ITEMS, description="What the camera turns about")
     angle: FloatProperty(name="Angle", default=pi, subtype="ANGLE", description="Counter-clockwise from above, or seen")
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:

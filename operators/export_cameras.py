@@ -19,9 +19,13 @@ from .models import chosen_models, evaluated
 from .steps import require_packages
 
 FORMAT_ITEMS = (
-    ("JSON", "JSON", "cameras.json: Blender camera, OpenCV K R t, angles, score; the fields of results.jsonl"),
-    ("COLMAP", "COLMAP", "cameras.txt, images.txt and an empty points3D.txt; the world is Blender's"),
-    ("BOP", "BOP", "scene_camera.json and scene_gt.json of the BOP challenge, in millimetres"),
+    (
+        "JSON",
+        "JSON",
+        "File cameras.json: Blender camera, OpenCV K R t, angles, score; the fields of results.jsonl",
+    ),
+    ("COLMAP", "COLMAP", "Text: cameras.txt, images.txt and an empty points3D.txt; the world is Blender's"),
+    ("BOP", "BOP", "Files scene_camera.json and scene_gt.json of the BOP challenge, in millimetres"),
 )
 
 

@@ -52,7 +52,9 @@ class LookProperties:
 class PhotoProperties(LookProperties):
     """Mixin: also the photo and the box."""
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
+    )
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
 
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:

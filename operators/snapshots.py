@@ -33,7 +33,7 @@ class PHOTOPOSE_OT_take_snapshot(MatchedCameraOperator, bpy.types.Operator):
     bl_label = "Take Snapshot"
     bl_description = "Give the active camera back the pose and lens that it had"
 
-    index: IntProperty(name="Snapshot", min=0)
+    index: IntProperty(name="Snapshot", min=0, description="Its number, from 0")
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         item = snapshot(camera_object, self.index)
@@ -45,7 +45,7 @@ class PHOTOPOSE_OT_remove_snapshot(MatchedCameraOperator, bpy.types.Operator):
     bl_label = "Remove Snapshot"
     bl_description = "Forget this snapshot; the camera stays as it is"
 
-    index: IntProperty(name="Snapshot", min=0)
+    index: IntProperty(name="Snapshot", min=0, description="Its number, from 0")
 
     def change(self, _context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         snapshot(camera_object, self.index)
