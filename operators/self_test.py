@@ -15,7 +15,7 @@ import numpy as np
 from bpy.props import IntProperty
 
 from ..inference.geometry import Box, Camera, angle_between, direction_from_angles, intrinsics, look_at
-from ..inference.steps import Steps, within
+from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
 from .journal import LOG
 from .models import Model, evaluated, lineage, scene_roots
@@ -47,7 +47,7 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
     seed: IntProperty(name="Seed", min=0, description="Another number looks from another side")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        require_packages()
+        yield from aside(require_packages)
         began = time.perf_counter()
         with _subject(context) as root:
             name, error = root.name, (yield from self_test(root, self.seed))
