@@ -17,7 +17,8 @@ from .pick_object import box_at, proposals
 from .steps import require_packages
 
 if TYPE_CHECKING:
-    from ..inference.image import Photo
+    from PIL import Image
+
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
@@ -57,7 +58,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._region = next(region for region in context.area.regions if region.type == "WINDOW")
         self._corners = np.reshape(box, (2, 2)) if any(box) else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
-        self._texture = _texture(self._photo)
+        self._texture = texture(self._photo.image)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
         context.workspace.status_text_set(HINT)
         context.window_manager.modal_handler_add(self)
@@ -143,10 +144,11 @@ def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
     return (near < reach) & (near == near.min(0)) & ~beside.any()
 
 
-def _texture(photo: Photo):
+def texture(image: Image.Image):
+    """The image, reduced where it is large, for draw_texture_2d."""
     import gpu
 
-    shown = photo.image.convert("RGBA")
+    shown = image.convert("RGBA")
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     rows = np.asarray(shown, np.float32)[::-1] / 255  # the first row at the bottom
     linear = rows**2.2  # near enough to sRGB, which the view turns it into again
