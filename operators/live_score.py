@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
@@ -63,8 +64,13 @@ def _scores(
 
 
 def _told(steps: Steps[Result]) -> Generator[str, Camera, Result]:
-    try:
+    text = "Training views …"
+    with closing(steps):
         while True:
-            yield f"Training views: {next(steps):.0%}"
-    except StopIteration as done:
-        return done.value
+            try:
+                step = next(steps)
+            except StopIteration as done:
+                return done.value
+            if isinstance(step, float):
+                text = f"Training views: {step:.0%}"
+            yield text
