@@ -69,7 +69,12 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
         "at once: regressor, regressor_lite0, FILE.npz",
     )
     parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
-    parser.add_argument("--method", choices=("match", "knn"), default="match")
+    parser.add_argument(
+        "--method",
+        choices=("match", "vote", "knn"),
+        default="match",
+        help="vote: the photo shows none of the models but something like them; knn: the paper's recipe",
+    )
     parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")

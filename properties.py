@@ -39,6 +39,12 @@ FOCAL_ITEMS = (
 )
 METHOD_ITEMS = (
     ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
+    (
+        "VOTE",
+        "Like the Models",
+        "The photo shows none of the models but something like them: the direction on which their views agree, for "
+        "models that all face the same way",
+    ),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
 )
 STATE_ITEMS = (

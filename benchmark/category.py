@@ -22,9 +22,6 @@ from benchmark.recipes import CLUTTER, HALVES, SUBJECTS
 from inference.errors import PoseError
 from inference.geometry import angle_between, view_sphere
 
-VOTERS, FEWEST = 0.025, 20  # share of all views that vote, and the least number
-KAPPA = 12.0  # of the kernels: about 17 degrees wide
-ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
 COUNTS, DRAWS = (1, 2, 4, 8, 16, 24), 8  # of other chairs, and random choices of so many
 # They face another way than Blender's front view, or have no front (see the packages' modelRotation).
 FACELESS = {
@@ -69,7 +66,7 @@ def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> 
     own = unit(pooled(finish(crops.compute([len(pose.SCALES) // 2]))))[0]
     maps = np.stack([target.index.coarse @ own for target in targets])
     found = finish(ranking.compare(crops, targets))
-    likeness = np.stack([(one.likeness - ROLL_PRIOR * np.abs(crops.rolls)).max(1) for one in found])
+    likeness = np.stack([(one.likeness - ranking.ROLL_PRIOR * np.abs(crops.rolls)).max(1) for one in found])
     return Views(query.model, maps, likeness, _direction(query))
 
 
@@ -78,14 +75,6 @@ def _direction(query: queries.Query) -> np.ndarray:
     points = _vertices(query.obj)
     x, y, z = query.camera.position - (points.min(0) + points.max(0)) / 2
     return np.array([x, -z, y])
-
-
-def vote(likeness: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Direction (3,) on which the most alike of the views (M, V), directions (V, 3), agree."""
-    count = max(FEWEST, round(VOTERS * likeness.size))
-    voters = directions[np.argsort(-likeness.ravel())[:count] % len(directions)]
-    grid = view_sphere(4)
-    return grid[np.exp(KAPPA * (grid @ voters.T - 1)).sum(1).argmax()]
 
 
 def nearest_two(similarities: np.ndarray, directions: np.ndarray) -> np.ndarray:
@@ -109,10 +98,12 @@ def errors(
 
 
 def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
+    from photo_pose.inference.ranking import elected
+
     directions = view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
     rules = {
         "paper": lambda one, chosen: nearest_two(one.maps[chosen], directions),
-        "vote": lambda one, chosen: vote(one.likeness[chosen], directions),
+        "vote": lambda one, chosen: elected(one.likeness[chosen], directions)[0][0],
     }
     rows: dict[str, Any] = {"pictures": len(views), "chairs": len(names)}
     for rule, answer in rules.items():

@@ -147,14 +147,14 @@ def whole_box(box: Box, size: tuple[int, int]) -> Box | None:
     return Box(*(np.array(box) + CUT_OFF * outwards)) if cut.any() else None
 
 
-def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Candidate]:
+def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Start]:
     """The paper's recipe: the views with the nearest 8 x 8 feature maps (L2), their camera positions averaged.
 
-    Eberts & Ulges: upright cameras only. One candidate a target; score is the negative mean distance.
+    Eberts & Ulges: upright cameras only. One start a target; score is the negative mean distance.
     """
     upright = crops.upright
     photo = pooled(finish(crops.compute([upright])))
-    candidates = []
+    starts = []
     for target in targets:
         templates = target.index.templates
         distances = np.linalg.norm(pooled(target.index.features) - photo, axis=1)
@@ -162,9 +162,8 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
         seen_upright = look_at(templates.directions[nearest].sum(0), np.zeros(3))[:3, :3].T
         rotation = crops.views[upright].camera_to_world[:3, :3] @ seen_upright
         pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
-        score = -float(distances[nearest].mean())
-        candidates.append(Candidate(target.name, placed(crops.camera, pose, target.sphere), score))
-    return sorted(candidates, key=lambda candidate: -candidate.score)
+        starts.append(Start(target, pose, -float(distances[nearest].mean())))
+    return sorted(starts, key=lambda start: -start.score)
 
 
 def with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out)
     if options.download:
         _download()
-    check_network(options, patches=options.method == "match")
+    check_network(options, patches=options.method != "knn")
     began = time.perf_counter()
     targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began

@@ -155,24 +155,27 @@ def match(
     network: of the features, or a regressor, whose directions then take the place of retrieval.
     """
     from ..inference import candidates as finding
-    from ..inference import naming, pose
+    from ..inference import naming, pose, ranking
     from ..inference.regressor import load_regressor, predict
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = extractor(network, device, patches=method != "KNN")
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
-    starts: list[Start] = []
-    if is_regressor(network):
+    if method == "VOTE":
+        starts = yield from within(ranking.find_alike(crops, targets, count), 0.0, 0.6)
+    elif is_regressor(network):
         starts = naming.named_starts(crops, targets, partial(predict, load_regressor(network, device)), count)
-    if method == "KNN":
-        candidates = naming.as_candidates(crops, starts) or pose.nearest_neighbours(crops, targets)
-        matched, features = time.perf_counter(), crops.seconds
+    elif method == "KNN":
+        starts = pose.nearest_neighbours(crops, targets)
     else:
-        starts = starts or (yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6))
-        matched, features = time.perf_counter(), crops.seconds
+        starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
+    matched, features = time.perf_counter(), crops.seconds
+    if method == "MATCH":
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 1.0)
+    else:
+        candidates = naming.as_candidates(crops, starts)
     return Match(
         candidates,
         {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched},
@@ -227,7 +230,7 @@ def _located(
 
     name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
     network = feature_network(feature_name(name), device)
-    if not has_patches(network):  # then nothing but what stands out can be told
+    if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
         box = proposed_boxes(photo, load_network("u2netp"))[0]
         return box, (yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options))
     extract = partial(extract_features, network)
