@@ -21,7 +21,7 @@ AXIS_ITEMS = (
 
 
 class MatchedCameraOperator:
-    """Mixin: a subclass gives `change(context, camera_object)`, which raises PoseError only before it changes any."""
+    """Mixin: a subclass gives `change(context, camera_object)`; where that raises PoseError it has changed nothing."""
 
     bl_options = {"REGISTER", "UNDO"}
 
@@ -40,8 +40,8 @@ class MatchedCameraOperator:
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object | None) -> None:
-        """Sets the active camera, which sees the model, and tells how."""
+    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object, score: float = 0.0) -> None:
+        """Sets the active camera, which sees the model, and tells how; score: when there is one."""
         from .matching import sight
 
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
@@ -49,7 +49,7 @@ class MatchedCameraOperator:
         scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
         camera_object.data.photo_pose.model = model
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = sight(model.name, camera, sphere)
+        context.scene.photo_pose.result = sight(model.name, camera, sphere) + (f", score {score:.2f}" if score else "")
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 
@@ -62,7 +62,10 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        item = context.scene.camera.data.photo_pose.candidates[properties.index]
+        candidates = context.scene.camera.data.photo_pose.candidates if cls.poll(context) else ()
+        if properties.index >= len(candidates):
+            return cls.bl_description
+        item = candidates[properties.index]
         angles = ", ".join(f"{name} {degrees(getattr(item, name)):.0f}°" for name in ("azimuth", "elevation", "roll"))
         alike = ", looks the same as the first" if item.equivalent and properties.index else ""
         return f"Take candidate {properties.index + 1}: {angles}, score {item.score:.2f}{alike}"
@@ -71,11 +74,11 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
-        if match.active_candidate != self.index:
-            match.active_candidate = self.index  # which comes back here
-            return
         item = match.candidates[self.index]
-        self.look(context, read_pose(item, match.size), item.model)
+        self.look(context, read_pose(item, match.size), item.model, item.score)
+        match = camera_object.data.photo_pose  # a camera that shared its data has its own now
+        if match.active_candidate != self.index:
+            match.active_candidate = self.index  # which comes back here once, for lists and scripts set it too
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):

@@ -14,13 +14,14 @@ from . import scene
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties, PhotoProperties
-from .results import show_candidates, store_match
+from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
-    from ..inference.pose import Candidate, Target
+    from ..inference.pose import Target
     from ..properties import PhotoPoseSettings
+    from .matching import Match
 
 
 class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operator):
@@ -76,26 +77,26 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
             finding = find_and_match(photo, camera, box, targets, renderer, network=views.network, **options)
             box, found = yield from within(finding, 0.5, 1.0)
-            pictures, evidence = show_candidates(photo, box, found.candidates, targets, renderer)
-        camera_object = self._write(context, photo, found.candidates[0], targets)
-        store_match(camera_object, photo, found, {target.name: target.sphere for target in targets}, pictures, evidence)
+            shown = show_candidates(photo, box, found.candidates, targets, renderer)
+        self._write(context, photo, found, targets, shown)
         if self.remember:
             context.scene.photo_pose.photo, context.scene.photo_pose.box = self.filepath, box
 
     def _write(
-        self, context: bpy.types.Context, photo: Photo, best: Candidate, targets: list[Target]
-    ) -> bpy.types.Object:
+        self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
+    ) -> None:
         from .matching import summary
 
-        sphere = next(target.sphere for target in targets if target.name == best.model)
+        best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
+        sphere = spheres[best.model]
         camera_object = scene.camera_for_photo(context.scene, photo.path)
         scene.write_camera(context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size)
         scene.show_photo(camera_object, photo)
+        store_match(camera_object, found, spheres, shown)
         scene.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, sphere)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         self.report({"INFO"}, context.scene.photo_pose.result)
-        return camera_object
 
 
 class PHOTOPOSE_FH_photo(bpy.types.FileHandler):

@@ -16,13 +16,10 @@ from . import scene
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties
-from .results import show_candidates, store_match
+from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from ..inference.doubt import Evidence
     from ..inference.image import Photo
     from ..inference.pose import Candidate, Target
     from .matching import Match
@@ -31,12 +28,11 @@ if TYPE_CHECKING:
 
 
 class Shot(NamedTuple):
-    """What was found in a photo, with pictures of the candidates and what tells how sure they are."""
+    """What was found in a photo, in which box, and how that looks."""
 
     box: Box
     found: Match
-    pictures: Sequence[Image.Image] = ()
-    evidence: Evidence | None = None
+    shown: Shown
 
     @property
     def best(self) -> Candidate:
@@ -80,7 +76,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free}
                 options |= {"network": views.network, "device": views.device}
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
-                return Shot(place, found, *show_candidates(photo, place, found.candidates, targets, renderer))
+                return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 
             shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
         self._write(context, shots, targets)
@@ -137,7 +133,7 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     camera = scene.camera_for_photo(current, path, take_active=False)
     scene.write_camera(current, camera, shot.best.camera, model=sphere)
     scene.show_photo(camera, photo)
-    store_match(camera, photo, shot.found, spheres, shot.pictures, shot.evidence)
+    store_match(camera, shot.found, spheres, shot.shown)
     note(current, path, camera, summary(shot.best, sphere))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
@@ -28,10 +28,17 @@ SIDE = 128  # px of a candidate's picture
 MARGIN = 0.15  # of the box's longer side, shown around it
 
 
+class Shown(NamedTuple):
+    """Pictures (SIDE, SIDE) of the candidates' models over the photo, and what the best one's tells of it."""
+
+    pictures: list[Image.Image]
+    evidence: Evidence
+
+
 def show_candidates(
     photo: Photo, box: Box, candidates: Sequence[Candidate], targets: Sequence[Target], renderer: Renderer
-) -> tuple[list[Image.Image], Evidence]:
-    """A picture (SIDE, SIDE) of each candidate's model over the photo, and what the best one's tells of it."""
+) -> Shown:
+    """Draws the candidates, best first, in the photo's box and a little around it."""
     from ..inference.doubt import Evidence
     from ..inference.overlay import intersection_over_union, laid_over
     from ..inference.segmentation import segment
@@ -46,27 +53,23 @@ def show_candidates(
     mask = segment(np.array(picture), alpha) > 0.5
     shown = Box.around(views[0].project(by_name[candidates[0].model].index.templates.outline))
     evidence = Evidence(box, photo.size, shown, intersection_over_union(mask, alpha >= 128))
-    return [laid_over(picture.copy(), rgba) for rgba in renderings], evidence
+    return Shown([laid_over(picture.copy(), rgba) for rgba in renderings], evidence)
 
 
-def store_match(
-    camera_object: bpy.types.Object,
-    photo: Photo,
-    found: Match,
-    spheres: dict[str, Sphere],
-    pictures: Sequence[Image.Image],
-    evidence: Evidence,
-) -> None:
-    """Writes all that is known of a fresh match to the camera's data; its snapshots stay."""
+def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown) -> None:
+    """Writes all that is known of a fresh match to the data of its photo's camera; the snapshots there stay.
+
+    spheres: of the models, by name.
+    """
     from ..inference.doubt import why_low
 
     match, best = camera_object.data.photo_pose, found.candidates[0]
     match.candidates.clear()
     match.active_candidate = 0  # without candidates nothing is taken
-    match.photo, match.size, match.box = camera_object[scene.PHOTO], photo.size, evidence.box
+    match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = bpy.data.objects[best.model], best.score, found.confidence
-    match.why = why_low(found.candidates, found.confidence, evidence)
-    for candidate, picture in zip(found.candidates, pictures, strict=True):
+    match.why = why_low(found.candidates, found.confidence, shown.evidence)
+    for candidate, picture in zip(found.candidates, shown.pictures, strict=True):
         item = match.candidates.add()
         write_pose(item, bpy.data.objects[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike

@@ -10,13 +10,11 @@ import bpy
 from .sidebar import SidebarPanel
 
 WORDS = ((0.8, "High"), (0.5, "Fair"), (0.0, "Low"))  # of confidence, from this on
-LETTER = 7  # px, about, at normal size
-TURNS = (  # axis, angle, text, icon
-    ("UP", pi, "Flip", "ARROW_LEFTRIGHT"),
-    ("UP", -pi / 2, "-90°", "LOOP_BACK"),
-    ("UP", pi / 2, "+90°", "LOOP_FORWARDS"),
-    ("VIEW", -pi / 2, "Roll -90°", "NONE"),
-    ("VIEW", pi / 2, "Roll +90°", "NONE"),
+UNIT, LETTER = 20, 6  # px, of a button's height and, about, of a letter's width
+COLUMNS = 2
+TURNS = (  # axis: angle, text, icon
+    ("UP", ((pi, "Flip", "ARROW_LEFTRIGHT"), (-pi / 2, "−90°", "LOOP_BACK"), (pi / 2, "+90°", "LOOP_FORWARDS"))),
+    ("VIEW", ((-pi / 2, "Roll −90°", "NONE"), (pi / 2, "Roll +90°", "NONE"))),
 )
 
 
@@ -34,31 +32,33 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         match = camera.data.photo_pose
         word = next(word for least, word in WORDS if match.confidence >= least)
         layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
-        letters = int(context.region.width / (LETTER * context.preferences.system.ui_scale))
+        width = context.region.width / context.preferences.system.ui_scale - 3 * UNIT  # without tabs and margins
         lines = layout.column(align=True)
-        for line in textwrap.wrap(match.why, max(letters - 8, 10)):
+        for line in textwrap.wrap(match.why, max(int(width / LETTER), 10)):
             lines.label(text=line)
-        self._draw_candidates(match, camera.matrix_world)
+        self._draw_candidates(match, camera.matrix_world, max(width / UNIT / COLUMNS, 3))
         self._draw_turns()
 
-    def _draw_candidates(self, match, matrix) -> None:
-        grid = self.layout.grid_flow(row_major=True, columns=3, even_columns=True, even_rows=True)
+    def _draw_candidates(self, match, matrix, scale: float) -> None:
+        grid = self.layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, even_rows=True)
         for index, candidate in enumerate(match.candidates):
             column = grid.column(align=True)
             if candidate.icon:
-                column.template_icon(candidate.icon, scale=4)
+                column.template_icon(candidate.icon, scale=scale)
             else:
                 column.label(text=f"{degrees(candidate.azimuth):.0f}°, {degrees(candidate.elevation):.0f}°")
-            same = "≈ " if candidate.equivalent else ""
+            text = f"{index + 1}:  {'≈ ' if candidate.equivalent else ''}{candidate.score:.2f}"
             taken = is_near(candidate.matrix, matrix)
-            button = column.operator("photopose.take_candidate", text=f"{same}{candidate.score:.2f}", depress=taken)
+            button = column.operator("photopose.take_candidate", text=text, depress=taken)
             button.index = index
 
     def _draw_turns(self) -> None:
-        grid = self.layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
-        for axis, angle, text, icon in TURNS:
-            button = grid.operator("photopose.turn_candidate", text=text, icon=icon)
-            button.axis, button.angle = axis, angle
+        column = self.layout.column(align=True)
+        for axis, turns in TURNS:
+            row = column.row(align=True)
+            for angle, text, icon in turns:
+                button = row.operator("photopose.turn_candidate", text=text, icon=icon)
+                button.axis, button.angle = axis, angle
 
 
 class VIEW3D_PT_photo_pose_snapshots(SidebarPanel, bpy.types.Panel):

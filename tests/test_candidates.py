@@ -71,6 +71,8 @@ def test_a_candidate_has_a_picture_of_its_model_over_the_photo(match):
     rows, columns = outlines[0].nonzero()  # rows from below, as Blender has them
     assert np.ptp(columns) == pytest.approx((right - left) / side * results.SIDE, abs=6)
     assert intersection_over_union(outlines[0], outlines[-1]) < 0.5
+    black = [not pictures[0][row, :, :3].any() for row in (-16, 15)]  # the photo ends nearer to the box above
+    assert black == [True, False]
 
 
 def test_a_candidate_is_taken(scene, match):
@@ -78,7 +80,8 @@ def test_a_candidate_is_taken(scene, match):
     assert bpy.ops.photopose.take_candidate(index=2) == {"FINISHED"}
     assert match.active_candidate == 2
     wanted = results.read_pose(match.candidates[2], SIZE)
-    np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
+    matrix = np.reshape(match.candidates[2].matrix, (4, 4))
+    np.testing.assert_allclose(np.array(scene.camera.matrix_world), matrix, atol=1e-5)
     assert scene.camera.data.lens == pytest.approx(lens, rel=1e-4)
     assert f"azimuth {np.degrees(match.candidates[2].azimuth):.1f}°" in scene.photo_pose.result
     scene.camera.location.x += 1
@@ -86,6 +89,15 @@ def test_a_candidate_is_taken(scene, match):
     bpy.ops.photopose.take_candidate(index=2)  # again, for the user has moved the camera since
     np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
+
+
+def test_another_camera_keeps_its_own_data(scene, match):
+    other = bpy.data.objects.new("Other", scene.camera.data)
+    matrix, lens = [*match.candidates[0].matrix], scene.camera.data.lens
+    bpy.ops.photopose.take_candidate(index=1)
+    assert scene.camera.data != other.data and other.data.lens == lens
+    assert scene.camera.data.photo_pose.active_candidate == 1 and other.data.photo_pose.active_candidate == 0
+    assert [*other.data.photo_pose.candidates[0].matrix] == matrix
 
 
 def test_a_list_s_active_item_is_taken(scene, match):
@@ -161,9 +173,15 @@ def test_a_camera_that_cannot_move_a_lost_model_and_other_cameras_are_refused(sc
         bpy.ops.photopose.turn_candidate()
     scene.camera.constraints.remove(constraint)
     bpy.data.objects.remove(bpy.data.objects["Suzanne"])
-    for operator in (bpy.ops.photopose.turn_candidate, bpy.ops.photopose.add_snapshot):
+    taken, matrix = match.active_candidate, scene.camera.matrix_world.copy()
+    for operator in (
+        bpy.ops.photopose.turn_candidate,
+        bpy.ops.photopose.add_snapshot,
+        lambda: bpy.ops.photopose.take_candidate(index=1),
+    ):
         with pytest.raises(RuntimeError, match="not in the scene any more"):
             operator()
+    assert match.active_candidate == taken and scene.camera.matrix_world == matrix and not match.snapshots
     scene.camera.data = bpy.data.cameras.new("Other")
     with pytest.raises(RuntimeError, match="was not matched to a photo"):
         bpy.ops.photopose.turn_candidate()
