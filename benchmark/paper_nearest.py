@@ -20,7 +20,8 @@ from benchmark.paper_pictures import FOLDER, WHITE, Wanted, pictures
 from benchmark.protocol import Nearest
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.inception import LAYERS, find_weights, last_layer, weights_folder
-from photo_pose.inference.networks import extract_features, feature_network, identity
+from photo_pose.inference.names import identity
+from photo_pose.inference.networks import extract_features, feature_network
 from photo_pose.inference.retrieval import POOLED
 
 CELLS = POOLED  # a side of every network's map

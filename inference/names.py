@@ -11,6 +11,15 @@ def is_regressor(network: str) -> bool:
     return network in REGRESSORS or network.lower().endswith(".npz")
 
 
+def identity(network: str) -> str:
+    """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
+    if network.partition(":")[0] != "inception_v3":
+        return network
+    from . import inception  # torch only now
+
+    return inception.identity(network)
+
+
 def feature_name(network: str) -> str:
     """The network that makes the templates' features when that network is asked for."""
     return FEATURES if is_regressor(network) else network

@@ -193,11 +193,6 @@ def has_patches(network: nn.Module) -> bool:
     return hasattr(network, "center_of_first_cell")
 
 
-def identity(name: str) -> str:
-    """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
-    return inception.identity(name) if name.partition(":")[0] == inception.NAME else name
-
-
 def chosen_device(name: str = "auto") -> str:
     """The torch device of that name; auto takes a GPU where there is one. PoseError where it cannot be used."""
     usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

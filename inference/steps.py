@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import closing
 from functools import partial, wraps
 from typing import Any, Generic, TypeVar
 
@@ -27,29 +28,26 @@ class Work(Generic[Result]):
 Steps = Generator[float | Work[Any], None, Result]  # yields progress 0..1 between short pieces of work
 
 
-def finish(steps: Steps[Result]) -> Result:
-    """Runs all steps and gives their result."""
+def finish(steps: Steps[Result], told: Callable[[float], None] | None = None) -> Result:
+    """Runs all steps and gives their result; told is called with their progress."""
     while True:
         try:
-            next(steps)
+            step = next(steps)
         except StopIteration as stop:
             return stop.value
+        if told and not isinstance(step, Work):
+            told(step)
 
 
 def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole.
-
-    Stopped early, they are over before whoever asked for them tidies up what they use.
-    """
-    try:
+    """The same steps as a part, from start to end, of a larger whole."""
+    with closing(steps):  # at once: what they have opened needs what the whole has
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
                 return stop.value
             yield step if isinstance(step, Work) else start + step * (end - start)
-    finally:
-        steps.close()
 
 
 def aside(function: Callable[..., Result], *args: Any) -> Steps[Result]:

@@ -3,7 +3,9 @@
 from bpy.utils import register_classes_factory
 
 from . import (
+    browse_views,
     candidates,
+    clear_cache,
     contact_sheet,
     drag_box,
     edit_models,
@@ -46,15 +48,20 @@ _register_classes, _unregister_classes = register_classes_factory(
         *label_photo.classes,
         *which_model.classes,
         *train_regressor.classes,
+        *browse_views.classes,
+        *clear_cache.classes,
     )
 )
 
 
 def register() -> None:
     _register_classes()
+    clear_cache.register()
     steps.register()
 
 
 def unregister() -> None:
+    browse_views.stop()
     steps.unregister()
+    clear_cache.unregister()
     _unregister_classes()

@@ -13,7 +13,8 @@ from .pick_object import box_at, proposals
 from .steps import require_packages
 
 if TYPE_CHECKING:
-    from ..inference.image import Photo
+    from PIL import Image
+
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
@@ -49,7 +50,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._area = context.area
         self._region = next(region for region in context.area.regions if region.type == "WINDOW")
         self._start = self._end = None
-        self._texture = _texture(self._photo)
+        self._texture = texture(self._photo.image)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
         context.workspace.status_text_set("Drag a box around the object or click on it, Esc to cancel")
         context.window_manager.modal_handler_add(self)
@@ -112,10 +113,11 @@ def _frame(size: tuple[int, int], region: bpy.types.Region) -> Box:
     return Box(left, low, left + width, low + height)
 
 
-def _texture(photo: Photo):
+def texture(image: Image.Image):
+    """The image, reduced where it is large, for draw_texture_2d."""
     import gpu
 
-    shown = photo.image.convert("RGBA")
+    shown = image.convert("RGBA")
     shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
     rows = np.asarray(shown, np.float32)[::-1] / 255  # the first row at the bottom
     linear = rows**2.2  # near enough to sRGB, which the view turns it into again

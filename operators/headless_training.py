@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from ..inference.steps import finish
 from .jobs import models_of
 from .output import make_folder, open_scene, use_threads
 from .train_regressor import train_on
@@ -22,14 +23,15 @@ def run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names}
     steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, **given)
     shown = 0
+
+    def tell(progress: float) -> None:
+        nonlocal shown
+        if int(100 * progress) > shown:
+            shown = int(100 * progress)
+            print(f"photo_pose: {shown} %", file=sys.stderr, flush=True)
+
     try:
-        while True:
-            percent = int(100 * next(steps))
-            if percent > shown:
-                print(f"photo_pose: {percent} %", file=sys.stderr, flush=True)
-                shown = percent
-    except StopIteration as stop:
-        training = stop.value
+        training = finish(steps, tell)
     except KeyboardInterrupt:
         print("photo_pose: Stopped; the same command with --resume goes on from there.", file=sys.stderr)
         return 1

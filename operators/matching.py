@@ -105,6 +105,7 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
         patches = (common_patches(templates) for _name, _sphere, templates in found)
         common = yield from aside(Whitening.common, patches)
+    yield 1.0
     return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
 
 

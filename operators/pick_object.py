@@ -10,7 +10,8 @@ from bpy.props import FloatProperty
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
-from .steps import require_packages
+from ..inference.steps import Steps, aside
+from .steps import StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
@@ -18,32 +19,28 @@ if TYPE_CHECKING:
 NOWHERE = -1.0  # a coordinate that is not given
 
 
-class PHOTOPOSE_OT_propose_box(bpy.types.Operator):
+class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.propose_box"
     bl_label = "Find Object"
     bl_description = "Find the box of what stands out in the photo; again: of what stands out next"
     bl_options = {"REGISTER", "UNDO"}
+    phases = ((0.0, "Looking for it"),)
 
     x: FloatProperty(name="X", default=NOWHERE, options={"SKIP_SAVE"}, description="Of a point on the object, pixels")
     y: FloatProperty(name="Y", default=NOWHERE, options={"SKIP_SAVE"}, description="Down from the photo's top, pixels")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
         settings = context.scene.photo_pose
-        try:
-            require_packages()
-            from ..inference.image import load_photo
+        yield from aside(require_packages)
+        from ..inference.image import load_photo
 
-            if not settings.photo:
-                raise PoseError("Choose a photo first.")
-            boxes = proposals(load_photo(bpy.path.abspath(settings.photo)))
-            pointed = NOWHERE not in (self.x, self.y)
-            box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, settings.box)
-        except PoseError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        settings.box = box
+        if not settings.photo:
+            raise PoseError("Choose a photo first.")
+        photo = load_photo(bpy.path.abspath(settings.photo))
+        boxes = yield from aside(proposals, photo)
+        pointed = NOWHERE not in (self.x, self.y)
+        settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, settings.box)
         self.report({"INFO"}, f"Object {boxes.index(box) + 1} of {len(boxes)}")
-        return {"FINISHED"}
 
 
 def proposals(photo: Photo) -> list[Box]:

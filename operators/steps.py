@@ -47,6 +47,8 @@ class StepsOperator:
         return result
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if getgeneratorstate(self._steps) == GEN_CLOSED:  # stop_all was here
+            return {"CANCELLED", "PASS_THROUGH"}
         if event.type == "ESC":
             self.cancel(context)
             self.report({"INFO"}, "Cancelled, nothing was changed")
@@ -59,8 +61,6 @@ class StepsOperator:
         self._steps.close()
 
     def _step(self) -> set[str]:
-        if getgeneratorstate(self._steps) == GEN_CLOSED:  # stop_all was here
-            return {"CANCELLED"}
         try:
             next(self._steps)
         except StopIteration:

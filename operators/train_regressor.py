@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.names import REGRESSORS
-from ..inference.steps import Steps, aside, within
+from ..inference.steps import Steps, all_aside, aside, within
 from ..properties import SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
@@ -71,7 +71,7 @@ def train_on(
         torch.manual_seed(seed)
         started = KINDS[network]()
     options = {"epochs": epochs, "seed": seed, "device": device, "checkpoint": checkpoint, "resume": resume}
-    training = yield from within(train(started, shown, backdrops, **options), RENDERED, 1.0)
+    training = yield from within(all_aside(train)(started, shown, backdrops, **options), RENDERED, 1.0)
     errors = [round(float(np.degrees(error)), 2) for error in training.errors]
     about = {"models": [root.name for root in roots], "views": views, "seed": seed, "errors": errors}
     save_regressor(training.network, path, {**about, "best": training.best})

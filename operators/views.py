@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
-from PIL import Image
 
 from ..inference.crops import DISTANCE, LENS, SIZE, template_view
 from ..inference.errors import PoseError
@@ -24,8 +25,7 @@ from ..inference.geometry import (
     look_at,
     view_sphere,
 )
-from ..inference.image import alpha_box
-from ..inference.names import feature_name
+from ..inference.names import feature_name, identity
 from ..inference.steps import Steps, aside
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
 from . import drawing
@@ -33,11 +33,14 @@ from .models import Model
 from .rendering import Rendering, studio
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from ..inference.augmentation import Views
 
 FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
 TEMPLATE_SAMPLES = 1  # of Cycles; four take three times as long and match no better (measured on real photos)
 PICTURE_SAMPLES = 4
+THUMBNAIL, ACROSS = 64, 16  # px, side of a picture in a sheet of all training views; pictures in a row
 BATCH = 16  # views that go through the network at once
 NEAREST, FARTHEST = 0.75, 2.5  # distances of random views, in that of the training views
 
@@ -76,18 +79,62 @@ def cache_folder() -> Path:
 def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[Templates]:
     """A model's templates, from the cache in folder or else rendered now and put there."""
     key = _key(model, options)
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+    path = cached_file(model, options, folder)
     cached = _load(path, key)
     if cached:
         return cached
-    templates = yield from _rendered_templates(model, options)
-    _store(templates, path, key)
+    templates, sheet = yield from _rendered_templates(model, options)
+    _store(path.with_suffix(".png"), sheet.save)
+    _store(path, lambda file: templates.save(file, key=np.array(key)))
     return templates
 
 
-def _key(model: Model, options: ViewOptions) -> str:
-    from ..inference.networks import identity  # torch only now
+def cached_file(model: Model, options: ViewOptions, folder: Path) -> Path:
+    """Where a model's templates are kept, if they are; their pictures lie beside them."""
+    return folder / f"{hashlib.sha256(_key(model, options).encode()).hexdigest()[:24]}.npz"
 
+
+def cache_files(folder: Path) -> list[Path]:
+    """What was put there, and nothing else that may be there."""
+    ours = re.compile(r"[0-9a-f]{24}(\.\d+)?\.(npz|png)")
+    return sorted(path for path in folder.glob("*") if ours.fullmatch(path.name))
+
+
+def clear_cache(folder: Path) -> int:
+    """Deletes what was put there; gives the number of templates that were."""
+    files = cache_files(folder)
+    try:
+        for path in files:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise PoseError(f"The training views in {folder} cannot be deleted ({error.strerror}).") from error
+    return sum(path.suffix == ".npz" for path in files)
+
+
+def thumbnail(path: Path, view: int) -> Image.Image | None:
+    """The picture of one of the views of cached templates; None where there is none."""
+    from PIL import Image
+
+    row, column = divmod(view, ACROSS)
+    corner = column * THUMBNAIL, row * THUMBNAIL
+    try:
+        with Image.open(path.with_suffix(".png")) as sheet:
+            return sheet.crop((*corner, corner[0] + THUMBNAIL, corner[1] + THUMBNAIL))
+    except OSError:  # of templates that are older than sheets, too
+        return None
+
+
+def _sheet(pictures: list[Image.Image]) -> Image.Image:
+    from PIL import Image
+
+    sheet = Image.new("RGB", (ACROSS * THUMBNAIL, -(-len(pictures) // ACROSS) * THUMBNAIL), "white")
+    for view, picture in enumerate(pictures):
+        row, column = divmod(view, ACROSS)
+        sheet.paste(picture, (column * THUMBNAIL, row * THUMBNAIL))
+    return sheet
+
+
+def _key(model: Model, options: ViewOptions) -> str:
     render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
     looks = {key: value for key, value in options._asdict().items() if key != "device"}
     looks["network"] = identity(feature_name(options.network))
@@ -103,12 +150,12 @@ def _load(path: Path, key: str) -> Templates | None:
         return None
 
 
-def _store(templates: Templates, path: Path, key: str) -> None:
+def _store(path: Path, write: Callable[[Path], None]) -> None:
     """Written under another name first, so that no reader and no interruption ever meets half a file."""
-    temporary = path.with_suffix(f".{os.getpid()}.npz")
+    temporary = path.with_suffix(f".{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        templates.save(temporary, key=np.array(key))
+        write(temporary)
         temporary.replace(path)
     except OSError as error:
         raise PoseError(
@@ -118,13 +165,15 @@ def _store(templates: Templates, path: Path, key: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
+def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templates, Image.Image]]:
+    from PIL import Image
+
     from ..inference.networks import extract_features, feature_network  # torch only now
 
     network = yield from aside(feature_network, feature_name(options.network), options.device)
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in options.directions]
-    coverage, points, features, waiting = [], [], [], []
+    coverage, points, features, waiting, pictures = [], [], [], [], []
     with studio(model, options.background, TEMPLATE_SAMPLES) as render:
         for camera in cameras:
             view = render(camera)
@@ -132,12 +181,13 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
             coverage.append(patch_coverage(alpha))
             points.append(patch_points(view.points, alpha))
             waiting.append(view.rgb)
+            pictures.append(Image.fromarray(view.rgb).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
             if len(waiting) == BATCH or len(points) == len(cameras):
                 seen = yield from aside(extract_features, network, np.stack(waiting))
                 features.append(seen.astype(np.float16))
                 waiting.clear()
             yield len(points) / len(cameras)
-    return Templates(
+    templates = Templates(
         options.directions,
         np.stack([camera.camera_to_world for camera in cameras]),
         np.stack([camera.K for camera in cameras]),
@@ -146,6 +196,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[Templates]:
         np.stack(points),
         outline.astype(np.float32),
     )
+    return templates, _sheet(pictures)
 
 
 def _outline(model: Model) -> np.ndarray:
@@ -198,6 +249,10 @@ def _framed(direction: np.ndarray, outline: np.ndarray, crop: str) -> Camera:
 
 
 def _picture(view: Rendering, background: str, crop: str) -> Image.Image:
+    from PIL import Image
+
+    from ..inference.image import alpha_box
+
     picture = Image.fromarray(view.rgba if background == "TRANSPARENT" else view.rgb)
     box = alpha_box(view.rgba[..., 3], 1) if crop == "OBJECT" else None
     return picture.crop(tuple(int(edge) for edge in box)) if box else picture

@@ -2,12 +2,19 @@
 
 from bpy.utils import register_classes_factory
 
-from . import candidates, handover, photos, sidebar
+from . import candidates, gallery, handover, photos, sidebar
 
 # The children of a panel stand in the order in which they are registered
 first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
 _register_classes, _unregister_classes = register_classes_factory(
-    (*sidebar.classes[:first], *photos.classes, *candidates.classes, *sidebar.classes[first:], *handover.classes)
+    (
+        *sidebar.classes[:first],
+        *photos.classes,
+        *candidates.classes,
+        *sidebar.classes[first:],
+        *gallery.classes,
+        *handover.classes,
+    )
 )
 
 

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from photo_pose.inference import inception, networks
 from photo_pose.inference.errors import PoseError
+from photo_pose.inference.names import identity
 from photo_pose.inference.retrieval import POOLED, pooled
 
 OFFICIAL = "inception_v3_google-0cc3c7bd.pth"
@@ -86,9 +87,9 @@ def test_caches_tell_layers_and_weights_apart(folder, partial, monkeypatch):
     names = set()
     for place in (folder, partial):
         monkeypatch.setenv("PHOTO_POSE_WEIGHTS", str(place))
-        names |= {networks.identity("inception_v3:5"), networks.identity("inception_v3:6")}
+        names |= {identity("inception_v3:5"), identity("inception_v3:6")}
     assert len(names) == 4
-    assert networks.identity("efficientnet_lite0") == "efficientnet_lite0"
+    assert identity("efficientnet_lite0") == "efficientnet_lite0"
 
 
 def test_without_weights_the_user_learns_where_they_go(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BLENDER = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh"}
+BLENDER = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh", "blf"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference"} | BLENDER,

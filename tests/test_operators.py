@@ -16,9 +16,10 @@ from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  
 from photo_pose.inference.crops import template_view  # noqa: E402
 from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
-from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
 from photo_pose.operators.models import evaluated  # noqa: E402
 from photo_pose.operators.rendering import studio  # noqa: E402
 from photo_pose.operators.train_regressor import train_on  # noqa: E402
@@ -93,10 +94,23 @@ def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
     camera, counts = scene.camera, (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images))
     matrix = camera.matrix_world.copy()
     camera.location.x += 1
-    match(photo, monkey)
+    assert not scene.photo_pose.photo and not any(scene.photo_pose.box)
+    match(photo, monkey, remember=True)
+    assert scene.photo_pose.photo == str(photo) and tuple(scene.photo_pose.box) == pytest.approx(box(monkey), rel=1e-5)
     assert scene.camera == camera
     assert (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images)) == counts
     np.testing.assert_allclose(np.array(camera.matrix_world), np.array(matrix), atol=1e-5)
+
+
+def test_photos_are_dropped_only_where_models_are_listed(monkey, scene):
+    (area,) = (area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
+    poll = PHOTOPOSE_FH_photo.poll_drop
+    with bpy.context.temp_override(area=area):
+        assert not poll(bpy.context)
+        scene.photo_pose.models.add().object = monkey
+        assert poll(bpy.context)
+    with bpy.context.temp_override(area=next(area for area in bpy.context.screen.areas if area.type == "OUTLINER")):
+        assert not poll(bpy.context)
 
 
 def test_the_lens_of_the_active_camera_is_used(monkey, photo, scene):
@@ -259,7 +273,7 @@ def test_a_trained_network_is_chosen_and_matches(monkey, photo, scene, tmp_path)
 def test_cancelled_training_leaves_nothing_but_what_is_asked_for(monkey, scene, tmp_path, resume):
     before = snapshot()
     steps = train_on([monkey], tmp_path / "net.npz", views=24, epochs=3, keep=resume)
-    while next(steps) < 0.7:
+    while isinstance(step := next(steps), Work) or step < 0.7:
         pass
     steps.close()
     assert [file.name for file in tmp_path.iterdir()] == (["net.checkpoint"] if resume else [])

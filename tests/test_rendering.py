@@ -111,7 +111,7 @@ def test_cache_is_used_and_mends_itself(scene, tmp_path):
     bpy.ops.mesh.primitive_monkey_add()
     with evaluated(bpy.context.object) as model:
         made = finish(model_templates(model, FEW, tmp_path))
-        (path,) = tmp_path.iterdir()
+        (path,) = tmp_path.glob("*.npz")
         assert list(model_templates(model, FEW, tmp_path)) == []  # no step: nothing was rendered
         whole = path.read_bytes()
         for damaged in (
@@ -134,10 +134,10 @@ def test_a_foreign_file_in_the_cache_is_replaced(scene, tmp_path):
     second.data.vertices[0].co.x -= 1
     with evaluated(first) as model:
         finish(model_templates(model, FEW, tmp_path))
-        (path,) = tmp_path.iterdir()
+        (path,) = tmp_path.glob("*.npz")
     with evaluated(second) as model:
         made = finish(model_templates(model, FEW, tmp_path))
-        (other,) = set(tmp_path.iterdir()) - {path}
+        (other,) = set(tmp_path.glob("*.npz")) - {path}
         other.write_bytes(path.read_bytes())
         np.testing.assert_array_equal(finish(model_templates(model, FEW, tmp_path)).points, made.points)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from photo_pose.inference.geometry import Box  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa: E402
 from photo_pose.operators import matching  # noqa: E402
+from photo_pose.operators import steps as operator_steps  # noqa: E402
 from photo_pose.operators.responsive import on_main, responsive  # noqa: E402
 from photo_pose.operators.views import ViewOptions  # noqa: E402
 
@@ -121,6 +123,23 @@ def test_stopping_waits_for_nothing_and_gives_no_more_answers(asking):
     assert len(threads) == 1 and gone(threads) and done == ["cleared"]
 
 
+def test_loading_a_file_stops_what_runs(scene):
+    done = []
+
+    def steps():
+        try:
+            yield from aside(busy, 0.5)
+            done.append("finished")
+        finally:
+            done.append("cleared")
+
+    running = responsive(steps())
+    next(running)
+    operator_steps._running.add(running)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert done == ["cleared"] and not list(running)
+
+
 def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Match:
     """The monkey in its photo; drive runs the steps."""
     photo, found = load_photo(photo_path), []
@@ -140,19 +159,21 @@ def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Mat
 def test_a_match_is_the_same_and_can_be_stopped_and_done_again(scene, tmp_path):
     monkey = add_monkey()
     photo = photographed(monkey, tmp_path / "monkey.png")
-    expected = matched(monkey, photo, tmp_path, finish)
     before, waited = snapshot(), []
 
-    def stopped(steps):
+    def stopped(at, steps):
         running = responsive(steps)
         for progress in running:
-            if progress > 0.8 and photo_pose_threads():
+            if progress > at:
                 began = time.monotonic()
                 running.close()
                 waited.append(time.monotonic() - began)
 
-    assert matched(monkey, photo, tmp_path, stopped) is None
-    assert waited[0] < SOON and not differences(before, snapshot())
+    assert matched(monkey, photo, tmp_path, partial(stopped, 0.1)) is None  # in the midst of the training views
+    assert not list(tmp_path.glob("*.npz")) and not differences(before, snapshot())
+    expected = matched(monkey, photo, tmp_path, finish)
+    assert matched(monkey, photo, tmp_path, partial(stopped, 0.8)) is None
+    assert max(waited) < SOON and not differences(before, snapshot())
     found = matched(monkey, photo, tmp_path, lambda steps: list(responsive(steps)))
     assert not differences(before, snapshot())
     for one, other in zip(found.candidates, expected.candidates, strict=True):

@@ -1,0 +1,91 @@
+"""The gallery of training views: pictures in the cache, the view sphere on screen, and clearing the cache."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+Image = pytest.importorskip("PIL.Image")
+
+from blender_state import differences, snapshot  # noqa: E402
+from mathutils import Matrix  # noqa: E402
+from suzanne import add_monkey  # noqa: E402
+
+from photo_pose.inference.crops import template_view  # noqa: E402
+from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.browse_views import Gallery, look_from  # noqa: E402
+from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.rendering import studio  # noqa: E402
+
+FEW = views.ViewOptions(subdivisions=0)
+
+
+@pytest.fixture
+def folder(scene, tmp_path, monkeypatch):
+    monkeypatch.setattr(views, "cache_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_pictures_of_cached_views_are_those_views(folder):
+    pytest.importorskip("torch")
+    with evaluated(add_monkey()) as model, studio(model) as render:
+        finish(views.model_templates(model, FEW, folder))
+        file = views.cached_file(model, FEW, folder)
+        assert file.exists()
+        outline = (model.vertices - model.sphere.center) / model.sphere.radius
+        renders = [Image.fromarray(render(template_view(direction, outline)).rgb) for direction in FEW.directions]
+    shown, kept = (
+        np.stack([np.array(picture.resize((16, 16))) for picture in pictures]).astype(float)
+        for pictures in (renders, [views.thumbnail(file, view) for view in range(len(renders))])
+    )
+    off = np.abs(kept[:, None] - shown).mean((2, 3, 4))
+    np.testing.assert_array_equal(off.argmin(1), np.arange(len(renders)))
+    assert views.thumbnail(folder / "none.npz", 0) is None
+
+
+def test_only_our_files_are_deleted(folder):
+    for name in ("0" * 24 + ".npz", "0" * 24 + ".png", "f" * 24 + ".123.npz", "notes.txt", "photo.png", "0123.npz"):
+        (folder / name).write_text("x" * 500_000)
+    assert bpy.context.window_manager.photo_pose_cache == "2 cached, 1.5 MB"
+    before = snapshot()
+    assert bpy.ops.photopose.clear_cache() == {"FINISHED"}
+    assert {path.name for path in folder.iterdir()} == {"notes.txt", "photo.png", "0123.npz"}
+    assert bpy.context.window_manager.photo_pose_cache == "0 cached, 0.0 MB"
+    assert not differences(before, snapshot())
+
+
+def test_a_cache_that_cannot_be_cleared_is_told_in_one_sentence(folder):
+    (folder / ("0" * 24 + ".npz")).mkdir()
+    with pytest.raises(RuntimeError, match="^Error: The training views in .* cannot be deleted .*\\n$"):
+        bpy.ops.photopose.clear_cache()
+
+
+def test_the_view_under_the_mouse_is_the_one_looked_from(folder, scene):
+    add_monkey()
+    scene.photo_pose.subdivisions = 2
+    before = snapshot()
+    gallery = Gallery(scene)
+    (area,) = (area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
+    view_3d = area.spaces.active.region_3d
+    assert not differences(before, snapshot())
+    for view in (3, 30):
+        look_from(view_3d, gallery.sphere, gallery.directions[view])
+        turn = view_3d.view_rotation.to_matrix().to_4x4()
+        np.testing.assert_allclose(np.array(turn.col[2])[:3], gallery.directions[view], atol=1e-5)
+        # without a window nobody works out the matrices
+        place = Matrix.Translation(view_3d.view_location) @ turn @ Matrix.Translation((0, 0, view_3d.view_distance))
+        lens = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
+        matrices = {"view_matrix": place.inverted(), "perspective_matrix": lens @ place.inverted()}
+        data = SimpleNamespace(**matrices, is_perspective=True)
+        region = SimpleNamespace(x=100, y=50, width=600, height=400, data=data, as_pointer=lambda: 1)
+        gallery.hover(region, 100 + 300 + 3, 50 + 200 - 2)
+        assert gallery.hovered == view  # the model is in the middle, and so is the view on its near side
+        gallery.hover(region, 103, 53)
+        assert gallery.hovered is None
+
+
+def test_a_gallery_needs_a_3d_view(scene):
+    with pytest.raises(RuntimeError, match="Use this in a 3D view"):
+        bpy.ops.photopose.browse_views("INVOKE_DEFAULT")
