@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Shot(NamedTuple):
-    """What was found in a photo, and how that is shown."""
+    """What was found in a photo, in which box, and how that looks."""
 
     box: Box
     found: Match
-    shown: Shown | None = None
+    shown: Shown
 
     @property
     def best(self) -> Candidate:

@@ -23,6 +23,8 @@ class PHOTOPOSE_OT_add_photos(bpy.types.Operator):
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if context.scene.photo_pose.photo:
+            self.directory = os.path.dirname(bpy.path.abspath(context.scene.photo_pose.photo))
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

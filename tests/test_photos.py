@@ -22,6 +22,7 @@ from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
 from photo_pose.operators.matching import Match  # noqa: E402
+from photo_pose.operators.results import Shown  # noqa: E402
 
 UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
 LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 400 px of 320
@@ -163,7 +164,7 @@ def test_a_shared_lens_is_found_from_all_photos(scene, folder):
         camera = Camera(intrinsics(focal or guess[0], photo.size), np.eye(4), photo.size)
         yield 0.5
         found = Match([Candidate("m", camera, 1.0, 0 if focal else guess[1])], {})
-        return Shot(box or Box(1, 2, 30, 40), found)
+        return Shot(box or Box(1, 2, 30, 40), found, Shown([], None))
 
     boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
     shots = finish(match_all(boxes, match, shared_lens=True))
