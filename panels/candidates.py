@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from math import degrees, pi
 
 import bpy
 
-from .sidebar import SidebarPanel
+from .sidebar import MARGINS, SidebarPanel, draw_text
 
 WORDS = ((0.8, "High"), (0.5, "Fair"), (0.0, "Low"))  # of confidence, from this on
-UNIT, LETTER = 20, 6  # px, of a button's height and, about, of a letter's width
+UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 2
 TURNS = (  # axis: angle, text, icon
     ("UP", ((pi, "Flip", "ARROW_LEFTRIGHT"), (-pi / 2, "−90°", "LOOP_BACK"), (pi / 2, "+90°", "LOOP_FORWARDS"))),
@@ -32,10 +31,8 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         match = camera.data.photo_pose
         word = next(word for least, word in WORDS if match.confidence >= least)
         layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
-        width = context.region.width / context.preferences.system.ui_scale - 3 * UNIT  # without tabs and margins
-        lines = layout.column(align=True)
-        for line in textwrap.wrap(match.why, max(int(width / LETTER), 10)):
-            lines.label(text=line)
+        draw_text(context, layout, match.why)
+        width = context.region.width / context.preferences.system.ui_scale - MARGINS
         self._draw_candidates(match, camera.matrix_world, max(width / UNIT / COLUMNS, 3))
         self._draw_turns()
 
