@@ -44,7 +44,10 @@ class PHOTOPOSE_OT_use_sensor(bpy.types.Operator):
 
 def camera_preset(path: Path) -> dict[str, float]:
     """What a preset sets of a camera, read and not run: nothing else of Blender changes. Empty where it is none."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
     return {name: float(value) for name, value in re.findall(r"\.(\w+) = ([\d.]+)$", text, re.MULTILINE)}
 
 

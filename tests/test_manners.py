@@ -109,5 +109,7 @@ def test_sensors_are_those_of_blender_s_cameras(scene, tmp_path) -> None:
     phone.write_text("import bpy\nbpy.context.camera.sensor_width = 7.0\nbpy.context.camera.lens = 4.25\n")
     bpy.ops.photopose.use_sensor(filepath=str(phone))
     assert (settings.sensor, settings.lens) == (7, 4.25)
-    with pytest.raises(RuntimeError, match="is no camera preset"):
-        bpy.ops.photopose.use_sensor(filepath=str(tmp_path / "none.py"))
+    (tmp_path / "picture.py").write_bytes(b"\x89PNG")
+    for name in ("none.py", "picture.py", "."):
+        with pytest.raises(RuntimeError, match="is no camera preset"):
+            bpy.ops.photopose.use_sensor(filepath=str(tmp_path / name))
