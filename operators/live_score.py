@@ -64,7 +64,7 @@ def _scores(
 
 
 def _told(steps: Steps[Result]) -> Generator[str, Camera, Result]:
-    text = "Training views …"
+    text = "Training views: 0%"
     with closing(steps):
         while True:
             try:
