@@ -35,11 +35,28 @@ RARE = {  # how often those are called that take long, when their turn comes
 }
 REFUSED = 0.2  # how often those that are greyed
 OFTEN = 0.5  # how often what a user does comes between
+MOVES = r"camera\.|lens\.|new cameras|scene\.photo_pose\.result"  # the active camera; what it shared it owns now
+TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
+MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
+    ("add_models", "add_scene_models", "remove_model"): r"scene\.photo_pose\.(models|active_model)",
+    ("add_photos", "remove_photo"): r"scene\.(camera|photo_pose\.)",
+    ("propose_box", "which_model", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
+    ("bind_markers",): r"scene\.timeline_markers",
+    ("add_folder",): r"new \w+|collections\.|scene\.(objects|photo_pose\.models)",
+    ("shadow_catcher",): r"(new|lost) (objects|meshes)|scene\.(objects|render\.film_transparent)"
+    r"|\w+\.photo_pose\.model$|selected|active|collections\.",  # the plane was perhaps put there
+    ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
+    ("nudge", "perspective_strength", "take_candidate", "turn_candidate", "take_snapshot"): MOVES,
+    ("add_snapshot", "remove_snapshot"): r"lens\.photo_pose\.snapshots",
+    ("import_cameras", "match_photos"): rf"{TAKES}|(objects|cameras)\.",  # of all photos
+    ("match_photo", "label_photo"): rf"{TAKES}|scene\.render\.(resolution|pixel_aspect)",
+    ("refine_camera",): TAKES,
+}
 PYTHON = re.compile(r"Traceback|\w+Error\b|Exception|NoneType|object at 0x|bpy_struct|StructRNA")
 CEILING = {"subdivisions": 1, "views": 20, "epochs": 1, "seed": 3, "index": 4, "columns": 9, "rows": 6}
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """What must not happen."""
 
 
@@ -109,6 +126,30 @@ def orphans() -> set[str]:
     return {repr(block) for block in blocks if not block.users}
 
 
+def subjects() -> dict[str, str]:
+    """What may change of the scene has a name of its own: its active camera and itself."""
+    scene = bpy.context.scene
+    found = {f"scenes[{scene.name}]": "scene"}
+    if scene.camera:
+        found[f"objects[{scene.camera.name}]"] = "camera"
+        if scene.camera.type == "CAMERA":
+            found[f"cameras[{scene.camera.data.name}]"] = "lens"
+    return found
+
+
+def what(key: str, before: dict[str, str], after: dict[str, str], names: dict[str, str]) -> str | None:
+    """The part of the file that a changed key stands for; None for numbers of users."""
+    block, bracket, field = key.rpartition("].")
+    block, kind = f"{block}]", key.partition("[")[0]
+    if not bracket or field == "users":
+        return None if bracket else key
+    if f"{block}.name" not in before:
+        return f"new {kind}"
+    if f"{block}.name" not in after:
+        return f"lost {kind}"
+    return f"{names.get(block, kind)}.{field}"
+
+
 def sound(camera: bpy.types.Object | None) -> bool:
     return not camera or all(math.isfinite(number) for row in camera.matrix_basis for number in row)
 
@@ -129,26 +170,32 @@ def left_behind() -> list[str]:
 def judge(name: str, given: dict[str, object]) -> str:
     """Calls the operator; tells how that ended, Fault where it may not end so."""
     before, loose, refusal, told = state(), orphans(), "", io.StringIO()
+    names = subjects()
     try:
         with redirect_stderr(told):
             result = operator(name)(**given)
     except RuntimeError as error:
         result, refusal = {"CANCELLED"}, str(error).strip()
     if refusal and (PYTHON.search(refusal) or "\n" in refusal or not re.search(r"[.\w)\"'!]$", refusal)):
-        raise Fault(f"is no sentence for users: {refusal}")
+        raise FaultError(f"is no sentence for users: {refusal}")
     if "Traceback" in told.getvalue():
-        raise Fault(f"printed {told.getvalue()}")
-    changed = differences(before, state())
+        raise FaultError(f"printed {told.getvalue()}")
+    after = state()
+    changed = differences(before, after)
     if result == {"CANCELLED"} and changed:
-        raise Fault(f"refused ({refusal}) and changed {dict(list(changed.items())[:8])}")
+        raise FaultError(f"refused ({refusal}) and changed {dict(list(changed.items())[:8])}")
+    touched = {what(key, before, after, names | subjects()) for key in changed} - {None}
+    allowed = next((parts for some, parts in MAY_CHANGE.items() if name in some), "nothing")
+    if result == {"FINISHED"} and (more := [part for part in touched if not re.match(allowed, part)]):
+        raise FaultError(f"changed {more}")
     if result == {"FINISHED"} and not sound(bpy.context.scene.camera):
-        raise Fault("put the camera nowhere")
+        raise FaultError("put the camera nowhere")
     if result not in ({"FINISHED"}, {"CANCELLED"}):
-        raise Fault(f"returned {result}")
+        raise FaultError(f"returned {result}")
     if new := orphans() - loose:
-        raise Fault(f"left without users {new}")
+        raise FaultError(f"left without users {new}")
     if some := left_behind():
-        raise Fault(f"left behind {some}")
+        raise FaultError(f"left behind {some}")
     return refusal or str(result)
 
 
@@ -166,7 +213,7 @@ def go(seconds: float, seed: int, names: Sequence[str], folder: Path) -> int:
                 while random.random() < OFTEN:
                     print(f"{number:5} {act(random, folder)}", flush=True)
             if "Traceback" in told.getvalue():
-                raise Fault(f"An act printed {told.getvalue()}")
+                raise FaultError(f"An act printed {told.getvalue()}")
             name = random.choice(names)
             if random.random() > RARE.get(name, 1.0) or (random.random() > REFUSED and not operator(name).poll()):
                 continue
@@ -176,7 +223,7 @@ def go(seconds: float, seed: int, names: Sequence[str], folder: Path) -> int:
             how = judge(name, given)
             ends[name, how[:1]] = ends.get((name, how[:1]), 0) + 1
             print(f"{number:5} -> {how} ({time.monotonic() - began:.1f} s)", flush=True)
-        except Fault as fault:
+        except FaultError as fault:
             print(f"{number:5} FAULT {fault}", flush=True)
             faults.add((name, str(fault)[:60]))
             new_file(random, folder)

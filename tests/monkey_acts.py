@@ -213,7 +213,7 @@ def change_render(random: Random, _folder: Path) -> None:
     render.pixel_aspect_x = random.choice([1, 2, 200])
     render.film_transparent = random.random() < 0.5
     bpy.context.scene.unit_settings.scale_length = random.choice([1, 0.001, 1000])
-    bpy.context.scene.frame_current = random.randrange(50)
+    bpy.context.scene.frame_set(random.randrange(50))
 
 
 def other_scene(random: Random, _folder: Path) -> None:
