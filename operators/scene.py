@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS = 1.0  # mm, Blender's limit
+FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
@@ -87,7 +88,8 @@ def write_camera(
     Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm.
     PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
-    if not (np.isfinite([*camera.K.flat, *camera.camera_to_world.flat]).all() and camera.K.diagonal().min() > 0):
+    largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
+    if not (largest < FARTHEST and camera.K.diagonal().min() > 0):
         raise PoseError("These numbers make no camera: they must be finite, and the focal length positive.")
     if set_resolution:
         scene.render.resolution_x, scene.render.resolution_y = camera.size

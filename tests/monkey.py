@@ -35,7 +35,8 @@ RARE = {  # how often those are called that take long, when their turn comes
 }
 REFUSED = 0.2  # how often those that are greyed
 OFTEN = 0.5  # how often what a user does comes between
-MOVES = r"camera\.|lens\.|new cameras|scene\.photo_pose\.result"  # the active camera; what it shared it owns now
+# The active camera; what it shared it owns now, and other objects may be its children
+MOVES = r"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world"
 TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
 MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
     ("add_models", "add_scene_models", "remove_model"): r"scene\.photo_pose\.(models|active_model)",
@@ -117,7 +118,8 @@ def state() -> dict[str, str]:
     bpy.context.view_layer.update()
     with quiet(errors_too=True):  # Blender warns of its own properties
         seen = snapshot()
-    return {key: repr(value) for key, value in seen.items() if not key.endswith("].has_data")}  # reading loads images
+    loaded = ("].has_data", "].pixels")  # of files that an act has changed, whenever Blender reads them again
+    return {key: repr(value) for key, value in seen.items() if not key.endswith(loaded)}
 
 
 def orphans() -> set[str]:

@@ -22,5 +22,6 @@ def test_random_calls_leave_no_fault(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "tests/monkey.py", str(SECONDS), str(SEED)]
     user = {"BLENDER_USER_RESOURCES": str(tmp_path)}
     done = subprocess.run(command, env=os.environ | user, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, "\n".join([*done.stdout.splitlines()[-80:], done.stderr[-2000:]])
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, "\n".join([*(line for line in lines if " FAULT " in line), *lines[-80:], done.stderr])
     assert " calls of " in done.stdout
