@@ -1,10 +1,11 @@
-"""Calls all our operators at random in all kinds of scenes: `python tests/monkey.py SECONDS SEED` fails with status 1.
+"""Calls all our operators, or those named, at random in all kinds of scenes: `tests/monkey.py SECONDS SEED [NAME ...]`.
 
 A call may finish, or refuse with one sentence; a refusal leaves the scene as it was, and nothing leaves data behind.
 """
 
 from __future__ import annotations
 
+import argparse
 import faulthandler
 import io
 import math
@@ -201,13 +202,13 @@ def judge(name: str, given: dict[str, object]) -> str:
     return refusal or str(result)
 
 
-def go(seconds: float, seed: int, names: Sequence[str], folder: Path) -> int:
-    """The number of different faults."""
+def go(seconds: float, seed: int, turns: int, names: Sequence[str], folder: Path) -> int:
+    """The number of different faults, within this time and number of turns."""
     random, faults, ends, number = Random(seed), set(), {}, 0
     end = time.monotonic() + seconds
     make_files(folder)
     new_file(random, folder)
-    while time.monotonic() < end:
+    while time.monotonic() < end and number < turns:
         number += 1
         try:
             told = io.StringIO()
@@ -240,17 +241,26 @@ def go(seconds: float, seed: int, names: Sequence[str], folder: Path) -> int:
     return len(faults)
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("seed", type=int, help="the same one does the same again")
+    parser.add_argument("names", nargs="*", help="operators, such as nudge; default: all")
+    parser.add_argument("--turns", type=int, default=sys.maxsize, help="at most so many calls")
+    options = parser.parse_args()
+    names = options.names or sorted(dir(bpy.ops.photopose))
+    with tempfile.TemporaryDirectory(prefix="photo_pose_monkey_") as folder:
+        return min(go(options.seconds, options.seed, options.turns, names, Path(folder)), 1)
+
+
 if __name__ == "__main__":
     faulthandler.enable(os.dup(2))
     enable_extension()
     from photo_pose.operators.rendering import quiet
 
-    with tempfile.TemporaryDirectory(prefix="photo_pose_monkey_") as name:
-        status = 1
-        try:
-            status = min(
-                go(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or sorted(dir(bpy.ops.photopose)), Path(name)), 1
-            )
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
+    status = 1
+    try:
+        status = main()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)  # the bpy module can hang or crash when Python ends

@@ -14,12 +14,12 @@ pytest.importorskip("torch")
 
 from conftest import IN_BLENDER, ROOT  # noqa: E402
 
-SECONDS, SEED = 30, 1
+SECONDS, SEED, TURNS = 30, 1, 120  # turns, so that fast computers do nothing that slow ones never tried
 
 
 @pytest.mark.skipif(IN_BLENDER, reason="the process is of the bpy module")
 def test_random_calls_leave_no_fault(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "tests/monkey.py", str(SECONDS), str(SEED)]
+    command = [sys.executable, ROOT / "tests/monkey.py", str(SECONDS), str(SEED), "--turns", str(TURNS)]
     user = {"BLENDER_USER_RESOURCES": str(tmp_path)}
     done = subprocess.run(command, env=os.environ | user, capture_output=True, text=True, timeout=600, check=False)
     lines = done.stdout.splitlines()
