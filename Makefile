@@ -6,7 +6,10 @@ VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
 WITHOUT_TORCH := extension layers manners models packages rendering scene
 
-.PHONY: setup demo benchmark test lint build validate packages lock repository test-versions clean
+SECONDS := 7200
+SEED := 1
+
+.PHONY: setup demo benchmark test monkey lint build validate packages lock repository test-versions clean
 
 setup:
 	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
@@ -25,6 +28,10 @@ benchmark: setup
 
 test: lint
 	$(PYTHON) -m pytest
+
+# Random calls of all operators: make monkey SECONDS=600 SEED=7; the same seed makes the same calls.
+monkey: setup
+	$(PYTHON) tests/monkey.py $(SECONDS) $(SEED)
 
 lint: setup
 	$(PYTHON) -m ruff check .

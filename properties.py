@@ -126,7 +126,10 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
 def _take_candidate(match: PhotoPoseMatch, context: bpy.types.Context) -> None:
     camera = context.scene.camera
     if match.candidates and camera and camera.data == match.id_data:
-        bpy.ops.photopose.take_candidate(index=match.active_candidate)
+        try:
+            bpy.ops.photopose.take_candidate(index=match.active_candidate)
+        except RuntimeError as error:  # Blender would only print it, where nobody looks
+            context.scene.photo_pose.result = str(error).removeprefix("Error: ").strip()
 
 
 class PhotoPoseMatch(bpy.types.PropertyGroup):
@@ -179,7 +182,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
     models: CollectionProperty(name="Models", type=PhotoPoseModel, description="What photos are matched with")
-    active_model: IntProperty(name="Active Model", description="Line of the list of models")
+    active_model: IntProperty(name="Active Model", min=0, description="Line of the list of models")
 
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     subdivisions: IntProperty(
@@ -242,7 +245,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         description="Rank its models only; default: the list, or all",
     )
     answers: CollectionProperty(name="Answers", type=PhotoPoseAnswer, description="Models, the likeliest first")
-    active_answer: IntProperty(name="Active Answer", description="Line of the list of answers")
+    active_answer: IntProperty(name="Active Answer", min=0, description="Line of the list of answers")
 
     result: StringProperty(name="Result", description="What the last match found")
 

@@ -90,7 +90,9 @@ class Comparison:
         from ..inference.image import load_photo
 
         camera_object = context.scene.camera
-        path = camera_object[scene.PHOTO]
+        path = camera_object.get(scene.PHOTO) if camera_object else None
+        if path is None:
+            raise PoseError("The active camera belongs to no photo.")
         photo = load_photo(path) if path != self.path else None
         size = photo.size if photo else self.overlay.size
         camera = scene.read_camera(context.scene, camera_object, size)
@@ -131,7 +133,10 @@ class Comparison:
 def show(context: bpy.types.Context, view: str) -> None:
     """Turns 3D views through the active camera to one of VIEWS; PoseError where that cannot be shown."""
     require_packages("PIL")
-    comparison = None if view == "PHOTO" else Comparison(context, view)
+    try:
+        comparison = None if view == "PHOTO" else Comparison(context, view)
+    except SystemError as error:  # Blender's own, of its gpu module
+        raise PoseError("Nothing can be drawn here: Blender runs in the background.") from error
     stop()
     if comparison:
         comparison.start()
@@ -168,7 +173,7 @@ def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
 def _renew() -> None:
     try:
         _running[0].renew(bpy.context)
-    except (PoseError, KeyError):  # the model, the photo's file or the camera is gone
+    except PoseError:  # the model, the photo's file or the camera is gone
         stop()
     redraw(bpy.context)
 

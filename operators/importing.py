@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -24,10 +25,14 @@ _IMPORTERS: dict[str, Callable[[str], object]] = {
 
 
 def model_files(path: Path) -> list[Path]:
-    """The model files of a folder, by name; a file is given back as it is. PoseError where there are none."""
+    """The model files of a folder, by name, but for the open one; a file is given back as it is.
+
+    PoseError where there are none.
+    """
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in _IMPORTERS)
+    files = [file for file in files if file.resolve() != Path(bpy.data.filepath).resolve()]
     if not files:
         raise PoseError(f'Folder "{path}" has no model files ({" ".join(_IMPORTERS)}).')
     return files
@@ -42,9 +47,9 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
     before = set(scene.objects)
     try:
-        with quiet():
+        with quiet(), _selection_kept():
             importer(str(path))
-    except (RuntimeError, OSError) as error:  # operators report their errors as RuntimeError
+    except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
     roots = [root for root in scene_roots(scene) if root not in before]
     if not roots:
@@ -52,6 +57,24 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
     if path.suffix.lower() == ".blend":
         return roots
     return [_single_root(scene, [obj for obj in scene.objects if obj not in before], path.stem)]
+
+
+@contextmanager
+def _selection_kept() -> Iterator[None]:
+    """Blender's importers select what they bring, and leave Edit Mode."""
+    objects, selected = bpy.context.view_layer.objects, bpy.context.selected_objects
+    active = objects.active
+    mode = active.mode if active else "OBJECT"
+    try:
+        yield
+    finally:
+        for obj in bpy.context.selected_objects:
+            obj.select_set(False)
+        for obj in selected:
+            obj.select_set(True)
+        objects.active = active
+        if active and active.mode != mode:
+            bpy.ops.object.mode_set(mode=mode)
 
 
 def _link_objects(path: str) -> None:

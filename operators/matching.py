@@ -95,6 +95,9 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     from ..inference.regressor import load_regressor
     from ..inference.retrieval import Index, Whitening, common_patches
 
+    for root in roots:
+        if bpy.data.objects[root.name] != root:  # from here on models go by their names
+            raise PoseError(f'There are two objects "{root.name}", one of them linked: rename the other one.')
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)

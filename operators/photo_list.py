@@ -30,7 +30,7 @@ class PHOTOPOSE_OT_add_photos(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings, folder = context.scene.photo_pose, Path(bpy.path.abspath(self.directory))
-        paths = [os.path.abspath(folder / file.name) for file in self.files if (folder / file.name).is_file()]
+        paths = [os.path.abspath(folder / file.name) for file in self.files if os.path.isfile(folder / file.name)]
         listed = {item.path for item in settings.photos}
         new = [path for path in paths if path not in listed]
         if not new:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS = 1.0  # mm, Blender's limit
+FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
@@ -61,7 +62,7 @@ def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: t
     With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera.
     """
     evaluated = camera_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    if evaluated.data.type != "PERSP":
+    if evaluated.type != "CAMERA" or evaluated.data.type != "PERSP":  # any object can be a scene's camera
         raise PoseError(f"The camera {camera_object.name} is not a perspective camera.")
     # normalized() takes the scale out axis by axis, as Blender does when it renders
     pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
@@ -85,7 +86,11 @@ def write_camera(
 
     The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels.
     Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm.
+    PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
+    largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
+    if not (largest < FARTHEST and camera.K.diagonal().min() > 0):
+        raise PoseError("These numbers make no camera: they must be finite, and the focal length positive.")
     if set_resolution:
         scene.render.resolution_x, scene.render.resolution_y = camera.size
         scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0

@@ -6,7 +6,9 @@ import bpy
 
 SIMPLE = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
 INTERFACE = {"window_managers", "screens", "workspaces"}  # not the user's data
-VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag"}
+VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag"} | {
+    "is_library_indirect"  # whoever uses linked data for a moment makes it direct
+}
 UNREADABLE = {"stereo_3d_format", "uv_sculpt"}  # reading the latter crashes Blender 4.2
 
 
@@ -49,6 +51,8 @@ def _collect(block, path: str, state: dict[str, object], depth: int) -> None:
 
 
 def _plain(value):
+    if isinstance(value, bpy.types.bpy_prop_array):
+        return value[:] if len(value) < 100 else hash(value[:])  # an image's pixels
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     return [_plain(item) for item in value] if hasattr(value, "__iter__") else str(value)

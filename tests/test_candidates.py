@@ -106,6 +106,12 @@ def test_a_list_s_active_item_is_taken(scene, match):
     np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
 
 
+def test_a_list_says_in_the_panel_why_nothing_is_taken(scene, match, capsys):
+    match.active_candidate = 40
+    assert scene.photo_pose.result == "There is no candidate 41."
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("axis", "angle"), [("UP", 180), ("UP", 90), ("VIEW", -90)])
 def test_the_camera_turns_about_the_model(scene, match, axis, angle):
     before = looks(scene)

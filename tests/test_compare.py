@@ -162,6 +162,13 @@ def test_a_moved_model_is_taken_anew_and_a_moved_camera_is_not(monkey, camera):
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 
+def test_a_camera_that_is_gone_ends_it(monkey, camera):
+    bpy.ops.photopose.compare(view="EDGES")
+    bpy.data.objects.remove(camera)
+    compare._renew()
+    assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
+
+
 def test_bad_input_gives_one_sentence(scene, camera, plain):
     with pytest.raises(RuntimeError, match="^Error: The scene has no model"):
         bpy.ops.photopose.compare(view="EDGES")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
+from blender_state import differences, snapshot
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Matrix, Vector
 from PIL import Image, ImageOps
@@ -190,6 +191,28 @@ def test_only_perspective_cameras_are_read(scene, camera_object):
             scene_io.read_camera(scene, camera_object)
     scene_io.write_camera(scene, camera_object, photo_camera(SQUARE))
     scene_io.read_camera(scene, camera_object)
+    for data in (None, bpy.data.meshes.new("Mesh")):  # anything can be a scene's camera
+        with pytest.raises(PoseError, match="not a perspective camera"):
+            scene_io.read_camera(scene, linked(scene, data))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])
+def test_what_no_camera_can_be_is_not_written(scene, camera_object, number):
+    before = snapshot()
+    camera = Camera(intrinsics(400, (320, 240)), np.eye(4), (320, 240))
+    far = np.eye(4)
+    far[0, 3] = number
+    lenses = [Camera(K, np.eye(4), camera.size) for K in (np.diag([number, 400, 1]), np.zeros((3, 3)))]
+    for nowhere in (camera.placed(far), *lenses):
+        with pytest.raises(PoseError, match="no camera"):
+            scene_io.write_camera(scene, camera_object, nowhere)
+    assert differences(before, snapshot()) == {}
+
+
+def linked(scene, data):
+    obj = bpy.data.objects.new("Thing", data)
+    scene.collection.objects.link(obj)
+    return obj
 
 
 @pytest.mark.parametrize("distance, radius", [(4, 1), (5000, 800), (0.02, 0.005), (1, 3)])

@@ -15,6 +15,7 @@ pytest.importorskip("torch")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
+from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.operators import importing, views  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,6 +82,19 @@ def test_a_folder_of_models_is_added(scene, tmp_path):
     (tmp_path / "notes.txt").write_text("no model")
     assert bpy.ops.photopose.add_folder(directory=str(tmp_path)) == {"FINISHED"}
     assert [item.object.name for item in scene.photo_pose.models] == ["a", "b", "Cube.001"]
+
+
+def test_a_folder_with_the_open_file_leaves_selection_and_mode(scene, tmp_path):
+    wedge(tmp_path / "a.obj")
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "open.blend"))
+    bpy.ops.object.mode_set(mode="EDIT")
+    before = snapshot()
+    assert bpy.ops.photopose.add_folder(directory=str(tmp_path)) == {"FINISHED"}
+    assert not differences(before, snapshot()).keys() & {"active", "selected", "mode"}
+    assert [item.object.name for item in bpy.context.scene.photo_pose.models] == ["a"]
+    with pytest.raises(PoseError, match="open.blend.*cannot be read"):
+        importing.import_models(bpy.context.scene, tmp_path / "open.blend")
 
 
 def test_a_folder_that_cannot_be_used_leaves_nothing(scene, tmp_path):
