@@ -13,7 +13,7 @@ Image = pytest.importorskip("PIL.Image")
 FOLDER = Path(__file__).resolve().parent / "real_blender"
 sys.path.append(str(FOLDER))
 
-from looks import ORANGE, difference, likeness, orange_box, photo_on_screen, view_error  # noqa: E402
+from looks import ORANGE, color_box, difference, likeness, photo_on_screen, view_error  # noqa: E402
 
 
 def test_missing_programs_are_told_in_one_sentence(tmp_path: Path) -> None:
@@ -26,10 +26,10 @@ def test_missing_programs_are_told_in_one_sentence(tmp_path: Path) -> None:
 
 def test_the_outline_is_found_where_it_is() -> None:
     screen = np.full((200, 300, 3), 60, np.uint8)
-    assert orange_box(Image.fromarray(screen), (20, 10, 280, 190)) is None
+    assert color_box(Image.fromarray(screen), (20, 10, 280, 190), ORANGE) is None
     screen[50, 100:180] = screen[120, 100:180] = ORANGE
     screen[5, :] = ORANGE  # outside the part that counts
-    assert orange_box(Image.fromarray(screen), (20, 10, 280, 190)).tolist() == [100, 50, 180, 121]
+    assert color_box(Image.fromarray(screen), (20, 10, 280, 190), ORANGE).tolist() == [100, 50, 180, 121]
 
 
 def test_the_photo_is_known_where_it_is_shown() -> None:

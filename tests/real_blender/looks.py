@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-ORANGE, NEAR = np.array([242, 153, 26]), 40  # of outlines, and how far a pixel may be from it
+ORANGE, BLUE = (242, 153, 26), (51, 179, 255)  # of outlines, and of the training view nearest to the camera
+NEAR = 40  # how far a pixel's colour may be from these
 
 
 def view_error(matrix: Sequence[float], truth: dict) -> float:
@@ -24,11 +25,11 @@ def photo_on_screen(frame: Sequence[float], size: Sequence[int]) -> np.ndarray:
     return np.concatenate([center - half, center + half])
 
 
-def orange_box(picture: Image.Image, place: Sequence[float]) -> np.ndarray | None:
-    """Left, top, right and bottom of what is orange in this part of the screen."""
+def color_box(picture: Image.Image, place: Sequence[float], color: Sequence[int]) -> np.ndarray | None:
+    """Left, top, right and bottom of what has this colour in this part of the screen."""
     shown = np.asarray(picture.crop([round(edge) for edge in place]), int)
-    rows, columns = np.nonzero((np.abs(shown - ORANGE) < NEAR).all(2))
-    if len(rows) < 50:
+    rows, columns = np.nonzero((np.abs(shown - color) < NEAR).all(2))
+    if len(rows) < 30:
         return None
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) + np.tile(np.round(place[:2]), 2)
 

@@ -18,7 +18,7 @@ def write_pictures(shown: Path, state: dict, size: list[int], folder: Path) -> N
     places = {
         "panel": (left, top, right, bottom - (bottom - top) // 8),
         "box": state["view"],
-        "matched": (0, 0, right, bottom),
+        "candidates": (0, 0, right, bottom),
         "compare_edges": photo,
         "gallery": state["view"],
     }

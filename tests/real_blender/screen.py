@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -57,4 +58,4 @@ class Screen:
 
     def _do(self, *words: object) -> None:
         command = ["xdotool", *map(str, words)]
-        subprocess.run(command, env={"DISPLAY": self.name, "PATH": "/usr/bin:/bin"}, check=True, timeout=30)
+        subprocess.run(command, env=os.environ | {"DISPLAY": self.name}, check=True, timeout=30)

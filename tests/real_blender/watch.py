@@ -113,7 +113,9 @@ def tell() -> float:
     return PAUSE
 
 
+bpy.context.preferences.use_preferences_save = False
 bpy.context.preferences.view.show_splash = False
-bpy.context.preferences.filepaths.use_load_ui = False
 bpy.context.preferences.system.use_region_overlap = False  # a move in the sidebar would draw the view below it anew
+keymap = bpy.context.window_manager.keyconfigs.addon.keymaps.new("3D View", space_type="VIEW_3D")
+keymap.keymap_items.new("photopose.browse_views", "F6", "PRESS")  # as users give themselves keys
 bpy.app.timers.register(tell, first_interval=1.0, persistent=True)

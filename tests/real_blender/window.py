@@ -76,9 +76,9 @@ class Window:
                 self.settled()
         self.screen.release()
 
-    def picture(self, name: str) -> Image.Image:
-        """Kept under this name, without the mouse's highlights."""
-        self.screen.move(SIZE[0] / 2, SIZE[1] - 60)
+    def picture(self, name: str, mouse: Sequence[float] = (SIZE[0] / 2, SIZE[1] - 60)) -> Image.Image:
+        """Kept under this name; mouse: where it is, by default out of the way."""
+        self.screen.move(*mouse)
         self.settled()
         time.sleep(0.5)  # what changed in the state is drawn only then
         picture = self.screen.picture()
