@@ -18,6 +18,7 @@ from blender import Blender, ProofError, check, failures
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+OUT = ROOT / "build/test-blender"
 ADD_ON = "extensions/user_default/photo_pose"
 CACHE = "extensions/.user/user_default/photo_pose/cache"  # as the window's
 DEBIAN = "apt install blender python3-torch python3-pil xvfb xdotool"
@@ -74,15 +75,14 @@ def prove_commands(blender: Blender, truth: dict) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--blender", default="blender", metavar="EXECUTABLE")
-    parser.add_argument("--out", type=Path, default=ROOT / "build/test-blender", metavar="FOLDER")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the manual's pictures there")
     options = parser.parse_args()
     began = time.monotonic()
     try:
         require_programs(options.blender)
-        shutil.rmtree(options.out, ignore_errors=True)
-        options.out.mkdir(parents=True)
-        blender = Blender(options.blender, options.out.resolve())
+        shutil.rmtree(OUT, ignore_errors=True)
+        OUT.mkdir(parents=True)
+        blender = Blender(options.blender, OUT)
         install(blender)
         truth = build_truck(blender)
         prove_commands(blender, truth)
@@ -91,10 +91,10 @@ def main() -> None:
 
         state = prove_window(blender, truth)
         if options.pictures:
-            write_pictures(options.out, state, truth["size"], options.pictures)
+            write_pictures(OUT, state, truth["size"], options.pictures)
     except ProofError as failure:
         check(False, str(failure))
-    print(f"{time.monotonic() - began:.0f} s, pictures in {options.out}")
+    print(f"{time.monotonic() - began:.0f} s, pictures in {OUT}")
     for sentence in failures:
         print(f"FAILED: {sentence}", file=sys.stderr)
     sys.exit(bool(failures))
