@@ -34,9 +34,11 @@ class Blender:
     def run(self, *words: object, status: int = 0) -> str:
         """What it prints; ProofError where it does not end with this status."""
         command = [self.executable, *map(str, words)]
-        done = subprocess.run(
-            command, env=self.environment, text=True, timeout=LONGEST, check=False, capture_output=True
-        )
+        options = {"text": True, "capture_output": True, "check": False, "timeout": LONGEST}
+        try:
+            done = subprocess.run(command, env=self.environment, **options)
+        except subprocess.TimeoutExpired:
+            raise ProofError(f"`{' '.join(command)}` did not end within {LONGEST} s") from None
         with open(self.folder / "commands.log", "a", encoding="utf-8") as log:
             log.write(f"\n$ {' '.join(command)}\n{done.stdout}{done.stderr}")
         if done.returncode != status:
