@@ -4,12 +4,14 @@ SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
 EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
+BLENDER := blender
 WITHOUT_TORCH := extension layers manners models packages rendering scene
 
 SECONDS := 7200
 SEED := 1
 
-.PHONY: setup demo benchmark test monkey lint build validate packages lock repository test-versions clean
+.PHONY: setup demo benchmark test monkey lint build validate packages lock repository test-versions test-blender \
+	manual-pictures clean
 
 setup:
 	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
@@ -67,6 +69,13 @@ test-versions: $(BLENDER_VERSIONS:%=test-blender-%)
 test-blender-%:
 	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest)==' requirements*.txt | xargs)"
 	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH:%=tests/test_%.py)
+
+# The zip in a real Blender with a window: any that imports torch and Pillow, as Debian 13's does.
+test-blender:
+	python3 tests/real_blender/prove.py --blender $(BLENDER)
+
+manual-pictures:
+	python3 tests/real_blender/prove.py --blender $(BLENDER) --pictures docs/pictures
 
 clean:
 	rm -rf build .venv* .pytest_cache .ruff_cache

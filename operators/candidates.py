@@ -66,7 +66,9 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         if properties.index >= len(candidates):
             return cls.bl_description
         item = candidates[properties.index]
-        angles = ", ".join(f"{name} {degrees(getattr(item, name)):.0f}°" for name in ("azimuth", "elevation", "roll"))
+        angles = ", ".join(
+            f"{name} {round(degrees(getattr(item, name)))}°" for name in ("azimuth", "elevation", "roll")
+        )
         alike = ", looks the same as the first" if item.equivalent and properties.index else ""
         return f"Take candidate {properties.index + 1}: {angles}, score {item.score:.2f}{alike}"
 

@@ -43,7 +43,7 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
             if candidate.icon:
                 column.template_icon(candidate.icon, scale=scale)
             else:
-                column.label(text=f"{degrees(candidate.azimuth):.0f}°, {degrees(candidate.elevation):.0f}°")
+                column.label(text=f"{round(degrees(candidate.azimuth))}°, {round(degrees(candidate.elevation))}°")
             text = f"{index + 1}:  {'≈ ' if candidate.equivalent else ''}{candidate.score:.2f}"
             taken = is_near(candidate.matrix, matrix)
             button = column.operator("photopose.take_candidate", text=text, depress=taken)

@@ -40,7 +40,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
             return
         row = layout.row()
         row.label(text=item.object.name, icon="CHECKMARK" if item.verified else "BLANK1")
-        row.label(text=f"{degrees(item.azimuth):.0f}°, {degrees(item.elevation):.0f}°")
+        row.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
         row.label(text=f"{item.score:.2f}" if item.verified else "")
         settings = context.scene.photo_pose
         button = row.operator("photopose.match_photo", text="", icon="OUTLINER_OB_CAMERA")

@@ -1,0 +1,47 @@
+"""What is seen in pictures of the screen, and how far cameras are off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+ORANGE, BLUE = (242, 153, 26), (51, 179, 255)  # of outlines, and of the training view nearest to the camera
+NEAR = 40  # how far a pixel's colour may be from these
+
+
+def view_error(matrix: Sequence[float], truth: dict) -> float:
+    """Degrees between the true and the found direction to the camera; matrix: its world matrix, row by row."""
+    found, true = (np.subtract(place, truth["center"]) for place in (matrix[3:12:4], truth["place"]))
+    return float(np.degrees(np.arccos(found @ true / np.linalg.norm(found) / np.linalg.norm(true))))
+
+
+def photo_on_screen(frame: Sequence[float], size: Sequence[int]) -> np.ndarray:
+    """Left, top, right and bottom of a photo of size, FIT in the camera's frame."""
+    left, top, right, bottom = frame
+    half = np.array(size) * min((right - left) / size[0], (bottom - top) / size[1]) / 2
+    center = np.array([left + right, top + bottom]) / 2
+    return np.concatenate([center - half, center + half])
+
+
+def color_box(picture: Image.Image, place: Sequence[float], color: Sequence[int]) -> np.ndarray | None:
+    """Left, top, right and bottom of what has this colour in this part of the screen."""
+    shown = np.asarray(picture.crop([round(edge) for edge in place]), int)
+    rows, columns = np.nonzero((np.abs(shown - color) < NEAR).all(2))
+    if len(rows) < 30:
+        return None
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) + np.tile(np.round(place[:2]), 2)
+
+
+def likeness(picture: Image.Image, place: Sequence[float], photo: Image.Image) -> float:
+    """Correlation of this part of the screen with the photo, 1 where it is the photo."""
+    shown = picture.crop([round(edge) for edge in place]).convert("L")
+    parts = [np.asarray(part, float).ravel() for part in (shown, photo.convert("L").resize(shown.size))]
+    return float(np.corrcoef(*parts)[0, 1])
+
+
+def difference(one: Image.Image, other: Image.Image, place: Sequence[float]) -> float:
+    """Mean difference of two pictures in this part of the screen, 0..255."""
+    parts = [np.asarray(picture.crop([round(edge) for edge in place]), float) for picture in (one, other)]
+    return float(np.abs(parts[0] - parts[1]).mean())

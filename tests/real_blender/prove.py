@@ -1,0 +1,104 @@
+"""Proves in a real Blender with a window that the extension does what its manual says; `make test-blender` runs it.
+
+It builds and installs the zip, runs the commands without a window, then uses mouse and keyboard as a newcomer would.
+Pictures of the screen, and what Blender printed, stay in the folder; what fails is told in one sentence each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from blender import Blender, ProofError, check, failures
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+OUT = ROOT / "build/test-blender"
+ADD_ON = "extensions/user_default/photo_pose"
+CACHE = "extensions/.user/user_default/photo_pose/cache"  # as the window's
+DEBIAN = "apt install blender python3-torch python3-pil xvfb xdotool"
+
+
+def require_programs(executable: str) -> None:
+    for program in (executable, "Xvfb", "xdotool"):
+        if not shutil.which(program):
+            raise ProofError(f"The proof needs {program}, which is not there; on Debian 13: {DEBIAN}.")
+    for package in ("numpy", "PIL"):
+        if not find_spec(package):
+            raise ProofError(f"The proof needs {package} in {sys.executable}; on Debian 13: {DEBIAN}.")
+
+
+def install(blender: Blender) -> None:
+    """The zip, as users do; in folders that nobody has used before."""
+    print("Building and installing", flush=True)
+    try:
+        blender.run("-b", "--factory-startup", "--python-exit-code", 9, "--python-expr", "import torch, PIL")
+    except ProofError:
+        raise ProofError(f"{blender.executable} cannot import torch and Pillow; on Debian 13: {DEBIAN}.") from None
+    blender.run("--command", "extension", "build", "--source-dir", ROOT, "--output-dir", blender.folder)
+    (archive,) = blender.folder.glob("photo_pose-*.zip")
+    blender.run("--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+    check((blender.folder / "user" / ADD_ON / "__init__.py").exists(), "the zip is installed")
+
+
+def build_truck(blender: Blender) -> dict:
+    """The scene; returns what is true of its photo."""
+    script = HERE / "truck.py"
+    blender.run("-b", "--factory-startup", "--python-exit-code", 9, "--python", script, "--", blender.folder)
+    return json.loads((blender.folder / "truth.json").read_text())
+
+
+def prove_commands(blender: Blender, truth: dict) -> None:
+    """The two forms of the command without a window."""
+    from looks import view_error
+
+    print("Without a window", flush=True)
+    scene, photo, folder = blender.folder / "scene.blend", HERE / "photo.jpg", blender.folder
+    look = ["--views", 50, "--cache", folder / "user" / CACHE, "--box", *(f"{edge:.1f}" for edge in truth["box"])]
+    script = folder / "user" / ADD_ON / "batch.py"
+    blender.run("-b", scene, "--python", script, "--", "--photo", photo, *look, "--out", folder / "script")
+    both = ["--photo", photo, folder / "missing.jpg", "--out", folder / "command"]
+    blender.run("-b", scene, "--command", "photo_pose", *both, *look, status=1)
+    for name, statuses in (("script", ["ok"]), ("command", ["ok", "error"])):
+        lines = [json.loads(line) for line in (folder / name / "results.jsonl").read_text().splitlines()]
+        check([line["status"] for line in lines] == statuses, f"results of the {name} say {', '.join(statuses)}")
+        off = view_error(sum(lines[0]["camera"]["matrix_world"], []), truth)
+        check(off < 10, f"the {name} finds the view, {off:.1f} degrees off")
+        check((folder / name / "photo_overlay.png").exists(), f"the {name} writes an overlay picture")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--blender", default="blender", metavar="EXECUTABLE")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the manual's pictures there")
+    options = parser.parse_args()
+    began = time.monotonic()
+    try:
+        require_programs(options.blender)
+        shutil.rmtree(OUT, ignore_errors=True)
+        OUT.mkdir(parents=True)
+        blender = Blender(options.blender, OUT)
+        install(blender)
+        truth = build_truck(blender)
+        prove_commands(blender, truth)
+        from pictures import write_pictures
+        from workflow import prove_window
+
+        state = prove_window(blender, truth)
+        if options.pictures:
+            write_pictures(OUT, state, truth["size"], options.pictures)
+    except ProofError as failure:
+        check(False, str(failure))
+    print(f"{time.monotonic() - began:.0f} s, pictures in {OUT}")
+    for sentence in failures:
+        print(f"FAILED: {sentence}", file=sys.stderr)
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()
