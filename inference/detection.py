@@ -141,7 +141,8 @@ class Search(NamedTuple):
         for row, column in zip(rows[best].tolist(), columns[best].tolist(), strict=True):
             number = int(stencil[row, column])
             box = picture.box(self.stencils.outline(number, row, column), self.camera)
-            found.append(Found(box, picture.roll, int(self.stencils.views[number]), float(scores[row, column])))
+            if min(box.width, box.height) > 0:  # a flat model, seen from its side, has none
+                found.append(Found(box, picture.roll, int(self.stencils.views[number]), float(scores[row, column])))
         return found
 
 

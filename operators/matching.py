@@ -245,6 +245,8 @@ def _located(
     for number, target in enumerate(targets):
         part = 0.2 + 0.3 * number / len(targets), 0.2 + 0.3 * (number + 1) / len(targets)
         found += yield from within(locate(seen, target, renderer), *part)
+    if not found:
+        raise PoseError("The models are nowhere to be found in the photo: drag a box around the object.")
     tried: list[tuple[Box, Match]] = []
     for number, one in enumerate(sorted(found, key=lambda one: -one.score)[:TRIES]):
         target = one.closeup.start.target

@@ -46,7 +46,8 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("bind_markers",): r"scene\.timeline_markers",
     ("add_folder",): r"new \w+|collections\.|scene\.(objects|photo_pose\.models)",
     ("shadow_catcher",): r"(new|lost) (objects|meshes)|scene\.(objects|render\.film_transparent)"
-    r"|\w+\.photo_pose\.model$|selected|active|collections\.",  # the plane was perhaps put there
+    r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
+    r"|\w+\.(parent$|matrix_)",  # and what was perhaps put under it
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
     ("nudge", "perspective_strength", "take_candidate", "turn_candidate", "take_snapshot"): MOVES,
     ("add_snapshot", "remove_snapshot"): r"lens\.photo_pose\.snapshots",

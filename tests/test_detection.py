@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_the_model_is_found_among_others_of_its_kind(index, turned):
     assert overlap(mean_box(places[0]), place) > 0.55
     assert places[0][0].roll == pytest.approx(np.pi / 2 if turned else 0, abs=np.radians(31))
     assert 1 < len(places) <= 4 and all(overlap(looks[0].box, place) < 0.3 for looks in places[1:])
+
+
+def test_a_flat_model_seen_from_its_side_is_nowhere(index):
+    flat = replace(index.templates, outline=OUTLINE * [1, 1, 0])
+    seen = finish(Overview.of(table((card(1), Box(440, 250, 530, 370))), camera(), EXTRACT))
+    assert finish(seen.find(flat)) == []
 
 
 @pytest.mark.parametrize("place", [Box(-20, -60, 660, 540), Box(300, 200, 330, 240)])
