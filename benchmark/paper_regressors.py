@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmark.paper_nearest import Tests
 from benchmark.paper_pictures import FOLDER
@@ -48,9 +47,9 @@ def directions(tests: Tests, seed: int) -> Iterator[tuple[str, tuple[str, str], 
 
 def _controlled(control: str, seed: int) -> Path:
     """The file of a control experiment's network, trained where the cache has none."""
-    path = FOLDER / "controls" / f"{CONTROLLED} {control} {seed}.npz"
+    name = f"{control}, {CONTROL_EPOCHS} epochs, seed {seed}"
+    path = FOLDER / "controls" / f"{CONTROLLED} {name}.npz"
     if not path.exists():
-        torch.manual_seed(seed)
-        training = trained(CONTROLLED, seed, f"{control} {seed}", CONTROLS[control], CONTROL_EPOCHS)
+        training = trained(CONTROLLED, seed, name, CONTROLS[control], CONTROL_EPOCHS)
         save_regressor(training.network, path, {"control": control, "seed": seed})
     return path
