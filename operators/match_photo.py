@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..inference.steps import Steps, aside, within
@@ -13,7 +12,7 @@ from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
 from .photo_list import note
-from .photo_properties import LookProperties, PhotoProperties
+from .photo_properties import LookProperties, PhotoProperties, matching_options
 from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
@@ -72,11 +71,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
         with target_renderer() as renderer:
-            free_lens = self.focal_source == "PHOTO" and photo.exif_focal is None
-            mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
-            options = {"mask": mask, "any_roll": self.any_roll, "method": self.method, "free_lens": free_lens}
-            options |= {"network": views.network, "device": views.device}
-            finding = find_and_match(photo, camera, box, targets, renderer, **options)
+            options = matching_options(self, photo, views)
+            finding = find_and_match(photo, camera, box, targets, renderer, method=self.method, **options)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
         self._write(context, photo, found, targets, shown)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
-import numpy as np
 from bpy.props import BoolProperty
 
 from ..inference.errors import PoseError
@@ -15,7 +14,7 @@ from ..inference.steps import Steps, aside, within
 from . import scene
 from .models import chosen_models
 from .photo_list import note
-from .photo_properties import LookProperties
+from .photo_properties import LookProperties, matching_options
 from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
@@ -71,10 +70,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
             def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:
                 camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
-                free = focal is None and self.focal_source == "PHOTO" and photo.exif_focal is None
-                mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
-                options = {"mask": mask, "any_roll": self.any_roll, "free_lens": free}
-                options |= {"network": views.network, "device": views.device}
+                options = matching_options(self, photo, views)
+                options["free_lens"] &= focal is None
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
                 return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -47,6 +48,17 @@ class LookProperties:
         if context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
         return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
+
+
+def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
+    """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
+    return {
+        "mask": None if photo.alpha is None else np.array(photo.alpha) >= 128,
+        "any_roll": look.any_roll,
+        "free_lens": look.focal_source == "PHOTO" and photo.exif_focal is None,
+        "network": views.network,
+        "device": views.device,
+    }
 
 
 class PhotoProperties(LookProperties):
