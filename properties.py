@@ -166,7 +166,7 @@ def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> Non
     if settings.active_photo < len(settings.photos):
         item, scene = settings.photos[settings.active_photo], settings.id_data
         settings.photo, settings.box = item.path, item.box
-        if item.camera and scene.objects.get(item.camera.name) == item.camera:
+        if item.camera in scene.objects[:]:
             scene.camera = item.camera
 
 

@@ -65,6 +65,11 @@ class Photo:
     path: Path
     shown_as_is: bool
 
+    @property
+    def mask(self) -> np.ndarray | None:
+        """(H, W) bool of image: the object, where the photo is transparent around it; None where it is not."""
+        return None if self.alpha is None else np.array(self.alpha) >= 128
+
 
 def load_photo(path: str | Path) -> Photo:
     """Photo of a file of any kind, depth and size that Pillow reads; of an animation the first picture.

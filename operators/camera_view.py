@@ -58,5 +58,4 @@ def shown_model(current: bpy.types.Scene, camera_object: bpy.types.Object, camer
     from .matching import model_in_view
 
     matched = camera_object.data.photo_pose.model
-    known = matched and matched.name in current.objects
-    return matched if known else model_in_view(chosen_models(current), camera)
+    return matched if matched in current.objects[:] else model_in_view(chosen_models(current), camera)

@@ -11,6 +11,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera, turned_about
 from . import scene
+from .models import key_of
 from .results import read_pose, sphere_of
 from .steps import require_packages
 
@@ -49,7 +50,8 @@ class MatchedCameraOperator:
         scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
         camera_object.data.photo_pose.model = model
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = sight(model.name, camera, sphere) + (f", score {score:.2f}" if score else "")
+        told = sight(key_of(model), camera, sphere)
+        context.scene.photo_pose.result = f"{told}, score {score:.2f}" if score else told
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

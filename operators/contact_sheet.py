@@ -72,14 +72,18 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
         photo = load_photo(item.path)
     except PoseError as error:
         return Cell(None, item.name, str(error))
-    known = item.camera and item.camera.name in current.objects and item.camera.data.photo_pose
-    if not (known and known.model and known.model.name in current.objects):
+    present = current.objects[:]
+    known = item.camera.data.photo_pose if item.camera in present else None
+    if not (known and known.model in present):
         return Cell(photo.image, item.name, item.message)
-    camera = scene.read_camera(current, item.camera, photo.size)
-    with evaluated(known.model) as model:
-        sphere = model.sphere
-    rgba = model_in_photo(camera, sphere, renderer(known.model.name), SIDE)
-    return Cell(overlay(photo, rgba), item.name, f"{known.model.name}, confidence {known.confidence:.2f}")
+    try:
+        camera = scene.read_camera(current, item.camera, photo.size)
+        with evaluated(known.model) as model:
+            key, sphere = model.name, model.sphere
+    except PoseError as error:
+        return Cell(photo.image, item.name, str(error))
+    rgba = model_in_photo(camera, sphere, renderer(key), SIDE)
+    return Cell(overlay(photo, rgba), item.name, f"{key}, confidence {known.confidence:.2f}")
 
 
 classes = (PHOTOPOSE_OT_contact_sheet,)

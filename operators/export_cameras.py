@@ -15,7 +15,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera
 from . import scene
-from .models import chosen_models, evaluated
+from .models import chosen_models, evaluated, key_of
 from .steps import require_packages
 
 FORMAT_ITEMS = (
@@ -103,7 +103,7 @@ def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
     from .matching import model_in_view
 
     model = one.camera_object.data.photo_pose.model
-    if model and model.name in current.objects:
+    if model in current.objects[:]:
         return model
     try:
         return model_in_view(chosen_models(current), one.camera)
@@ -124,7 +124,7 @@ def _described(one: Taken, root: bpy.types.Object) -> dict:
 
     match = one.camera_object.data.photo_pose
     with evaluated(root) as model:
-        line = described(Candidate(root.name, one.camera, match.score), model.sphere)
+        line = described(Candidate(model.name, one.camera, match.score), model.sphere)
     size, box = list(one.camera.size), list(match.box)
     camera = blender_camera(one.camera)
     return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": match.confidence}
@@ -147,7 +147,7 @@ def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     views = []
     for name, one in zip(names, found, strict=True):
         root = model_of(current, one)
-        views.append(View(name, one.camera, root.name, _unscaled(root)))
+        views.append(View(name, one.camera, key_of(root), _unscaled(root)))
     write_bop(folder, views, 1000 * current.unit_settings.scale_length)
     return len(found)
 

@@ -88,7 +88,7 @@ def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequ
 def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:
     """(H, W) bool in the pixels of photo.image: the mask file, else the photo's own transparency."""
     if path is None:
-        return None if photo.alpha is None else np.array(photo.alpha) >= 128
+        return photo.mask
     mask = load_photo(path)
     if mask.size != photo.size:
         raise PoseError(f"Mask '{Path(path).name}' has another size than its photo.")

@@ -11,6 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..inference.errors import PoseError
 from ..properties import FOCAL_ITEMS
 from . import scene
+from .models import scene_object
 from .steps import require_packages
 
 if TYPE_CHECKING:
@@ -76,13 +77,11 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
         scene.view_through_camera(context)
 
 
-def board_place(current: bpy.types.Scene, name: str | None) -> np.ndarray:
-    """From the board's axes to the world's (4, 4): those of the object of this name, without its scale."""
-    if not name:
+def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
+    """From the board's axes to the world's (4, 4): those of the object with this key, without its scale."""
+    if not key:
         return np.eye(4)
-    if name not in current.objects:
-        raise PoseError(f'There is no object "{name}" in the scene.')
-    evaluated = current.objects[name].evaluated_get(bpy.context.evaluated_depsgraph_get())
+    evaluated = scene_object(current, key).evaluated_get(bpy.context.evaluated_depsgraph_get())
     return np.array(evaluated.matrix_world.normalized())
 
 

@@ -28,7 +28,7 @@ from ..inference.steps import Steps, all_aside, aside, within
 from ..inference.templates import Render
 from . import drawing
 from .journal import LOG
-from .models import evaluated
+from .models import evaluated, with_key
 from .rendering import studio
 from .responsive import on_main
 from .scene import blender_lens
@@ -95,9 +95,6 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     from ..inference.regressor import load_regressor
     from ..inference.retrieval import Index, Whitening, common_patches
 
-    for root in roots:
-        if bpy.data.objects[root.name] != root:  # from here on models go by their names
-            raise PoseError(f'There are two objects "{root.name}", one of them linked: rename the other one.')
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
@@ -106,7 +103,7 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
-        found.append((root.name, model.sphere, templates))
+        found.append((model.name, model.sphere, templates))
     if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
         patches = (common_patches(templates) for _name, _sphere, templates in found)
         common = yield from aside(Whitening.common, patches)
@@ -116,19 +113,19 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
 
 @contextmanager
 def model_renderer() -> Iterator[Callable[[str], Render]]:
-    """Gives what draws models, by name: with the graphics card where that is safe and faithful, else with Cycles.
+    """Gives what draws models, by their keys: with the graphics card where that is safe and faithful, else with Cycles.
 
     A model is set up when it is first asked for and stays so until the end. Work aside may ask for it, too.
     """
     with ExitStack() as opened:
 
         @cache
-        def render(name: str) -> Render:
-            model = opened.enter_context(evaluated(bpy.data.objects[name]))
+        def render(key: str) -> Render:
+            model = opened.enter_context(evaluated(with_key(bpy.data.objects, key)))
             drawn = drawing.preferable(model)
             return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
 
-        yield lambda name: lambda camera: on_main(lambda: render(name)(camera))
+        yield lambda key: lambda camera: on_main(lambda: render(key)(camera))
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import bpy
 import numpy as np
@@ -13,6 +13,8 @@ from mathutils import Matrix
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
 from .fingerprint import looks
+
+Block = TypeVar("Block", bound=bpy.types.ID)
 
 
 class Part(NamedTuple):
@@ -23,7 +25,7 @@ class Part(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model's evaluated geometry. world_from_model is the root object's matrix_world."""
+    """A model's evaluated geometry. world_from_model is the root object's matrix_world; name is its `key_of`."""
 
     name: str
     parts: list[Part]
@@ -44,29 +46,46 @@ def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None
     return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
 
 
-def chosen_models(scene: bpy.types.Scene, names: Sequence[str] | None = None) -> list[bpy.types.Object]:
-    """The objects with these names; else those that the user added as models; else all models of the scene."""
-    if names:
-        missing = [name for name in names if name not in scene.objects]
-        if missing:
-            raise PoseError(f'There is no object "{missing[0]}" in the scene.')
-        return [scene.objects[name] for name in names]
+def key_of(obj: bpy.types.Object) -> str:
+    """Its name; where Blender takes that for another object's, its full name with the library in which it is."""
+    return obj.name if bpy.data.objects[obj.name] == obj else obj.name_full
+
+
+def with_key(blocks: Iterable[Block], key: str) -> Block | None:
+    """The data-block with this full name, such as "Chair [library.blend]", else the first one with this name."""
+    blocks = list(blocks)
+    exact = next((block for block in blocks if block.name_full == key), None)
+    return exact or next((block for block in blocks if block.name == key), None)
+
+
+def scene_object(scene: bpy.types.Scene, key: str) -> bpy.types.Object:
+    """The one `with_key`; PoseError where the scene has none."""
+    found = with_key(scene.objects, key)
+    if found is None:
+        raise PoseError(f'There is no object "{key}" in the scene.')
+    return found
+
+
+def chosen_models(scene: bpy.types.Scene, keys: Sequence[str] | None = None) -> list[bpy.types.Object]:
+    """The objects with these keys; else those that the user added as models; else all models of the scene."""
+    if keys:
+        return [scene_object(scene, key) for key in keys]
     settings = getattr(scene, "photo_pose", None)
-    added = [item.object for item in settings.models if item.object] if settings else []
-    models = [obj for obj in added if obj.name in scene.objects] or scene_roots(scene)
+    added, present = [item.object for item in settings.models] if settings else [], scene.objects[:]
+    models = [obj for obj in added if obj in present] or scene_roots(scene)
     if not models:
         raise PoseError("The scene has no model: no object with faces that show in a render.")
     return models
 
 
-def collection_models(scene: bpy.types.Scene, name: str) -> list[bpy.types.Object]:
-    """The models of the scene that a collection of this name holds."""
-    collection = next((one for one in scene.collection.children_recursive if one.name == name), None)
+def collection_models(scene: bpy.types.Scene, key: str) -> list[bpy.types.Object]:
+    """The models of the scene that the collection with this key holds."""
+    collection = with_key(scene.collection.children_recursive, key)
     if collection is None:
-        raise PoseError(f'There is no collection "{name}" in the scene.')
+        raise PoseError(f'There is no collection "{key}" in the scene.')
     models = scene_roots(scene, [obj for obj in collection.all_objects if not obj.parent])
     if not models:
-        raise PoseError(f'Collection "{name}" has no model: no object with faces that show in a render.')
+        raise PoseError(f'Collection "{key}" has no model: no object with faces that show in a render.')
     return models
 
 
@@ -144,7 +163,7 @@ def _measured(root: bpy.types.Object, parts: list[Part]) -> Model:
         raise PoseError(f'Model "{root.name}" has no size.')
     world_from_model = np.array(root.matrix_world)
     fingerprint = looks(parts, world_from_model, radius)
-    return Model(root.name, parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
+    return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
 
 
 def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:

@@ -21,6 +21,7 @@ from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
 from ..inference.templates import Render
 from . import matching, scene
+from .models import with_key
 from .rendering import in_unit_sphere, quiet
 
 OVERLAY_SIDE = 1024  # px, longer side at most
@@ -130,7 +131,7 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
     angles = matching.seen_from(candidate.camera, sphere)
     return {
         "model": candidate.model,
-        "opencv": opencv(candidate.camera, bpy.data.objects[candidate.model]),
+        "opencv": opencv(candidate.camera, with_key(bpy.data.objects, candidate.model)),
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,
         "roll": angles.roll,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
-import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -53,7 +52,7 @@ class LookProperties:
 def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
     """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
     return {
-        "mask": None if photo.alpha is None else np.array(photo.alpha) >= 128,
+        "mask": photo.mask,
         "any_roll": look.any_roll,
         "free_lens": look.focal_source == "PHOTO" and photo.exif_focal is None,
         "network": views.network,

@@ -12,7 +12,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
 from ..properties import picture_of
 from . import scene
-from .models import evaluated
+from .models import evaluated, with_key
 from .rendering import in_unit_sphere
 
 if TYPE_CHECKING:
@@ -59,19 +59,20 @@ def show_candidates(
 def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown) -> None:
     """Writes all that is known of a fresh match to the data of its photo's camera; the snapshots there stay.
 
-    spheres: of the models, by name.
+    spheres: of the models, by their keys.
     """
     from ..inference.doubt import why_low
 
     match, best = camera_object.data.photo_pose, found.candidates[0]
+    models = {key: with_key(bpy.data.objects, key) for key in spheres}
     match.candidates.clear()
     match.active_candidate = 0  # without candidates nothing is taken
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
-    match.model, match.score, match.confidence = bpy.data.objects[best.model], best.score, found.confidence
+    match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
     match.why = why_low(found.candidates, found.confidence, shown.evidence)
     for candidate, picture in zip(found.candidates, shown.pictures, strict=True):
         item = match.candidates.add()
-        write_pose(item, bpy.data.objects[candidate.model], candidate.camera, spheres[candidate.model])
+        write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
         _draw(picture, picture_of(item))
 
@@ -93,7 +94,7 @@ def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:
     """The bounding sphere of a match's model; PoseError where the scene has that no more."""
-    if model is None or model.name not in current.objects:
+    if model not in current.objects[:]:
         raise PoseError("The model of this match is not in the scene any more.")
     with evaluated(model) as shown:
         return shown.sphere

@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
-from .models import chosen_models, collection_models
+from .models import chosen_models, collection_models, with_key
 from .photo_properties import PhotoProperties
 from .steps import MATCHING, StepsOperator, require_packages
 
@@ -46,9 +46,8 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
             roots = chosen_models(context.scene)
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
-        mask = None if photo.alpha is None else np.array(photo.alpha) >= 128
         with target_renderer() as renderer:
-            options = {"mask": mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
+            options = {"mask": photo.mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
             asking = which(photo, camera, box, targets, renderer, **options)
             _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
@@ -68,7 +67,7 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
     for answer in answers:
         angles = seen_from(answer.candidate.camera, spheres[answer.candidate.model])
         item = settings.answers.add()
-        item.object = scene.objects[answer.candidate.model]
+        item.object = with_key(bpy.data.objects, answer.candidate.model)
         item.score, item.verified = answer.candidate.score, answer.verified
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
 

@@ -15,7 +15,7 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
     def draw_item(self, context, layout, _data, item, _icon, _active_data, _active_property) -> None:
         row = layout.row()
         row.label(text=item.name, icon=ICONS[item.state])
-        if item.state == "MATCHED" and item.camera and item.camera.name in context.scene.objects:
+        if item.state == "MATCHED" and item.camera in context.scene.objects[:]:
             right = row.row()
             right.alignment = "RIGHT"
             right.label(text=f"{item.camera.data.photo_pose.confidence:.0%}")

@@ -45,7 +45,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
         settings = context.scene.photo_pose
         button = row.operator("photopose.match_photo", text="", icon="OUTLINER_OB_CAMERA")
         fill(button, settings, "use_photo_size")
-        button.model = item.object.name
+        button.model = item.object.name_full
 
 
 def fill(button, settings, *more: str) -> None:
@@ -147,7 +147,7 @@ class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
             layout.prop(settings, name)
         button = layout.operator("photopose.label_photo", icon="VIEW_CAMERA")
         button.filepath, button.board_photo = settings.photo, settings.board_photo
-        button.board = settings.board.name if settings.board else ""
+        button.board = settings.board.name_full if settings.board else ""
         for name in ("columns", "rows", "square"):
             setattr(button, name, getattr(settings, f"board_{name}"))
         copy(button, settings, "focal_source", "lens", "sensor", "use_photo_size")
@@ -180,7 +180,7 @@ class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
         layout.prop(settings, "collection")
         button = layout.operator("photopose.which_model", icon="VIEWZOOM")
         fill(button, settings)
-        button.collection = settings.collection.name if settings.collection else ""
+        button.collection = settings.collection.name_full if settings.collection else ""
         if settings.answers:
             layout.template_list("PHOTOPOSE_UL_answers", "", settings, "answers", settings, "active_answer", rows=5)
 

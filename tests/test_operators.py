@@ -227,16 +227,6 @@ def test_pictures_of_the_views_are_saved(monkey, tmp_path):
     assert alpha[0].any() and alpha[-1].any() and alpha[:, 0].any() and alpha[:, -1].any()  # cropped tightly
 
 
-def test_a_linked_model_with_the_name_of_another_object_is_not_taken_for_it(monkey, photo, scene, tmp_path):
-    bpy.data.libraries.write(str(tmp_path / "library.blend"), {monkey})
-    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
-        target.objects = source.objects
-    scene.collection.objects.link(target.objects[0])
-    scene.photo_pose.models.add().object = target.objects[0]
-    with pytest.raises(RuntimeError, match='^Error: There are two objects "Suzanne", one of them linked'):
-        match(photo, monkey)
-
-
 def test_pictures_into_an_unwritable_folder(monkey, tmp_path):
     (tmp_path / "file").write_text("in the way")
     before = snapshot()
