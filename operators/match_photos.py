@@ -84,8 +84,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         for item in settings.photos:
             shot = shots.get(item.path)
             if isinstance(shot, Shot):
-                write_shot(current, item.path, shot, targets)
-            elif shot:
+                shot = write_shot(current, item.path, shot, targets)
+            if shot:
                 item.state, item.message = "FAILED", str(shot)
                 failed.append(str(shot))
         current.camera = active or current.camera
@@ -120,18 +120,26 @@ def match_all(
     return shots
 
 
-def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
-    """Sets up the photo's own camera; neither the render size nor any other camera is changed."""
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> PoseError | None:
+    """Sets up the photo's own camera; neither the render size nor any other camera is changed.
+
+    The error where the file is gone by now: then nothing is.
+    """
     from ..inference.image import load_photo
     from .matching import summary
 
-    photo, spheres = load_photo(path), {target.name: target.sphere for target in targets}
+    try:
+        photo = load_photo(path)
+    except PoseError as error:
+        return error
+    spheres = {target.name: target.sphere for target in targets}
     sphere = spheres[shot.best.model]
     camera = scene.camera_for_photo(current, path, take_active=False)
     scene.write_camera(current, camera, shot.best.camera, model=sphere)
     scene.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown)
     note(current, path, camera, summary(shot.best, sphere))
+    return None
 
 
 def _attempt(

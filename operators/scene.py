@@ -258,9 +258,12 @@ def _keeps_pose(obj: bpy.types.Object) -> bool:
 
 
 def photo_image(photo: Photo) -> bpy.types.Image:
-    """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy."""
+    """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy.
+
+    Of a copy, too, where the file is gone since it was read.
+    """
     path = _absolute(photo.path)
-    if not photo.shown_as_is:
+    if not (photo.shown_as_is and os.path.isfile(path)):
         return _packed_copy(photo, path)
     image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
     if not image.is_dirty:

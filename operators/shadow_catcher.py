@@ -8,7 +8,7 @@ import numpy as np
 from ..inference.errors import PoseError
 from .models import chosen_models, evaluated
 
-CATCHER = "photo_pose_catcher"  # custom property of the plane: whether the film was transparent before
+CATCHER = "photo_pose_catcher"  # custom property of planes, and of scenes: whether the film was transparent before
 REACH = 4.0  # of the models' size, to each side of their middle
 
 
@@ -46,15 +46,27 @@ def put(current: bpy.types.Scene) -> None:
     plane.location = (*(low + high)[:2] / 2, low[2])
     plane.is_shadow_catcher = True
     plane.display_type = "WIRE"  # else it would hide the scene in the view
-    plane[CATCHER] = current.render.film_transparent
+    plane[CATCHER] = True
     current.collection.objects.link(plane)
+    current[CATCHER] = current.render.film_transparent
     current.render.film_transparent = True
 
 
 def remove(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
-    current.render.film_transparent = bool(plane[CATCHER])
+    """From this scene only; PoseError where others would lose it, too."""
+    own = (current.collection, *current.collection.children_recursive)
+    holders = [one for one in own if plane in one.objects[:]]
+    shared = [one for other in bpy.data.scenes if other != current for one in other.collection.children_recursive]
+    for one in holders:
+        if one.library or one in shared:
+            raise PoseError(f'The shadow catcher is in the collection "{one.name}", which other scenes have, too.')
+    for one in holders:
+        one.objects.unlink(plane)
+    if CATCHER in current:
+        current.render.film_transparent = bool(current.pop(CATCHER))
     mesh = plane.data
-    bpy.data.objects.remove(plane)
+    if not plane.users_collection:
+        bpy.data.objects.remove(plane)
     if not mesh.users:
         bpy.data.meshes.remove(mesh)
 

@@ -191,6 +191,41 @@ def test_shadows_fall_on_a_plane_that_is_otherwise_not_seen(matched, scene, cube
     assert not [key for key in changed if "film_transparent" in key or "Shadow" in key or "objects" in key]
 
 
+def test_a_shadow_catcher_is_its_scene_s_own(scene, cube):
+    """In a scene that shares all objects with another one, whether they lie beside or in a shared collection."""
+
+    def other_state() -> dict[str, object]:
+        return {key: value for key, value in snapshot().items() if key.startswith("scenes[Other]")}
+
+    scene.render.film_transparent = False
+    bpy.ops.photopose.shadow_catcher()
+    plane = scene.objects["Shadow Catcher"]
+    bpy.ops.scene.new(type="LINK_COPY")
+    other = bpy.context.scene
+    other.name = "Other"
+    bpy.context.window.scene = scene
+    before = other_state()
+    assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"}
+    assert other_state() == before and plane in other.objects[:] and other.render.film_transparent
+    assert plane not in scene.objects[:] and not scene.render.film_transparent
+    assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"}  # another one
+    assert other_state() == before and scene.render.film_transparent
+    shared = bpy.data.collections.new("Shared")
+    for one in (scene, other):
+        one.collection.children.link(shared)
+    mine = next(obj for obj in scene.objects if "Shadow" in obj.name)
+    shared.objects.link(mine)
+    whole = snapshot()
+    with pytest.raises(RuntimeError, match='in the collection "Shared", which other scenes have'):
+        bpy.ops.photopose.shadow_catcher()
+    assert differences(whole, snapshot()) == {}
+    shared.objects.unlink(mine)
+    bpy.context.window.scene = other
+    assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"} and not other.render.film_transparent
+    assert [obj for obj in bpy.data.objects if "Shadow" in obj.name] == [mine]
+    assert [mesh for mesh in bpy.data.meshes if "Shadow" in mesh.name] == [mine.data]
+
+
 def rendered_alpha(scene, path) -> np.ndarray:
     """Of a small render under a lamp."""
     light = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN"))

@@ -15,10 +15,13 @@ from PIL import Image  # noqa: E402
 from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E402
 
 from photo_pose.inference import overlay  # noqa: E402
+from photo_pose.inference.doubt import Evidence  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.pose import Candidate  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
+from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
 from photo_pose.operators.matching import Match  # noqa: E402
@@ -136,6 +139,36 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
     with pytest.raises(RuntimeError, match="matched already|broken"):
         settings.photos.remove(1)
         bpy.ops.photopose.match_photos(**LENS, skip_matched=True)
+
+
+def test_a_photo_that_is_gone_when_cameras_are_written_keeps_no_other_one_back(scene, monkey, folder, tmp_path):
+    """Its file vanishes after it was matched; another one was no picture from the start."""
+    add(folder, "wide.png", "broken.jpg", "tall.png")
+    paths = [item.path for item in scene.photo_pose.photos]
+    candidate, sphere = Candidate(monkey.name, TRUE, 1.0), Sphere(PLACE, 1.0)
+    box = Box(80, 60, 200, 180)
+    shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
+    shots = {path: Shot(box, Match([candidate], {}), shown) for path in paths}
+    shots[paths[1]] = PoseError("Photo 'broken.jpg' is damaged.")
+    (folder / "wide.png").unlink()
+    told = []
+    operator = SimpleNamespace(report=lambda _kind, text: told.append(text))
+    before = snapshot()
+    PHOTOPOSE_OT_match_photos._write(operator, bpy.context, shots, [SimpleNamespace(name=monkey.name, sphere=sphere)])
+    assert [item.state for item in scene.photo_pose.photos] == ["FAILED", "FAILED", "MATCHED"]
+    assert scene.photo_pose.photos[0].message == "Photo 'wide.png' does not exist."
+    assert told == ["1 of 3 photos matched: Photo 'wide.png' does not exist."]
+    new = {key for key, (old, _new) in differences(before, snapshot()).items() if old == "absent"}
+    assert not [key for key in new if "wide" in key] and any(key.startswith("objects[tall]") for key in new)
+
+
+def test_what_was_matched_is_shown_though_its_file_is_gone(scene, folder):
+    photo = load_photo(folder / "wide.png")
+    camera = cameras.camera_for_photo(scene, photo.path)
+    (folder / "wide.png").unlink()
+    cameras.show_photo(camera, photo)
+    image = camera.data.background_images[0].image
+    assert image.packed_file and tuple(image.size) == photo.size
 
 
 @pytest.mark.parametrize("progress", [0.01, 0.7])  # while views are rendered, and when the first photo is matched
