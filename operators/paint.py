@@ -56,7 +56,7 @@ def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
     for mesh, matrix in model.parts:
         placed = _placed(mesh, matrix, model)
         mesh.calc_loop_triangles()
-        slots = _values(mesh.loop_triangles, "material_index", np.int32)
+        slots = read_values(mesh.loop_triangles, "material_index", np.int32)
         materials = list(mesh.materials) or [None]
         for index, material in enumerate(materials):
             chosen = slots.clip(0, len(materials) - 1) == index
@@ -136,7 +136,7 @@ def _surface(mesh: bpy.types.Mesh, placed: np.ndarray, layers: Paint, chosen: np
     """The chosen triangles of a mesh in their paint; faces share corners where one colour covers them all."""
     plain = layers.image is None and layers.attribute is None
     corners, triangles = np.unique(_triangles(mesh, "vertices" if plain else "loops")[chosen], return_inverse=True)
-    vertices = corners if plain else _values(mesh.loops, "vertex_index", np.int32)[corners]
+    vertices = corners if plain else read_values(mesh.loops, "vertex_index", np.int32)[corners]
     colors = np.tile(np.float32([*layers.color, layers.gloss]), (len(corners), 1))
     if layers.attribute is not None:
         colors[:, :3] *= _attribute(mesh, layers.attribute, vertices, corners)
@@ -158,21 +158,21 @@ def _renumbered(triangles: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> 
 def _placed(mesh: bpy.types.Mesh, matrix: np.ndarray, model: Model) -> np.ndarray:
     """(V, 3) float32: the mesh's vertices in the model's unit sphere."""
     offset = (matrix[:3, 3] - model.sphere.center) / model.sphere.radius
-    vertices = _values(mesh.vertices, "co").reshape(-1, 3)
+    vertices = read_values(mesh.vertices, "co").reshape(-1, 3)
     return (vertices @ (matrix[:3, :3] / model.sphere.radius).T + offset).astype(np.float32)
 
 
 def _triangles(mesh: bpy.types.Mesh, kind: str) -> np.ndarray:
     """(T, 3) indices of the mesh's vertices or loops."""
     mesh.calc_loop_triangles()
-    return _values(mesh.loop_triangles, kind, np.int32).reshape(-1, 3)
+    return read_values(mesh.loop_triangles, kind, np.int32).reshape(-1, 3)
 
 
 def _uvs(mesh: bpy.types.Mesh, name: str) -> np.ndarray:
     """(loops, 2); zero, as in Cycles, where there is no such map."""
     for layer in mesh.uv_layers:
         if layer.name == name or (layer.active_render and not name):
-            return _values(layer.data, "uv").reshape(-1, 2)
+            return read_values(layer.data, "uv").reshape(-1, 2)
     return np.zeros((len(mesh.loops), 2), np.float32)
 
 
@@ -181,10 +181,10 @@ def _attribute(mesh: bpy.types.Mesh, name: str, vertices: np.ndarray, loops: np.
     attribute = mesh.color_attributes.get(name or mesh.color_attributes.default_color_name)
     if attribute is None:
         return np.zeros((len(loops), 3), np.float32)
-    return _values(attribute.data, "color").reshape(-1, 4)[vertices if attribute.domain == "POINT" else loops, :3]
+    return read_values(attribute.data, "color").reshape(-1, 4)[vertices if attribute.domain == "POINT" else loops, :3]
 
 
-def _values(data: bpy.types.bpy_prop_collection, name: str, dtype: type = np.float32) -> np.ndarray:
+def read_values(data: bpy.types.bpy_prop_collection, name: str, dtype: type = np.float32) -> np.ndarray:
     """One attribute of all items, flat."""
     width = np.size(getattr(data[0], name)) if len(data) else 1
     values = np.empty(len(data) * width, dtype)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -168,6 +169,57 @@ def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
         assert face.material_index == (towards > 0)
     texture = next(node for node in cube.data.materials[1].node_tree.nodes if node.type == "TEX_IMAGE")
     assert texture.image == scene.camera.data.background_images[0].image
+
+
+NEAR = Camera(intrinsics(420, (640, 400)), look_at(np.array([0.9, -1.3, 0.8]), np.array([0.2, 0, -0.1])), (640, 400))
+WAVE = 64  # px
+
+
+def test_the_projected_photo_is_rendered_where_it_was_taken(scene, cube, tmp_path, capfd):
+    """On faces so large and near that the UV map, linear over them, would be many pixels off; the photo is waves of
+    colour, by whose slope a difference of colours is one of places."""
+    camera = take(scene, tmp_path / "near.png", NEAR)
+    x, y = np.meshgrid(np.arange(640) + 0.5, np.arange(400) + 0.5)
+    waves = [127.5 + 120 * np.sin(2 * np.pi * place / WAVE) for place in (x, y)]
+    photo = np.stack([*waves, np.full_like(x, 200)], -1).round().astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "near.png")
+    scene.camera = camera
+    assert bpy.ops.photopose.project_photo() == {"FINISHED"}
+    told = re.search(r"2 of 6 faces show the photo; its UV map alone is up to (\d+) px off", capfd.readouterr().out)
+    off, seen = misplaced(emitted(scene, cube, tmp_path / "exact.png"), photo)
+    assert seen > 0.15 and off < 0.1
+    nodes, links = cube.data.materials[0].node_tree.nodes, cube.data.materials[0].node_tree.links
+    uv_map = nodes.new("ShaderNodeUVMap")
+    uv_map.uv_map = "Photo near"
+    links.new(uv_map.outputs["UV"], next(node for node in nodes if node.type == "TEX_IMAGE").inputs["Vector"])
+    off, _seen = misplaced(emitted(scene, cube, tmp_path / "linear.png"), photo)
+    assert 5 < off < int(told[1]) < 5 * off  # the one is a mean, the other a maximum
+
+
+def emitted(scene, cube, path) -> np.ndarray:
+    """(H, W, 4): the cube's texture as the camera sees it, without light and without a view transform, on nothing."""
+    tree = cube.data.materials[0].node_tree
+    light, out = tree.nodes.new("ShaderNodeEmission"), tree.get_output_node("ALL")
+    texture = next(node for node in tree.nodes if node.type == "TEX_IMAGE")
+    tree.links.new(texture.outputs["Color"], light.inputs["Color"])
+    tree.links.new(light.outputs["Emission"], out.inputs["Surface"])
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.pixel_aspect_x = 640, 400, 1
+    cameras.write_camera(scene, scene.camera, NEAR)
+    render.engine, render.filepath, render.film_transparent = "CYCLES", str(path), True
+    render.image_settings.color_mode, scene.view_settings.view_transform = "RGBA", "Standard"
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.filter_width = 16, False, 0.5
+    bpy.ops.render.render(write_still=True)
+    with Image.open(path) as picture:
+        return np.array(picture)
+
+
+def misplaced(rendered: np.ndarray, photo: np.ndarray) -> tuple[float, float]:
+    """By how many px, root mean square, the waves of the photo are rendered elsewhere; how much of it is rendered."""
+    opaque = rendered[..., 3] == 255
+    away = (rendered[..., :2].astype(float) - photo[..., :2])[opaque]
+    slopes = [np.gradient(photo[..., axis].astype(float), axis=1 - axis)[opaque] for axis in (0, 1)]
+    return float(np.sqrt((away**2).mean() / np.mean(np.square(slopes)))), float(opaque.mean())
 
 
 def test_shadows_fall_on_a_plane_that_is_otherwise_not_seen(matched, scene, cube, tmp_path):
