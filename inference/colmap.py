@@ -18,10 +18,10 @@ FOCALS = {"SIMPLE_PINHOLE": 1, "PINHOLE": 2, "SIMPLE_RADIAL": 1, "RADIAL": 1, "O
 
 
 class Shot(NamedTuple):
-    """An image's camera; distorted: its lens also bends straight lines, which camera leaves out."""
+    """An image's camera, without its lens's distortion: up to eight coefficients, as in `inference.distortion`."""
 
     camera: Camera
-    distorted: bool
+    distortion: np.ndarray
 
 
 def write_colmap(folder: Path, cameras: Mapping[str, Camera]) -> None:
@@ -73,21 +73,25 @@ def _shots(lines: list[str], lenses: dict[str, tuple]) -> Iterator[tuple[str, Sh
         if not line.strip():
             continue
         numbers, (lens, name) = np.array(line.split()[1:8], float), line.split(maxsplit=9)[8:]
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"no camera stands at {numbers}")
         next(rows, None)  # the image's points
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = rotation_of(numbers[:4]), numbers[4:]
-        K, size, distorted = lenses[lens]
-        yield name.strip(), Shot(Camera(K, np.linalg.inv(pose), size), distorted)
+        K, size, distortion = lenses[lens]
+        yield name.strip(), Shot(Camera(K, np.linalg.inv(pose), size), distortion)
 
 
-def _lens(words: list[str]) -> tuple[np.ndarray, tuple[int, int], bool]:
-    """K, size and whether there is distortion, of a line of cameras.txt."""
+def _lens(words: list[str]) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
+    """K, size and distortion, of a line of cameras.txt."""
     _index, kind, width, height, *numbers = words
     if kind not in FOCALS:
         raise PoseError(f"COLMAP's camera model {kind} is none of {', '.join(FOCALS)}.")
     values = [float(number) for number in numbers]
-    fx, (fy, cx, cy, *bends) = values[0], values[FOCALS[kind] - 1 :]
-    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), (int(width), int(height)), any(bends)
+    fx, (fy, cx, cy, *distortion) = values[0], values[FOCALS[kind] - 1 :]
+    if not (np.isfinite(values).all() and min(fx, fy) > 0 and len(distortion) <= 8):
+        raise ValueError(f"no lens has {numbers}")
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), (int(width), int(height)), np.array(distortion)
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,4 +1,7 @@
-"""Lens distortion: Brown's model with the coefficients k1, k2, p1, p2, k3, in the order that other programs use."""
+"""Lens distortion: Brown's model with the coefficients k1, k2, p1, p2, k3, in the order that other programs use.
+
+For cameras of other programs k4, k5, k6 may follow, of the polynomial by which radii are divided.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,18 @@ from PIL.Image import Resampling, Transform
 from .image import Photo
 
 COEFFICIENTS = 5
+RATIONAL = 8  # with k4, k5, k6
 NOTICED = 0.5  # px, of distortion that is worth taking out
 CELL = 16  # px, in which it is taken to be linear
 
 
 def distorted(points: np.ndarray, distortion: np.ndarray) -> np.ndarray:
     """Where a lens shows points (..., 2) of the image plane at depth 1 (Brown's model)."""
-    k1, k2, p1, p2, k3 = distortion
+    k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(distortion, (0, RATIONAL - len(distortion)))
     x, y = np.moveaxis(points, -1, 0)
     square = x**2 + y**2
     radial = 1 + square * (k1 + square * (k2 + square * k3))
+    radial = radial / (1 + square * (k4 + square * (k5 + square * k6)))
     across = x * radial + 2 * p1 * x * y + p2 * (square + 2 * x**2)
     down = y * radial + p1 * (square + 2 * y**2) + 2 * p2 * x * y
     return np.stack([across, down], -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -14,6 +15,11 @@ from ..inference.geometry import Box, Camera
 from . import photo_list, scene
 from .steps import require_packages
 
+if TYPE_CHECKING:
+    from ..inference.colmap import Shot
+    from ..inference.image import Photo
+
+NOWHERE = "None of the photos is in the folder of images.txt, or in a folder 'images' at or above it."
 SAME_SHAPE = 0.01  # difference in log aspect up to which a photo is the same picture at another size
 
 
@@ -22,7 +28,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
     bl_label = "Import Start Cameras"
     bl_description = (
         "Set up a photo's camera from an fSpy project, whose picture is saved beside it, or cameras from COLMAP's "
-        "images.txt; Refine Camera then lays the model on the photo"
+        "images.txt, photos without their lens's distortion beside them; Refine Camera then lays the model on the photo"
     )
     bl_options = {"REGISTER", "UNDO"}
 
@@ -32,6 +38,8 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
     filter_glob: StringProperty(default="*.fspy;images.txt", options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if self.filepath:  # which was dropped on a 3D view
+            return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -52,28 +60,54 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PHOTOPOSE_FH_fspy(bpy.types.FileHandler):
+    """In scenes with something that the camera of a project can see; fSpy's own importer may offer itself beside it."""
+
+    bl_idname = "PHOTOPOSE_FH_fspy"
+    bl_label = "fSpy Start Camera"
+    bl_import_operator = "photopose.import_cameras"
+    bl_file_extensions = ".fspy"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        in_view = context.area is not None and context.area.type == "VIEW_3D"
+        return in_view and any(obj.type not in {"CAMERA", "LIGHT"} for obj in context.scene.objects)
+
+
 def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
     """The file's cameras by absolute paths of their photos, in those photos' pixels, and what the user should know."""
+    from ..inference.image import load_photo
+
     if path.suffix.lower() == ".fspy":
         from ..inference.fspy import read_fspy
 
         project = read_fspy(path)
         photo = _saved_picture(path, project.picture)
-        return {str(photo): _fitted(project.camera, photo)}, ""
+        return {str(photo): _fitted(project.camera, load_photo(photo))}, ""
     if path.name != "images.txt":
         raise PoseError(f"'{path.name}' is neither an fSpy project nor COLMAP's images.txt.")
     from ..inference.colmap import read_colmap
 
     shots = read_colmap(path.parent)
     photos = {name: _photo_of(path.parent, name) for name in shots}
-    cameras = {str(photo): _fitted(shots[name].camera, photo) for name, photo in photos.items() if photo}
+    cameras, bends, failed = {}, [], []
+    for name in [name for name, photo in photos.items() if photo]:
+        try:
+            photo, camera, bend = _straight(photos[name], shots[name])
+        except PoseError as error:  # the others are good
+            failed.append(str(error))
+            continue
+        cameras[str(photo)] = camera
+        bends += [bend] if bend else []
     if not cameras:
-        raise PoseError("None of the photos is in the folder of images.txt, or in a folder 'images' at or above it.")
-    remarks = []
-    if len(cameras) < len(shots):
-        remarks.append(f"{len(shots) - len(cameras)} photos were not found.")
-    if any(shot.distorted for shot in shots.values()):
-        remarks.append("Lens distortion was left out.")
+        raise PoseError((failed or [NOWHERE])[0])
+    remarks = failed[:1]
+    if None in photos.values():
+        remarks.append(f"{list(photos.values()).count(None)} photos were not found.")
+    if bends:
+        remarks.append(
+            f"Distortion of up to {max(bends):.0f} px was taken out of {len(bends)} photos, in files beside them."
+        )
     return cameras, " ".join(remarks)
 
 
@@ -103,12 +137,34 @@ def _saved_picture(project: Path, picture: bytes) -> Path:
             kind = {"JPEG": ".jpg"}.get(image.format, f".{image.format.lower()}")
     except UnidentifiedImageError as error:
         raise PoseError(f"'{project.name}' has no picture inside.") from error
-    path = project.resolve().with_name(f"{project.stem}_photo{kind}")
+    return _saved(project.resolve().with_name(f"{project.stem}_photo{kind}"), picture)
+
+
+def _straight(path: Path, shot: Shot) -> tuple[Path, Camera, float]:
+    """A photo without its lens's distortion, its camera, and by how many px at most it was bent.
+
+    Where that can be noticed it is a file beside the photo, else the photo itself, and 0.
+    """
+    from ..inference.distortion import NOTICED, displacement, straightened
+    from ..inference.image import load_photo
+
+    photo = load_photo(path)
+    camera = _fitted(shot.camera, photo)
+    bend = displacement(camera.K, shot.distortion, photo.size)
+    if bend <= NOTICED:
+        return path, camera, 0.0
+    file, image = io.BytesIO(), straightened(photo, camera.K, shot.distortion).image
+    image.save(file, "JPEG", quality=95, subsampling=0)
+    path = _saved(path.with_name(f"{path.stem}_undistorted.jpg"), file.getvalue())
+    return path, camera.windowed(Box(0, 0, *camera.size), image.size), bend
+
+
+def _saved(path: Path, picture: bytes) -> Path:
     try:
         if not path.exists():
             path.write_bytes(picture)
         elif path.read_bytes() != picture:
-            raise PoseError(f"'{path.name}' is in the way of the picture inside '{project.name}': rename it.")
+            raise PoseError(f"'{path.name}' is in the way of a picture that has to be saved there: rename it.")
     except OSError as error:
         raise PoseError(f"'{path}' cannot be written ({error.strerror}).") from error
     return path
@@ -121,14 +177,12 @@ def _photo_of(folder: Path, name: str) -> Path | None:
     return next((place.resolve() for place in places if place.is_file()), None)
 
 
-def _fitted(camera: Camera, path: Path) -> Camera:
+def _fitted(camera: Camera, photo: Photo) -> Camera:
     """The camera in pixels of the photo, which may have been resized since."""
-    from ..inference.image import load_photo
-
-    size = load_photo(path).size
+    size = photo.size
     if abs(np.log(size[0] * camera.size[1] / (size[1] * camera.size[0]))) > SAME_SHAPE:
-        raise PoseError(f"Photo '{path.name}' has another shape than its camera.")
+        raise PoseError(f"Photo '{photo.path.name}' has another shape than its camera.")
     return camera.windowed(Box(0, 0, *camera.size), size)
 
 
-classes = (PHOTOPOSE_OT_import_cameras,)
+classes = (PHOTOPOSE_OT_import_cameras, PHOTOPOSE_FH_fspy)

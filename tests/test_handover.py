@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +16,20 @@ from PIL import Image  # noqa: E402
 from test_exchange import fspy_project  # noqa: E402
 
 from photo_pose.inference.colmap import read_colmap  # noqa: E402
+from photo_pose.inference.distortion import displacement, distorted  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.operators.import_cameras import PHOTOPOSE_FH_fspy, PHOTOPOSE_OT_import_cameras  # noqa: E402
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
 WIDE = Camera(intrinsics(900, (640, 400), (350, 180)), look_at(np.array([4.0, -5, 3]), np.zeros(3), 0.3), (640, 400))
 TALL = Camera(intrinsics(700, (300, 500)), look_at(np.array([-5.0, -3, 1]), np.zeros(3)), (300, 500))
+
+NEAR = Camera(intrinsics(420, (640, 400)), look_at(np.array([0.9, -1.3, 0.8]), np.array([0.2, 0, -0.1])), (640, 400))
+WAVE = 64  # px
+KINDS = ("VIEW_3D", "OUTLINER")
+RATIONAL = "FULL_OPENCV 640 400 500 500 320 200 0.1 0.05 0.001 0.001 0.02 0.3 0.1 0.01"
 
 
 @pytest.fixture
@@ -123,6 +131,71 @@ def test_an_fspy_project_is_a_start_pose(scene, tmp_path):
     assert scene.photo_pose.photo == str(tmp_path / "house_photo.jpg")
 
 
+def test_a_dropped_fspy_project_is_a_start_pose_where_there_is_something_to_see(scene, tmp_path):
+    """By the operator that Blender calls for dropped files."""
+    picture = io.BytesIO()
+    Image.new("RGB", TALL.size).save(picture, "PNG")
+    (tmp_path / "house.fspy").write_bytes(fspy_project(TALL, picture.getvalue()))
+    view, outliner = (next(area for area in bpy.context.screen.areas if area.type == kind) for kind in KINDS)
+
+    def drop(area: bpy.types.Area) -> set[str]:
+        with bpy.context.temp_override(area=area, region=area.regions[-1]):
+            assert PHOTOPOSE_FH_fspy.poll_drop(bpy.context) == (area == view and "Cube" in scene.objects)
+            try:
+                return bpy.ops.wm.drop_import_file(directory=str(tmp_path), files=[{"name": "house.fspy"}])
+            except RuntimeError:  # Blender's own, where nobody takes the file
+                return {"CANCELLED"}
+
+    bpy.ops.object.camera_add()
+    assert drop(view) == {"CANCELLED"} and not scene.photo_pose.photos
+    bpy.ops.mesh.primitive_cube_add()
+    assert drop(outliner) == {"CANCELLED"} and not scene.photo_pose.photos
+    assert drop(view) == {"FINISHED"}
+    read = cameras.read_camera(scene, scene.camera, TALL.size)
+    np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
+    asked = SimpleNamespace(filepath="house.fspy", execute=lambda _context: {"FINISHED"})
+    assert PHOTOPOSE_OT_import_cameras.invoke(asked, bpy.context, None) == {"FINISHED"}  # no file browser
+
+
+@pytest.mark.parametrize("lens", ["OPENCV 640 400 500 500 320 200 -0.2 0.05 0.002 -0.001", RATIONAL])
+def test_colmap_s_distortion_is_taken_out_beside_the_photo(scene, tmp_path, capfd, lens):
+    """The photo is waves bent by that very lens; one that cannot be read keeps no other one back."""
+    K, distortion = np.array([[500, 0, 320], [0, 500, 200], [0, 0, 1.0]]), np.array(lens.split()[7:], float)
+    straight = waves((640, 400))
+    place = np.stack(np.meshgrid(np.arange(640) + 0.5, np.arange(400) + 0.5), -1)
+    wanted = plane = (place - K[:2, 2]) / 500
+    for _ in range(30):
+        plane = plane + wanted - distorted(plane, distortion)
+    Image.fromarray(waves((640, 400), plane * 500 + K[:2, 2])).save(tmp_path / "bent.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "cameras.txt").write_text(f"1 {lens}\n2 PINHOLE 640 400 500 500 320 200\n")
+    names = ("bent.png", "broken.png", "gone.png")
+    (tmp_path / "images.txt").write_text("".join(f"{i} 1 0 0 0 0 0 5 1 {name}\n\n" for i, name in enumerate(names)))
+    for _ in range(2):  # the second time the file is there
+        assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt")) == {"FINISHED"}
+        most = displacement(K, distortion, (640, 400))
+        told = capfd.readouterr().out
+        assert "1 cameras set up. Photo 'broken.png' is damaged" in told and "1 photos were not found" in told
+        assert f"Distortion of up to {most:.0f} px was taken out of 1 photos" in told and most > 10
+    (item,) = scene.photo_pose.photos
+    assert item.name == "bent_undistorted.jpg" and scene.camera == item.camera
+    np.testing.assert_allclose(cameras.read_camera(scene, item.camera, (640, 400)).K, K, atol=1e-3)
+    with Image.open(item.path) as picture, Image.open(tmp_path / "bent.png") as bent:
+        opaque = np.full((400, 640, 1), 255)
+        off, was = (misplaced(np.dstack([np.array(one), opaque]), straight)[0] for one in (picture, bent))
+    assert off < 0.3 and was > 3
+    (tmp_path / "bent_undistorted.jpg").write_bytes(b"mine")
+    with pytest.raises(RuntimeError, match="'bent_undistorted.jpg' is in the way"):
+        bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt"))
+
+
+def waves(size: tuple[int, int], place: np.ndarray | None = None) -> np.ndarray:
+    """(H, W, 3): red waves across, green ones down, as at other places (H, W, 2) px."""
+    grid = np.stack(np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5), -1)
+    colors = 127.5 + 120 * np.sin(2 * np.pi * (grid if place is None else place) / WAVE)
+    return np.dstack([colors, np.full(grid.shape[:2], 200)]).round().astype(np.uint8)
+
+
 def test_bad_start_files_are_refused_in_one_sentence(scene, tmp_path):
     (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 5 1 gone.jpg\n\n")
     (tmp_path / "cameras.txt").write_text("1 PINHOLE 640 480 500 500 320 240\n")
@@ -171,17 +244,11 @@ def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
     assert texture.image == scene.camera.data.background_images[0].image
 
 
-NEAR = Camera(intrinsics(420, (640, 400)), look_at(np.array([0.9, -1.3, 0.8]), np.array([0.2, 0, -0.1])), (640, 400))
-WAVE = 64  # px
-
-
 def test_the_projected_photo_is_rendered_where_it_was_taken(scene, cube, tmp_path, capfd):
     """On faces so large and near that the UV map, linear over them, would be many pixels off; the photo is waves of
     colour, by whose slope a difference of colours is one of places."""
     camera = take(scene, tmp_path / "near.png", NEAR)
-    x, y = np.meshgrid(np.arange(640) + 0.5, np.arange(400) + 0.5)
-    waves = [127.5 + 120 * np.sin(2 * np.pi * place / WAVE) for place in (x, y)]
-    photo = np.stack([*waves, np.full_like(x, 200)], -1).round().astype(np.uint8)
+    photo = waves(NEAR.size)
     Image.fromarray(photo).save(tmp_path / "near.png")
     scene.camera = camera
     assert bpy.ops.photopose.project_photo() == {"FINISHED"}
