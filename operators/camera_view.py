@@ -6,8 +6,51 @@ import bpy
 import numpy as np
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 
+from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from .models import chosen_models
+
+
+class ViewOperator:
+    """Mixin: a modal operator that draws over the 3D view in which it is invoked, until it calls `end`.
+
+    A subclass gives `begin(context)`, which raises PoseError before it changes anything, and `draw_over()`.
+    """
+
+    hint = ""  # in the status bar
+    elsewhere = ""  # the sentence where there is no 3D view
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        self.report({"ERROR"}, self.elsewhere)
+        return {"CANCELLED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if context.area is None or context.area.type != "VIEW_3D":
+            return self.execute(context)
+        try:
+            self.begin(context)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._area = context.area
+        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
+        context.workspace.status_text_set(self.hint)
+        context.window_manager.modal_handler_add(self)
+        context.area.tag_redraw()
+        return {"RUNNING_MODAL"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        self.end(context)
+
+    def end(self, context: bpy.types.Context) -> None:
+        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+        context.workspace.status_text_set(None)
+        self._area.tag_redraw()
+
+    def _draw(self) -> None:
+        if bpy.context.area == self._area:  # every other 3D view calls this, too
+            self.draw_over()
 
 
 def camera_seen(

@@ -12,7 +12,7 @@ import numpy as np
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
 from . import scene
-from .camera_view import camera_seen, fitted, photo_in_view, to_photo, to_region
+from .camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
 from .pick_object import box_at, proposals
 from .steps import require_packages
 
@@ -25,45 +25,30 @@ MARGIN = 0.04  # of the view, left free around the photo
 CLICK = 4  # px on screen: what is dragged less far is a click
 GRIP = 8  # px at scale 1 from an edge of the box, within which it is taken hold of
 PRECISE = 0.1  # of the mouse's way, with Shift
-HINT = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
 
 
-class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
+class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
     bl_idname = "photopose.drag_box"
     bl_label = "Drag Box"
     bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
     bl_options = {"REGISTER", "UNDO"}
+    hint = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
+    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Choose a photo first, and use this in a 3D view")
         return bool(context.scene.photo_pose.photo) and context.space_data is not None
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        self.report({"ERROR"}, "A box can only be dragged in a 3D view; type its numbers instead")
-        return {"CANCELLED"}
+    def begin(self, context: bpy.types.Context) -> None:
+        require_packages("PIL")
+        from ..inference.image import load_photo
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if context.area is None or context.area.type != "VIEW_3D":
-            return self.execute(context)
-        try:
-            require_packages("PIL")
-            from ..inference.image import load_photo
-
-            self._photo = load_photo(bpy.path.abspath(context.scene.photo_pose.photo))
-        except PoseError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self._area, box = context.area, context.scene.photo_pose.box
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
-        self._corners = np.reshape(box, (2, 2)) if any(box) else None  # px of the photo
+        settings = context.scene.photo_pose
+        self._photo = load_photo(bpy.path.abspath(settings.photo))
+        self._corners = np.reshape(settings.box, (2, 2)) if any(settings.box) else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = texture(self._photo.image)
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set(HINT)
-        context.window_manager.modal_handler_add(self)
-        context.area.tag_redraw()
-        return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._area.tag_redraw()
@@ -78,14 +63,9 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
             self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
             self._mouse = at
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
-            self.cancel(context)
+            self.end(context)
             return self._take(context, frame)
         return {"RUNNING_MODAL"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-        context.workspace.status_text_set(None)
-        self._area.tag_redraw()
 
     def _frame(self, context: bpy.types.Context) -> Box:
         """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
@@ -127,14 +107,13 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         inside = np.clip(corners, 0, self._photo.size)
         return checked_box((*inside.min(0).tolist(), *inside.max(0).tolist()), self._photo.size)
 
-    def _draw(self) -> None:
+    def draw_over(self) -> None:
         from gpu_extras.presets import draw_texture_2d
 
-        if bpy.context.area == self._area:  # every other 3D view calls this, too
-            frame = self._frame(bpy.context)
-            draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
-            if self._corners is not None:
-                draw_rectangle(*self._on_screen(frame).tolist())
+        frame = self._frame(bpy.context)
+        draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
+        if self._corners is not None:
+            draw_rectangle(*self._on_screen(frame).tolist())
 
 
 def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:

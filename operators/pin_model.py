@@ -6,10 +6,9 @@ import bpy
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from . import scene
-from .camera_view import photo_in_view, to_photo, to_region
+from .camera_view import ViewOperator, photo_in_view, to_photo, to_region
 from .drag_box import GRIP, PRECISE, draw_rectangle
 from .models import evaluated
 from .paint import shape
@@ -17,7 +16,6 @@ from .rendering import in_unit_sphere
 from .subject import Subject
 
 MARK = 4  # px at scale 1, half a pin's side
-HINTS = "Drag points of the model   Shift: precise   Backspace: remove the last pin   Enter: keep   Esc: put back"
 
 
 class Pins:
@@ -57,37 +55,23 @@ class Pins:
         return self.camera
 
 
-class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
+class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
     bl_idname = "photopose.pin_model"
     bl_label = "Pin Model"
     bl_description = "Drag two to four points of the model to where the photo shows them; the active camera follows"
     bl_options = {"REGISTER", "UNDO", "BLOCKING"}
+    hint = "Drag points of the model   Shift: precise   Backspace: remove the last pin   Enter: keep   Esc: put back"
+    elsewhere = "Points can only be dragged in a 3D view"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Use this in a 3D view of a scene with an active camera")
         return context.scene.camera is not None and context.space_data is not None
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        self.report({"ERROR"}, "Points can only be dragged in a 3D view")
-        return {"CANCELLED"}
-
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        if context.area is None or context.area.type != "VIEW_3D":
-            return self.execute(context)
-        try:
-            self._pins = Pins(Subject.read(context.scene))
-        except PoseError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self._area, self._held = context.area, None
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+    def begin(self, context: bpy.types.Context) -> None:
+        self._pins, self._held = Pins(Subject.read(context.scene)), None
         self._restore = scene.restorer(context.scene.camera)
         scene.view_through_camera(context)
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set(HINTS)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._area.tag_redraw()
@@ -95,7 +79,7 @@ class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
             self.cancel(context)
             return {"CANCELLED"}
         if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
-            self._end(context)
+            self.end(context)
             return {"FINISHED"}
         frame, size = self._frame(context.scene), self._pins.subject.camera.size
         mouse = np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
@@ -116,21 +100,14 @@ class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        self._end(context)
+        self.end(context)
         self._restore()
-
-    def _end(self, context: bpy.types.Context) -> None:
-        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-        context.workspace.status_text_set(None)
-        self._area.tag_redraw()
 
     def _frame(self, current: bpy.types.Scene) -> Box:
         region_3d = self._area.spaces.active.region_3d
         return photo_in_view(current.camera, self._pins.subject.camera.size, current, self._region, region_3d)
 
-    def _draw(self) -> None:
-        if bpy.context.area != self._area:  # every other 3D view calls this, too
-            return
+    def draw_over(self) -> None:
         size, frame = self._pins.subject.camera.size, self._frame(bpy.context.scene)
         half = MARK * bpy.context.preferences.system.ui_scale
         for target in self._pins.targets:

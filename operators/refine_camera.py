@@ -56,6 +56,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         if after.score > before.score:
             self._write(context, camera_object, photo, after, target)
         else:
+            self.outcome = "CANCELLED"
             self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")
 
     def _path(self, camera_object: bpy.types.Object) -> str:

@@ -31,6 +31,7 @@ class StepsOperator:
     """
 
     phases = ((0.0, "Working"),)  # what is done from which progress on
+    outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         self._steps = self._shown(context, self.steps(context))
@@ -65,7 +66,7 @@ class StepsOperator:
         try:
             next(self._steps)
         except StopIteration:
-            return {"FINISHED"}
+            return {self.outcome}
         except PoseError as error:
             LOG.warning("%s: %s", self.bl_label, error)
             self.report({"ERROR"}, str(error))

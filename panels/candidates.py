@@ -8,7 +8,7 @@ import bpy
 
 from .sidebar import MARGINS, SidebarPanel, draw_text
 
-WORDS = ((0.8, "High"), (0.5, "Fair"), (0.0, "Low"))  # of confidence, from this on
+FAIR = 0.5  # confidence that is not low
 UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 2
 TURNS = (  # axis: angle, text, icon
@@ -29,7 +29,7 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         camera, layout = context.scene.camera, self.layout
         match = camera.data.photo_pose
-        word = next(word for least, word in WORDS if match.confidence >= least)
+        word = "High" if not match.why else "Fair" if match.confidence >= FAIR else "Low"
         layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
         draw_text(context, layout, match.why)
         width = context.region.width / context.preferences.system.ui_scale - MARGINS
