@@ -25,7 +25,9 @@ class SidebarPanel:
 
 class PHOTOPOSE_UL_models(bpy.types.UIList):
     def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
-        if item.object:
+        if item.object and item.object.library:  # its name can be changed nowhere but there
+            layout.label(text=item.object.name_full, icon="LIBRARY_DATA_DIRECT")
+        elif item.object:
             layout.prop(item.object, "name", text="", emboss=False, icon="OBJECT_DATA")
         else:
             layout.label(text="Deleted object", icon="ERROR")
@@ -39,7 +41,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
             layout.label(text="Deleted object", icon="ERROR")
             return
         row = layout.row()
-        row.label(text=item.object.name, icon="CHECKMARK" if item.verified else "BLANK1")
+        row.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1")
         row.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
         row.label(text=f"{item.score:.2f}" if item.verified else "")
         settings = context.scene.photo_pose

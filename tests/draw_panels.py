@@ -57,6 +57,12 @@ bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 if sys.argv[-1] == "model":
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.photopose.add_models()
+    library = os.path.join(tempfile.mkdtemp(), "library.blend")
+    bpy.data.libraries.write(library, {bpy.context.object})
+    with bpy.data.libraries.load(library, link=True) as (source, target):
+        target.objects = source.objects
+    for kind in ("models", "answers"):
+        getattr(bpy.context.scene.photo_pose, kind).add().object = target.objects[0]
     bpy.context.scene.photo_pose.focal_source = "LENS"
 window = bpy.context.window_manager.windows[0]
 area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
