@@ -14,6 +14,7 @@ from ..preferences import preferred
 from ..properties import SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models
+from .standing import keep_score, known_score
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
             refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
+            known = known_score(context.scene, camera_object)
             self._write(context, camera_object, photo, after, target)
+            gained = None if known is None else known + after.score - before.score
+            keep_score(context.scene, bpy.data.objects[target.name], after.camera, target.sphere, gained)
         else:
             self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")
 

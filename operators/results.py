@@ -65,6 +65,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
 
     match, best = camera_object.data.photo_pose, found.candidates[0]
     match.candidates.clear()
+    match.adjusted.model = None
     match.active_candidate = 0  # without candidates nothing is taken
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = bpy.data.objects[best.model], best.score, found.confidence
@@ -73,6 +74,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
         item = match.candidates.add()
         write_pose(item, bpy.data.objects[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
+        item.lens_deviation = candidate.lens_deviation
         _draw(picture, picture_of(item))
 
 
@@ -89,6 +91,21 @@ def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
     """The inverse of `write_pose`, for a photo of size (width, height)."""
     matrix = blender_axes(np.reshape(item.matrix, (4, 4)).astype(float))
     return Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
+
+
+def tell(
+    current: bpy.types.Scene,
+    model: bpy.types.Object,
+    camera: Camera,
+    sphere: Sphere,
+    score: float = 0.0,
+    lens_deviation: float = 0.0,
+) -> None:
+    """The panel's lines about the last match: how camera sees the model now; score: when there is one."""
+    from .matching import sight
+
+    told = sight(model.name, camera, sphere, lens_deviation)
+    current.photo_pose.result = told + (f", score {score:.2f}" if score else "")
 
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:

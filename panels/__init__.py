@@ -4,16 +4,15 @@ from bpy.utils import register_classes_factory
 
 from . import candidates, compare, gallery, handover, photos, presets, sidebar
 
-# The children of a panel stand in the order in which they are registered; photos come first, for the height of what
-# follows changes with the photo.
-first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose) + 1
+# The children of a panel stand in the order in which they are registered: in that of the work.
+first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose_method) + 1
 _register_classes, _unregister_classes = register_classes_factory(
     (
         *presets.classes,
         *sidebar.classes[:first],
-        *photos.classes,
         *candidates.classes,
         *compare.classes,
+        *photos.classes,
         *sidebar.classes[first:],
         *gallery.classes,
         *handover.classes,
