@@ -17,6 +17,8 @@ NEAR = 1e-4  # of a camera's numbers; Blender rounds less than that
 def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:
     """That of the poses which its match keeps that the camera has, a PhotoPoseCandidate; None where it has another."""
     match = camera_object.data.photo_pose
+    if not match.candidates:
+        return None
     try:
         camera = scene.read_camera(current, camera_object, tuple(match.size))
     except PoseError:  # it sees no photo any more
@@ -27,8 +29,8 @@ def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.t
 
 def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
     """Whether the match's confidence, which is about its best candidate, holds of the camera."""
-    candidates = camera_object.data.photo_pose.candidates
-    return bool(candidates) and standing(current, camera_object) == candidates[0]
+    now = standing(current, camera_object)
+    return now is not None and now == camera_object.data.photo_pose.candidates[0]
 
 
 def keep_score(
