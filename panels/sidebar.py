@@ -12,6 +12,7 @@ import bpy
 from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
+VIEWS = ("sphere", "subdivisions", "background")
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
@@ -220,7 +221,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         save = layout.operator("photopose.save_views")
         save.crop = settings.crop
         for button in (render, save):
-            copy(button, settings, "sphere", "subdivisions", "background")
+            copy(button, settings, *VIEWS)
         layout.operator("photopose.train_regressor").sphere = settings.sphere
 
 
