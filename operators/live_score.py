@@ -23,20 +23,27 @@ NETWORK = "efficientnet_lite0"
 class LiveScore:
     """Compares a photo with what a camera in the world sees of a model, in another thread.
 
-    text may also tell what is not ready yet, or why there is no score.
+    text may also tell what is not ready yet, or why there is no score. known: the first camera's score, as its match
+    has it; then the others' are comparable with it.
     """
 
     def __init__(
-        self, photo: Photo | None, camera: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
+        self,
+        photo: Photo | None,
+        camera: Camera,
+        box: Box | None,
+        root: bpy.types.Object,
+        views: ViewOptions,
+        known: float | None = None,
     ) -> None:
         self.text = "Score …"
-        self._camera, self._judged, self._gain = camera, None, 0.0
-        self._steps = responsive(self._scores(photo, box, root, views))
+        self._camera, self._judged, self._gain, self._known = camera, None, 0.0, known
+        self._steps = responsive(self._scores(photo, camera, box, root, views))
 
     def follow(self, camera: Camera) -> None:
         """Goes on for a moment; camera: which the next score is to be about."""
         self._camera = camera
-        if self.gain is not None:
+        if self.ready:
             return
         try:
             with suppress(StopIteration):  # after an error
@@ -47,14 +54,21 @@ class LiveScore:
             self.text = str(error)
 
     @property
-    def gain(self) -> float | None:
-        """How much higher than the first camera's the score is, as soon as it is known."""
-        return self._gain if self._judged is self._camera else None
+    def ready(self) -> bool:
+        """Whether the text is about the camera."""
+        return self._judged is self._camera
+
+    @property
+    def score(self) -> float | None:
+        """Of the camera, where it can be compared with its match's."""
+        return self._known + self._gain if self.ready and self._known is not None else None
 
     def close(self) -> None:
         self._steps.close()
 
-    def _scores(self, photo: Photo | None, box: Box | None, root: bpy.types.Object, views: ViewOptions) -> Steps[None]:
+    def _scores(
+        self, photo: Photo | None, start: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
+    ) -> Steps[None]:
         if photo is None:
             raise PoseError("No score: the camera belongs to no photo.")
         yield from aside(require_packages)
@@ -63,14 +77,15 @@ class LiveScore:
         from .views import cache_folder
 
         (target,) = yield from prepare([root], views, cache_folder())
-        crops = crops_for(photo, self._camera, box, extractor(NETWORK, "auto"))
-        first = None
+        crops = crops_for(photo, start, box, extractor(NETWORK, "auto"))
+        camera, first = start, None
         with target_renderer() as renderer:
             while True:
-                camera = self._camera
                 seen = yield from all_aside(judge)(crops, target, camera, renderer)
                 first = seen.score if first is None else first
                 self._judged, self._gain = camera, seen.score - first
-                self.text = f"Score {seen.score:.2f} ({self._gain:+.2f})"
-                while self.gain is not None:
+                base = first if self._known is None else self._known
+                self.text = f"Score {base + self._gain:.2f} ({self._gain:+.2f})"
+                while self.ready:
                     yield 1.0
+                camera = self._camera

@@ -102,7 +102,6 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         self._restore = scene.restorer(context.scene.camera)
         self._camera, self._mode, self._area = self._subject.camera, "O", context.area
         self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
-        self._known = known_score(context.scene, context.scene.camera)
         self._score = self._live_score(context.scene)
         self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
         scene.view_through_camera(context)
@@ -123,9 +122,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             return {"CANCELLED"}
         if event.type in {"LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self._end(context)
-            known, gain = self._known, self._score.gain
-            score = known + gain if known is not None and gain is not None else None
-            keep_score(context.scene, self._subject.root, self._camera, self._subject.sphere, score)
+            keep_score(context.scene, self._subject.root, self._camera, self._subject.sphere, self._score.score)
             return {"FINISHED"}
         if event.type == "TIMER":
             shown = self._score.text
@@ -155,7 +152,8 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         settings, box = current.photo_pose, tuple(current.camera.data.photo_pose.box)
         views = ViewOptions(settings.sphere, settings.subdivisions)
         photo, camera, _sensor, root, *_model = self._subject
-        return LiveScore(photo, camera, Box(*box) if any(box) else None, root, views)
+        known = known_score(current, current.camera)
+        return LiveScore(photo, camera, Box(*box) if any(box) else None, root, views, known)
 
     def _follow(self, current: bpy.types.Scene, event: bpy.types.Event) -> None:
         fine = PRECISE if event.shift else 1.0
