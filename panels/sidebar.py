@@ -129,8 +129,9 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             row.prop(settings, "sensor")
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
         self._draw_button(context, settings)
+        lines = layout.column(align=True)
         for line in settings.result.split(", ") if settings.result else ():
-            layout.label(text=line)
+            lines.label(text=line)
 
     def _draw_button(self, context: bpy.types.Context, settings) -> None:
         row, status = self.layout.row(), context.window_manager.photo_pose
