@@ -119,6 +119,10 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")
     roll: FloatProperty(name="Roll", subtype="ANGLE", description="Of the camera about its line of sight")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    lens_deviation: FloatProperty(
+        name="Lens Deviation",
+        description="Uncertainty of an estimated focal length, as a part of it; 0: it was given",
+    )
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
 
@@ -139,7 +143,7 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
-    score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
+    score: FloatProperty(name="Score", description="Of the best candidate, also when the camera was moved since")
     confidence: FloatProperty(
         name="Confidence", subtype="FACTOR", min=0, max=1, description="Probability that the best candidate is right"
     )
@@ -149,6 +153,9 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
         name="Active Candidate", min=0, update=_take_candidate, description="The candidate that the camera was given"
     )
     snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
+    adjusted: PointerProperty(
+        type=PhotoPoseCandidate, description="The pose in which the camera was last scored after the match"
+    )
 
 
 class PhotoPosePhoto(bpy.types.PropertyGroup):
@@ -216,6 +223,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         description="Size of the sensor's longer side",
     )
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
     network: StringProperty(**NETWORK_SEARCH)
     use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 

@@ -103,6 +103,13 @@ def _same_view(first: Verified, second: Verified) -> bool:
     return bool(features[0] @ features[1] > ALIKE_FEATURES and intersection_over_union(*shapes) > ALIKE_SHAPES)
 
 
+def judge(crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer) -> Steps[Verified]:
+    """A camera of the world that sees the target; crops looks through the camera's intrinsics."""
+    start = Start(target, relative(camera, target.sphere), 0.0)
+    (seen,) = yield from verify(crops, look_closely(crops, [start], [start.pose]), renderer)
+    return seen
+
+
 def improve(
     crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, locks: Locks = FREE
 ) -> Steps[tuple[Candidate, Candidate]]:
@@ -110,9 +117,7 @@ def improve(
 
     What locks names stays; where the score does not rise, all stays. crops looks through the camera's intrinsics.
     """
-    start = Start(target, relative(camera, target.sphere), 0.0)
-    (before,) = yield from within(verify(crops, look_closely(crops, [start], [start.pose]), renderer), 0.0, 0.2)
-    after = before
+    after = before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
     for round_ in range(ROUNDS):
         part = 0.2 + 0.8 * round_ / ROUNDS, 0.2 + 0.8 * (round_ + 1) / ROUNDS
         (after,) = yield from within(refine(crops, [after], renderer, locks), *part)

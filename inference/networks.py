@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from functools import lru_cache
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -154,6 +155,7 @@ def _halving() -> nn.MaxPool2d:
     return nn.MaxPool2d(2, ceil_mode=True)
 
 
+in_memory: WeakSet[nn.Module] = WeakSet()
 NETWORKS = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 
 
@@ -172,6 +174,12 @@ def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Mo
         _load_weights(network, WEIGHTS / f"{name}.npz")
     else:
         raise PoseError(f"There is no network '{name}'; choose one of: {', '.join([*NETWORKS, inception.NAME])}.")
+    return ready(network, device)
+
+
+def ready(network: nn.Module, device: str) -> nn.Module:
+    """The network on that device, to be used and not to be trained."""
+    in_memory.add(network)
     return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
 

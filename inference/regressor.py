@@ -19,7 +19,7 @@ from torch.nn import functional
 from . import names
 from .errors import PoseError
 from .geometry import look_at
-from .networks import WEIGHTS, chosen_device, load_network
+from .networks import WEIGHTS, chosen_device, load_network, ready
 
 AZIMUTHS = 12  # hypotheses of Lite0Regressor, evenly around the model
 CONCENTRATION = 12.0  # of the share that a hypothesis has in a direction near its azimuth
@@ -237,4 +237,4 @@ def _loaded(path: Path, _changed: int, device: str) -> nn.Module:
         network.load_state_dict({**network.state_dict(), **state})
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise PoseError(f'"{path.name}" is damaged, or not a network that Photo Pose trained.') from error
-    return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return ready(network, device)

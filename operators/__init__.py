@@ -25,9 +25,11 @@ from . import (
     project_photo,
     refine_camera,
     render_views,
+    score_camera,
     self_test,
     shadow_catcher,
     snapshots,
+    standing,
     steps,
     train_regressor,
     which_model,
@@ -47,6 +49,7 @@ OPERATORS = (
     refine_camera,
     candidates,
     snapshots,
+    score_camera,
     perspective,
     nudge,
     pin_model,
@@ -69,12 +72,14 @@ def register() -> None:
     _register_classes()
     clear_cache.register()
     compare.register()
+    standing.register()
     steps.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     steps.unregister()
+    standing.unregister()
     compare.unregister()
     clear_cache.unregister()
     _unregister_classes()

@@ -11,8 +11,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera, turned_about
 from . import scene
-from .models import key_of
-from .results import read_pose, sphere_of
+from .results import read_pose, sphere_of, tell
 from .steps import require_packages
 
 AXIS_ITEMS = (
@@ -41,18 +40,27 @@ class MatchedCameraOperator:
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def look(self, context: bpy.types.Context, camera: Camera, model: bpy.types.Object, score: float = 0.0) -> None:
+    def look(
+        self,
+        context: bpy.types.Context,
+        camera: Camera,
+        model: bpy.types.Object,
+        score: float = 0.0,
+        lens_deviation: float = 0.0,
+    ) -> None:
         """Sets the active camera, which sees the model, and tells how; score: when there is one."""
-        from .matching import sight
-
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
         width = camera_object.data.sensor_width
         scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
         camera_object.data.photo_pose.model = model
         scene.view_through_camera(context)
-        told = sight(key_of(model), camera, sphere)
-        context.scene.photo_pose.result = f"{told}, score {score:.2f}" if score else told
+        tell(context.scene, model, camera, sphere, score, lens_deviation)
         self.report({"INFO"}, context.scene.photo_pose.result)
+
+    def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
+        """Sets the active camera as in a PhotoPoseCandidate."""
+        camera = read_pose(item, context.scene.camera.data.photo_pose.size)
+        self.look(context, camera, item.model, item.score, item.lens_deviation)
 
 
 class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -78,8 +86,7 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
-        item = match.candidates[self.index]
-        self.look(context, read_pose(item, match.size), item.model, item.score)
+        self.take(context, match.candidates[self.index])
         match = camera_object.data.photo_pose  # a camera that shared its data has its own now
         if match.active_candidate != self.index:
             match.active_candidate = self.index  # which comes back here once, for lists and scripts set it too

@@ -1,6 +1,8 @@
-"""The operator that deletes the cached training views, and what the panel tells of them."""
+"""Operators that delete the cached training views and free the networks' memory, and what the panel tells of both."""
 
 from __future__ import annotations
+
+import sys
 
 import bpy
 from bpy.props import StringProperty
@@ -29,6 +31,36 @@ class PHOTOPOSE_OT_clear_cache(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
+    bl_idname = "photopose.unload_networks"
+    bl_label = "Unload Networks"
+    bl_description = "Free the memory that networks take; the next match loads them again, which takes a moment"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        cls.poll_message_set("No network is in memory")
+        return _network_bytes() > 0
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        from ..inference.memory import unload_networks
+
+        self.report({"INFO"}, f"Networks of {unload_networks() / 1e6:.1f} MB unloaded")
+        return {"FINISHED"}
+
+
+def _network_bytes() -> int:
+    """0 also before PyTorch was imported, which this does not do."""
+    if f"{__package__.rpartition('.')[0]}.inference.networks" not in sys.modules:
+        return 0
+    from ..inference.memory import network_bytes
+
+    return network_bytes()
+
+
+def _networks_told(_manager: bpy.types.WindowManager) -> str:
+    return f"Networks: {_network_bytes() / 1e6:.1f} MB"
+
+
 def _told(_manager: bpy.types.WindowManager) -> str:
     from .views import cache_files, cache_folder
 
@@ -37,12 +69,16 @@ def _told(_manager: bpy.types.WindowManager) -> str:
     return f"{models} cached, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
 
 
-classes = (PHOTOPOSE_OT_clear_cache,)
+classes = (PHOTOPOSE_OT_clear_cache, PHOTOPOSE_OT_unload_networks)
 
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_cache = StringProperty(name="Cache", get=_told, description="Training views")
+    bpy.types.WindowManager.photo_pose_networks = StringProperty(
+        name="Networks", get=_networks_told, description="What they take of the memory"
+    )
 
 
 def unregister() -> None:
+    del bpy.types.WindowManager.photo_pose_networks
     del bpy.types.WindowManager.photo_pose_cache

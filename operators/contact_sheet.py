@@ -13,6 +13,7 @@ from ..inference.errors import PoseError
 from ..inference.steps import Steps
 from . import scene
 from .models import evaluated
+from .standing import is_sure
 from .steps import StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     except PoseError as error:
         return Cell(photo.image, item.name, str(error))
     rgba = model_in_photo(camera, sphere, renderer(key), SIDE)
-    return Cell(overlay(photo, rgba), item.name, f"{key}, confidence {known.confidence:.2f}")
+    sure = f"confidence {known.confidence:.2f}" if is_sure(current, item.camera) else "adjusted"
+    return Cell(overlay(photo, rgba), item.name, f"{key}, {sure}")
 
 
 classes = (PHOTOPOSE_OT_contact_sheet,)

@@ -16,6 +16,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Camera
 from . import scene
 from .models import chosen_models, evaluated, key_of
+from .standing import is_sure, standing
 from .steps import require_packages
 
 FORMAT_ITEMS = (
@@ -112,22 +113,23 @@ def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
 
 
 def _write_json(folder: Path, current: bpy.types.Scene) -> int:
-    lines = [_described(one, model_of(current, one)) for one in taken(current)]
+    lines = [_described(current, one, model_of(current, one)) for one in taken(current)]
     (folder / "cameras.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
     return len(lines)
 
 
-def _described(one: Taken, root: bpy.types.Object) -> dict:
+def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> dict:
     """As a line of results.jsonl."""
     from ..inference.pose import Candidate
     from .output import blender_camera, described
 
-    match = one.camera_object.data.photo_pose
+    match, now = one.camera_object.data.photo_pose, standing(current, one.camera_object)
+    sure = match.confidence if is_sure(current, one.camera_object) else None
     with evaluated(root) as model:
-        line = described(Candidate(model.name, one.camera, match.score), model.sphere)
+        line = described(Candidate(model.name, one.camera, now.score if now else None), model.sphere)
     size, box = list(one.camera.size), list(match.box)
     camera = blender_camera(one.camera)
-    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": match.confidence}
+    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure}
 
 
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:

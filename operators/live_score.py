@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
-from ..inference.steps import Steps, finish
+from ..inference.steps import Steps, all_aside, aside
+from .responsive import responsive
 from .steps import require_packages
 
 if TYPE_CHECKING:
@@ -19,58 +18,74 @@ if TYPE_CHECKING:
     from .views import ViewOptions
 
 NETWORK = "efficientnet_lite0"
-Result = TypeVar("Result")
 
 
-def score_texts(
-    photo: Photo | None, camera: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
-) -> Generator[str, Camera, None]:
-    """Compares with camera, which is the photo's, in the world; is sent the one that the next text is to be about.
+class LiveScore:
+    """Compares a photo with what a camera in the world sees of a model, in another thread.
 
-    A text may also tell what is not ready yet, or why there is no score.
+    text may also tell what is not ready yet, or why there is no score. known: the first camera's score, as its match
+    has it; then the others' are comparable with it.
     """
-    try:
-        yield "Score …"
-        yield from _scores(photo, camera, box, root, views)
-    except PoseError as error:
-        while True:
-            yield str(error)
 
+    def __init__(
+        self,
+        photo: Photo | None,
+        camera: Camera,
+        box: Box | None,
+        root: bpy.types.Object,
+        views: ViewOptions,
+        known: float | None = None,
+    ) -> None:
+        self.text = "Score …"
+        self._camera, self._judged, self._gain, self._known = camera, None, 0.0, known
+        self._steps = responsive(self._scores(photo, camera, box, root, views))
 
-def _scores(
-    photo: Photo | None, camera: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
-) -> Generator[str, Camera, None]:
-    """The photo's features are computed once, and again when the lens changes."""
-    if photo is None:
-        raise PoseError("No score: the camera belongs to no photo.")
-    require_packages()
-    from ..inference.pose import Start, relative
-    from ..inference.refinement import look_closely, verify
-    from .matching import crops_for, extractor, prepare, target_renderer
-    from .views import cache_folder
+    def follow(self, camera: Camera) -> None:
+        """Goes on for a moment; camera: which the next score is to be about."""
+        self._camera = camera
+        if self.ready:
+            return
+        try:
+            with suppress(StopIteration):  # after an error
+                progress = next(self._steps)
+                if self._judged is None:
+                    self.text = f"Training views: {progress:.0%}"
+        except PoseError as error:
+            self.text = str(error)
 
-    (target,) = yield from _told(prepare([root], views, cache_folder()))
-    crops = crops_for(photo, camera, box, extractor(NETWORK, "auto"))
-    closeup = first = None
-    with target_renderer() as renderer:
-        while True:
-            pose = relative(camera, target.sphere)
-            if closeup is None or not np.allclose(closeup.pose.K, pose.K):
-                (closeup,) = look_closely(crops, [Start(target, pose, 0.0)], [pose])
-            (seen,) = finish(verify(crops, [closeup._replace(pose=pose)], renderer))
-            first, judged = seen.score if first is None else first, camera
-            while camera is judged:
-                camera = yield f"Score {seen.score:.2f} ({seen.score - first:+.2f})"
+    @property
+    def ready(self) -> bool:
+        """Whether the text is about the camera."""
+        return self._judged is self._camera
 
+    @property
+    def score(self) -> float | None:
+        """Of the camera, where it can be compared with its match's."""
+        return self._known + self._gain if self.ready and self._known is not None else None
 
-def _told(steps: Steps[Result]) -> Generator[str, Camera, Result]:
-    text = "Training views: 0%"
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as done:
-                return done.value
-            if isinstance(step, float):
-                text = f"Training views: {step:.0%}"
-            yield text
+    def close(self) -> None:
+        self._steps.close()
+
+    def _scores(
+        self, photo: Photo | None, start: Camera, box: Box | None, root: bpy.types.Object, views: ViewOptions
+    ) -> Steps[None]:
+        if photo is None:
+            raise PoseError("No score: the camera belongs to no photo.")
+        yield from aside(require_packages)
+        from ..inference.candidates import judge
+        from .matching import crops_for, extractor, prepare, target_renderer
+        from .views import cache_folder
+
+        (target,) = yield from prepare([root], views, cache_folder())
+        crops = crops_for(photo, start, box, extractor(NETWORK, "auto"))
+        camera, first = start, None
+        with target_renderer() as renderer:
+            while True:
+                seen = yield from all_aside(judge)(crops, target, camera, renderer)
+                first = seen.score if first is None else first
+                self._judged, self._gain = camera, seen.score - first
+                base = first if self._known is None else self._known
+                self.text = f"Score {base + self._gain:.2f} ({self._gain:+.2f})"
+                while self.ready:
+                    yield 1.0
+                camera = self._camera

@@ -58,7 +58,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     def _take_settings(self, settings: PhotoPoseSettings) -> None:
         """The photo stays where one is given; nobody knows the box of another one than the scene's."""
         self.remember, self.filepath = True, self.filepath or settings.photo
-        for name in (*LookProperties.__annotations__, "use_photo_size"):
+        for name in (*LookProperties.__annotations__, "method", "use_photo_size"):
             setattr(self, name, getattr(settings, name))
         self.box = settings.box if self.filepath == settings.photo else (0, 0, 0, 0)
 

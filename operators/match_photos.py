@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
-from bpy.props import BoolProperty
+from bpy.props import BoolProperty, EnumProperty
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from ..inference.steps import Steps, aside, within
+from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
 from .photo_list import note
@@ -48,6 +49,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
     bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
     shared_lens: BoolProperty(name="Shared Lens", description="Photos without EXIF data were taken with one lens")
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
@@ -72,7 +74,9 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
                 options = matching_options(self, photo, views)
                 options["free_lens"] &= focal is None
-                place, found = yield from find_and_match(photo, camera, box, targets, renderer, **options)
+                place, found = yield from find_and_match(
+                    photo, camera, box, targets, renderer, method=self.method, **options
+                )
                 return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 
             shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)

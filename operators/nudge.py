@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from math import degrees, exp, radians
 
 import bpy
 from bpy.props import FloatProperty, FloatVectorProperty
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera
+from ..inference.geometry import Box
 from ..inference.nudging import Nudge
 from . import scene
 from .camera_view import photo_in_view
-from .live_score import score_texts
+from .live_score import LiveScore
+from .standing import keep_score, known_score
 from .subject import Subject
 
 MODES = {"O": "Orbit", "G": "Pan", "S": "Distance", "R": "Roll", "L": "Lens", "P": "Perspective"}  # by their keys
@@ -22,7 +23,7 @@ TURN, GROWTH = radians(0.2), 0.002  # of one px that the mouse moves
 FACTORS = {"S": ("distance", -GROWTH), "L": ("lens", GROWTH), "P": ("strength", GROWTH)}
 WHEEL = {"WHEELUPMOUSE": 10.0, "WHEELDOWNMOUSE": -10.0}  # px that a step of it counts for
 PRECISE = 0.1  # of all that, with Shift
-PAUSE = 0.25  # s, between two scores
+PAUSE = 0.05  # s, between two looks at what the score has become
 FACTOR = {"default": 1.0, "min": 0.01, "max": 100.0, "soft_min": 0.25, "soft_max": 4.0, "options": {"SKIP_SAVE"}}
 ANGLE = {"subtype": "ANGLE", "options": {"SKIP_SAVE"}}
 
@@ -82,10 +83,12 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             subject = Subject.read(context.scene)
-            subject.write(context.scene, subject.changed(self.nudge, self.strength))
+            camera = subject.changed(self.nudge, self.strength)
+            subject.write(context.scene, camera)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        keep_score(context.scene, subject.root, camera, subject.sphere)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -99,8 +102,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         self._restore = scene.restorer(context.scene.camera)
         self._camera, self._mode, self._area = self._subject.camera, "O", context.area
         self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
-        self._scores = self._live_scores(context.scene)
-        self._text = next(self._scores)
+        self._score = self._live_score(context.scene)
         self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
         scene.view_through_camera(context)
         context.window_manager.modal_handler_add(self)
@@ -120,9 +122,13 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             return {"CANCELLED"}
         if event.type in {"LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self._end(context)
+            keep_score(context.scene, self._subject.root, self._camera, self._subject.sphere, self._score.score)
             return {"FINISHED"}
         if event.type == "TIMER":
-            self._text = self._scores.send(self._camera)
+            shown = self._score.text
+            self._score.follow(self._camera)
+            if self._score.text == shown:
+                return {"RUNNING_MODAL"}
         elif event.type in MODES and event.value == "PRESS":
             self._mode = event.type
         elif event.type == "MOUSEMOVE" or event.type in WHEEL:
@@ -135,18 +141,19 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         self._restore()
 
     def _end(self, context: bpy.types.Context) -> None:
-        self._scores.close()
+        self._score.close()
         context.window_manager.event_timer_remove(self._timer)
         context.workspace.status_text_set(None)
         self._area.header_text_set(None)
 
-    def _live_scores(self, current: bpy.types.Scene) -> Generator[str, Camera, None]:
+    def _live_score(self, current: bpy.types.Scene) -> LiveScore:
         from .views import ViewOptions
 
         settings, box = current.photo_pose, tuple(current.camera.data.photo_pose.box)
         views = ViewOptions(settings.sphere, settings.subdivisions)
         photo, camera, _sensor, root, *_model = self._subject
-        return score_texts(photo, camera, Box(*box) if any(box) else None, root, views)
+        known = known_score(current, current.camera)
+        return LiveScore(photo, camera, Box(*box) if any(box) else None, root, views, known)
 
     def _follow(self, current: bpy.types.Scene, event: bpy.types.Event) -> None:
         fine = PRECISE if event.shift else 1.0
@@ -170,7 +177,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         return size[0] / photo_in_view(current.camera, size, current, region, self._area.spaces.active.region_3d).width
 
     def _show(self, context: bpy.types.Context) -> None:
-        self._area.header_text_set("   ".join((self._text, *self.described())))
+        self._area.header_text_set("   ".join((self._score.text, *self.described())))
         keys = (f"[{key}: {name}]" if key == self._mode else f"{key}: {name}" for key, name in MODES.items())
         context.workspace.status_text_set("   ".join((*keys, HINTS)))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from pathlib import Path
@@ -72,6 +74,8 @@ def _imported(module: str) -> ModuleType:
         also = f', also not in the chosen folder "{folder}"' if folder else ""
         raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {WAY_OUT}.")
     try:
+        if module == "torch" and module not in sys.modules:
+            _load_library()
         return importlib.import_module(module)
     except Exception as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
@@ -81,6 +85,19 @@ def _imported(module: str) -> ModuleType:
             f'Photo Pose needs {name}, but the one in "{where}" does not load ({type(error).__name__}: {reason}); '
             f"{OTHERS}."
         ) from error
+
+
+def _load_library() -> None:
+    """Loads PyTorch's largest library as a plain call, in which Python lets other threads go on.
+
+    An import would load it too, but holds up everything for seconds, Blender's own thread also when this one is
+    another. On Windows PyTorch does the same itself; where it fails, the import says why.
+    """
+    found = Path(importlib.util.find_spec("torch").origin).parent.glob("lib/libtorch_cpu.*")
+    for library in found if os.name == "posix" else ():
+        load = ctypes.CDLL(None).dlopen
+        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        load(os.fsencode(library), os.RTLD_NOW)
 
 
 def _check(module: str, package: ModuleType) -> None:

@@ -10,6 +10,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere
 from . import scene
 from .models import chosen_models, evaluated
+from .standing import keep_score
 from .steps import require_packages
 
 
@@ -47,13 +48,15 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         from .matching import model_in_view
 
         camera_object = scene.active_camera(current)
-        camera = scene.read_camera(current, camera_object)
+        size = tuple(camera_object.data.photo_pose.size)
+        camera = scene.read_camera(current, camera_object, size if all(size) else None)
         root = model_in_view(chosen_models(current, [self.object] if self.object else None), camera)
         with evaluated(root) as model:
             sphere, vertices = model.sphere, model.vertices
         changed = strengthened(camera, self.strength, sphere, vertices)
         sensor = scene.sensor_of(current, camera_object)
         scene.write_camera(current, camera_object, changed, model=sphere, sensor_width=sensor)
+        keep_score(current, root, changed, sphere)
 
 
 def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:

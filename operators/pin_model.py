@@ -13,6 +13,7 @@ from .drag_box import GRIP, PRECISE, draw_rectangle
 from .models import evaluated
 from .paint import shape
 from .rendering import in_unit_sphere
+from .standing import keep_score
 from .subject import Subject
 
 MARK = 4  # px at scale 1, half a pin's side
@@ -80,6 +81,7 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
             return {"CANCELLED"}
         if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self.end(context)
+            keep_score(context.scene, self._pins.subject.root, self._pins.camera, self._pins.subject.sphere)
             return {"FINISHED"}
         frame, size = self._frame(context.scene), self._pins.subject.camera.size
         mouse = np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])

@@ -9,7 +9,7 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bpy.props import StringProperty
 
-KEPT = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network", "use_photo_size")
+KEPT = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "method", "network", "use_photo_size")
 
 
 class PHOTOPOSE_OT_preset_add(AddPresetBase, bpy.types.Operator):

@@ -13,7 +13,8 @@ from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
 from ..properties import SPHERE_ITEMS, LockProperties
 from . import scene
-from .models import chosen_models
+from .models import chosen_models, scene_object
+from .standing import keep_score, known_score
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
             refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
+            known = known_score(context.scene, camera_object)
             self._write(context, camera_object, photo, after, target)
+            gained = None if known is None else known + after.score - before.score
+            keep_score(context.scene, scene_object(context.scene, target.name), after.camera, target.sphere, gained)
         else:
             self.outcome = "CANCELLED"
             self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")

@@ -12,7 +12,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
 from ..properties import picture_of
 from . import scene
-from .models import evaluated, with_key
+from .models import evaluated, key_of, with_key
 from .rendering import in_unit_sphere
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match, best = camera_object.data.photo_pose, found.candidates[0]
     models = {key: with_key(bpy.data.objects, key) for key in spheres}
     match.candidates.clear()
+    match.adjusted.model = None
     match.active_candidate = 0  # without candidates nothing is taken
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
@@ -74,6 +75,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
         item = match.candidates.add()
         write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
+        item.lens_deviation = candidate.lens_deviation
         _draw(picture, picture_of(item))
 
 
@@ -90,6 +92,21 @@ def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
     """The inverse of `write_pose`, for a photo of size (width, height)."""
     matrix = blender_axes(np.reshape(item.matrix, (4, 4)).astype(float))
     return Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
+
+
+def tell(
+    current: bpy.types.Scene,
+    model: bpy.types.Object,
+    camera: Camera,
+    sphere: Sphere,
+    score: float = 0.0,
+    lens_deviation: float = 0.0,
+) -> None:
+    """The panel's lines about the last match: how camera sees the model now; score: when there is one."""
+    from .matching import sight
+
+    told = sight(key_of(model), camera, sphere, lens_deviation)
+    current.photo_pose.result = told + (f", score {score:.2f}" if score else "")
 
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:

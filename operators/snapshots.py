@@ -8,7 +8,8 @@ from bpy.props import IntProperty
 from ..inference.errors import PoseError
 from . import scene
 from .candidates import MatchedCameraOperator
-from .results import read_pose, sphere_of, write_pose
+from .results import sphere_of, write_pose
+from .standing import standing
 
 
 class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
@@ -20,8 +21,11 @@ class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         camera = scene.read_camera(context.scene, camera_object, tuple(match.size))
         sphere = sphere_of(context.scene, match.model)
+        known = standing(context.scene, camera_object)
+        score, lens_deviation = (known.score, known.lens_deviation) if known else (0.0, 0.0)
         item = match.snapshots.add()
         write_pose(item, match.model, camera, sphere)
+        item.score, item.lens_deviation = score, lens_deviation
         number = len(match.snapshots)
         while f"Snapshot {number}" in match.snapshots:
             number += 1
@@ -36,8 +40,7 @@ class PHOTOPOSE_OT_take_snapshot(MatchedCameraOperator, bpy.types.Operator):
     index: IntProperty(name="Snapshot", min=0, description="Its number, from 0")
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
-        item = snapshot(camera_object, self.index)
-        self.look(context, read_pose(item, camera_object.data.photo_pose.size), item.model)
+        self.take(context, snapshot(camera_object, self.index))
 
 
 class PHOTOPOSE_OT_remove_snapshot(MatchedCameraOperator, bpy.types.Operator):

@@ -27,14 +27,22 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
 
     def draw(self, context: bpy.types.Context) -> None:
-        camera, layout = context.scene.camera, self.layout
+        camera = context.scene.camera
         match = camera.data.photo_pose
-        word = "High" if not match.why else "Fair" if match.confidence >= FAIR else "Low"
-        layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
-        draw_text(context, layout, match.why)
+        self._draw_sureness(context, match, camera.photo_pose_adjusted)
         width = context.region.width / context.preferences.system.ui_scale - MARGINS
         self._draw_candidates(match, camera.matrix_world, max(width / UNIT / COLUMNS, 3))
         self._draw_turns()
+
+    def _draw_sureness(self, context: bpy.types.Context, match, adjusted: str) -> None:
+        """The confidence is the best candidate's; another pose has but a score, if somebody measured it."""
+        if adjusted:
+            draw_text(context, self.layout, adjusted)
+            self.layout.operator("photopose.score_camera", icon="DRIVER_DISTANCE")
+            return
+        word = "High" if not match.why else "Fair" if match.confidence >= FAIR else "Low"
+        self.layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
+        draw_text(context, self.layout, match.why)
 
     def _draw_candidates(self, match, matrix, scale: float) -> None:
         grid = self.layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, even_rows=True)

@@ -17,6 +17,9 @@ class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.label(text=context.window_manager.photo_pose_cache)
         row.operator("photopose.clear_cache", icon="TRASH")
+        row = layout.row()
+        row.label(text=context.window_manager.photo_pose_networks)
+        row.operator("photopose.unload_networks", icon="X")
 
 
 classes = (VIEW3D_PT_photo_pose_gallery,)

@@ -18,7 +18,8 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
         if item.state == "MATCHED" and item.camera in context.scene.objects[:]:
             right = row.row()
             right.alignment = "RIGHT"
-            right.label(text=f"{item.camera.data.photo_pose.confidence:.0%}")
+            sure = f"{item.camera.data.photo_pose.confidence:.0%}"
+            right.label(text="Adjusted" if item.camera.photo_pose_adjusted else sure)
 
 
 class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
@@ -39,7 +40,7 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         row.active = settings.focal_source == "PHOTO"  # else the lens is known
         row.prop(settings, "shared_lens")
         button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
-        copy(button, settings, *PHOTO, "shared_lens")
+        copy(button, settings, *PHOTO, "method", "shared_lens")
         layout.operator("photopose.bind_markers", icon="MARKER_HLT")
         layout.operator("photopose.contact_sheet", icon="IMGDISPLAY")
 

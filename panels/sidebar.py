@@ -12,6 +12,7 @@ import bpy
 from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
+VIEWS = ("sphere", "subdivisions", "background")
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
@@ -46,7 +47,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
         row.label(text=f"{item.score:.2f}" if item.verified else "")
         settings = context.scene.photo_pose
         button = row.operator("photopose.match_photo", text="", icon="OUTLINER_OB_CAMERA")
-        fill(button, settings, "use_photo_size")
+        fill(button, settings, "method", "use_photo_size")
         button.model = item.object.name_full
 
 
@@ -89,8 +90,33 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
+        draw_missing(self.layout, context.preferences)
+
+
+class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
+    bl_label = "Models"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        draw_missing(layout, context.preferences)
+        row = layout.row()
+        row.template_list("PHOTOPOSE_UL_models", "", settings, "models", settings, "active_model", rows=2)
+        column = row.column(align=True)
+        column.operator("photopose.add_models", icon="ADD", text="")
+        column.operator("photopose.remove_model", icon="REMOVE", text="")
+        row = layout.row(align=True)
+        row.operator("photopose.add_scene_models", text="Whole Scene", icon="SCENE_DATA")
+        row.operator("photopose.add_folder", text="Folder", icon="FILE_FOLDER")
+        if not settings.models:
+            layout.label(text="Empty list: all models of the scene")
+
+
+class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
+    bl_label = "Photo"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "photo")
@@ -104,12 +130,10 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
             row = layout.row()
             row.prop(settings, "sensor")
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
-        layout.prop(settings, "any_roll")
-        layout.prop(settings, "network")
-        layout.prop(settings, "use_photo_size")
         self._draw_button(context, settings)
+        lines = layout.column(align=True)
         for line in settings.result.split(", ") if settings.result else ():
-            layout.label(text=line)
+            lines.label(text=line)
 
     def _draw_button(self, context: bpy.types.Context, settings) -> None:
         row, status = self.layout.row(), context.window_manager.photo_pose
@@ -117,7 +141,20 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         if status.stage and context.window.modal_operators:
             row.progress(factor=status.progress, text=f"{status.stage} {status.progress:.0%} (Esc to cancel)")
             return
-        fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "use_photo_size")
+        fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "method", "use_photo_size")
+
+
+class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):
+    bl_label = "Method"
+    bl_parent_id = "VIEW3D_PT_photo_pose_photo"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in ("method", "network", "any_roll", "use_photo_size"):
+            layout.prop(context.scene.photo_pose, name)
 
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
@@ -155,23 +192,6 @@ class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
         copy(button, settings, "focal_source", "lens", "sensor", "use_photo_size")
 
 
-class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
-    bl_label = "Models"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        settings, layout = context.scene.photo_pose, self.layout
-        row = layout.row()
-        row.template_list("PHOTOPOSE_UL_models", "", settings, "models", settings, "active_model", rows=3)
-        column = row.column(align=True)
-        column.operator("photopose.add_models", icon="ADD", text="")
-        column.operator("photopose.remove_model", icon="REMOVE", text="")
-        layout.operator("photopose.add_scene_models")
-        layout.operator("photopose.add_folder", icon="FILE_FOLDER")
-        if not settings.models:
-            layout.label(text="Empty list: all models of the scene")
-
-
 class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
     bl_label = "Which Model?"
     bl_parent_id = "VIEW3D_PT_photo_pose"
@@ -204,7 +224,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         save = layout.operator("photopose.save_views")
         save.crop = settings.crop
         for button in (render, save):
-            copy(button, settings, "sphere", "subdivisions", "background")
+            copy(button, settings, *VIEWS)
         layout.operator("photopose.train_regressor").sphere = settings.sphere
 
 
@@ -212,9 +232,11 @@ classes = (
     PHOTOPOSE_UL_models,
     PHOTOPOSE_UL_answers,
     VIEW3D_PT_photo_pose,
+    VIEW3D_PT_photo_pose_models,
+    VIEW3D_PT_photo_pose_photo,
+    VIEW3D_PT_photo_pose_method,
     VIEW3D_PT_photo_pose_refine,
     VIEW3D_PT_photo_pose_board,
-    VIEW3D_PT_photo_pose_models,
     VIEW3D_PT_photo_pose_which,
     VIEW3D_PT_photo_pose_views,
 )

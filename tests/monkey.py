@@ -30,7 +30,8 @@ from monkey_acts import act, box, make_files, new_file, photo
 
 RARE = {  # how often those are called that take long, when their turn comes
     **dict.fromkeys(
-        ("match_photo", "match_photos", "which_model", "refine_camera", "render_views", "save_views"), 0.15
+        ("match_photo", "match_photos", "which_model", "refine_camera", "score_camera", "render_views", "save_views"),
+        0.15,
     ),
     **dict.fromkeys(("self_test", "train_regressor", "propose_box"), 0.05),
 }
@@ -50,6 +51,7 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     r"|\w+\.(parent$|matrix_)",  # and what was perhaps put under it
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
     ("nudge", "perspective_strength", "take_candidate", "turn_candidate", "take_snapshot"): MOVES,
+    ("score_camera",): r"lens\.photo_pose\.adjusted|scene\.photo_pose\.result",
     ("add_snapshot", "remove_snapshot"): r"lens\.photo_pose\.snapshots",
     ("import_cameras", "match_photos"): rf"{TAKES}|(objects|cameras)\.",  # of all photos
     ("match_photo", "label_photo"): rf"{TAKES}|scene\.render\.(resolution|pixel_aspect)",

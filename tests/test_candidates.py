@@ -147,6 +147,61 @@ def test_snapshots_bring_poses_back(scene, match):
     assert [one.name for one in match.snapshots] == ["Snapshot 2", "Snapshot 3"]
 
 
+def test_the_confidence_is_only_claimed_of_the_best_candidate(scene, match):
+    """However the camera was moved; and it comes back with the pose."""
+    own, best = scene.camera, match.candidates[0]
+    assert own.photo_pose_adjusted == ""
+    bpy.ops.photopose.take_candidate(index=1)
+    second = match.candidates[1].score
+    assert own.photo_pose_adjusted == f"Candidate 2: score {second:.2f}, the best candidate's is {best.score:.2f}"
+    for change in (
+        lambda: bpy.ops.photopose.turn_candidate(angle=0.01),
+        lambda: bpy.ops.photopose.nudge(lens=1.01),
+        lambda: bpy.ops.photopose.nudge(pan=(2, 0)),
+        lambda: bpy.ops.photopose.perspective_strength(strength=1.1),
+    ):
+        bpy.ops.photopose.take_candidate(index=0)
+        assert own.photo_pose_adjusted == ""
+        change()
+        bpy.context.view_layer.update()
+        told = f"Adjusted since the match: not scored, the best candidate's is {best.score:.2f}"
+        assert own.photo_pose_adjusted == told and "score" not in scene.photo_pose.result
+    bpy.ops.photopose.take_candidate(index=0)
+    own.location *= 1.001
+    bpy.context.view_layer.update()
+    assert own.photo_pose_adjusted == told
+
+
+def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatch):
+    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    scene.photo_pose.subdivisions, before = 2, [one.score for one in match.candidates]
+    bpy.ops.photopose.score_camera()
+    assert match.adjusted.score == pytest.approx(match.score, abs=1e-4)
+    bpy.ops.photopose.nudge(azimuth=0.15)
+    assert "not scored" in scene.camera.photo_pose_adjusted
+    bpy.ops.photopose.score_camera()
+    assert match.adjusted.score < match.score - 0.03
+    assert f"match: score {match.adjusted.score:.2f}, " in scene.camera.photo_pose_adjusted
+    bpy.ops.photopose.add_snapshot()
+    bpy.ops.photopose.refine_camera(subdivisions=2)
+    assert match.adjusted.score > match.score - 0.05 and match.snapshots[0].score < match.score - 0.03
+    bpy.ops.photopose.take_snapshot(index=0)
+    assert f"match: score {match.snapshots[0].score:.2f}, " in scene.camera.photo_pose_adjusted
+    assert [one.score for one in match.candidates] == before and match.confidence > 0.9
+
+
+def test_the_uncertainty_of_the_lens_stays_with_its_candidate(scene, match):
+    match.candidates[0].lens_deviation = 0.12
+    bpy.ops.photopose.take_candidate(index=1)
+    assert "±" not in scene.photo_pose.result
+    bpy.ops.photopose.take_candidate(index=0)
+    assert "± 12 %" in scene.photo_pose.result
+    bpy.ops.photopose.add_snapshot()
+    bpy.ops.photopose.turn_candidate()
+    bpy.ops.photopose.take_snapshot(index=0)
+    assert f"± 12 %, score {match.score:.2f}" in scene.photo_pose.result
+
+
 def test_only_the_camera_changes(scene, match):
     bpy.ops.object.mode_set(mode="EDIT")
     before = snapshot()

@@ -62,6 +62,26 @@ def test_a_cache_that_cannot_be_cleared_is_told_in_one_sentence(folder):
         bpy.ops.photopose.clear_cache()
 
 
+def test_unloading_frees_what_networks_take(scene):
+    """What other tests still use stays."""
+    pytest.importorskip("torch")
+    from photo_pose.inference.memory import network_bytes, unload_networks
+    from photo_pose.inference.networks import load_network
+
+    unload_networks()
+    used = network_bytes()
+    network = load_network("u2netp")
+    size = sum(4 * parameter.nelement() for parameter in network.state_dict().values())
+    assert network_bytes() == used + size and size > 4e6
+    assert bpy.context.window_manager.photo_pose_networks == f"Networks: {(used + size) / 1e6:.1f} MB"
+    del network
+    assert bpy.ops.photopose.unload_networks() == {"FINISHED"}
+    assert network_bytes() == used
+    if not used:
+        with pytest.raises(RuntimeError, match="No network is in memory"):
+            bpy.ops.photopose.unload_networks()
+
+
 def test_the_view_under_the_mouse_is_the_one_looked_from(folder, scene):
     add_monkey()
     scene.photo_pose.subdivisions = 2

@@ -86,9 +86,11 @@ def test_operators_and_panels_have_names_like_blender_s_own() -> None:
 def test_a_preset_is_kept_used_and_removed(scene) -> None:
     settings = scene.photo_pose
     settings.sphere, settings.lens, settings.any_roll, settings.photo = "FULL", 85, True, "/photo.jpg"
+    settings.method = "KNN"
     assert bpy.ops.photopose.preset_add(name="Test Shots") == {"FINISHED"}
     path = bpy.utils.preset_find("Test_Shots", "photo_pose")
     settings.sphere, settings.lens, settings.any_roll, settings.photo = "UPPER", 50, False, "/other.jpg"
+    settings.method = "MATCH"
     bpy.ops.script.execute_preset(filepath=path, menu_idname="PHOTOPOSE_PT_presets")
     assert (settings.sphere, settings.lens, settings.any_roll, settings.photo) == ("FULL", 85, True, "/other.jpg")
     assert bpy.ops.photopose.preset_add(name="Test_Shots", remove_name=True) == {"FINISHED"}

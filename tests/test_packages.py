@@ -131,3 +131,24 @@ def test_a_package_of_no_use_is_told_with_its_place(said, tmp_path, torch, words
     line = said(GOOD | {"torch": torch}, {}).splitlines()[-2]
     assert words in line and str(tmp_path / "elsewhere/torch") in line and "disable the add-on" in line
     assert line.count(". ") <= 1 and line.endswith(".")
+
+
+WATCHED = """
+import threading, time
+from bl_ext.user_default.photo_pose.operators import packages
+loading, times = threading.Thread(target=packages._load_library), [time.perf_counter()]
+loading.start()
+while loading.is_alive():
+    time.sleep(0.005)
+    times.append(time.perf_counter())
+print(packages.sys.modules.get("torch"), max(b - a for a, b in zip(times, times[1:])) / (times[-1] - times[0]))
+"""
+
+
+def test_other_threads_go_on_while_torch_is_loaded(said):
+    """Python's own import would hold them up all the while."""
+    if not find_spec("torch"):
+        pytest.skip("no PyTorch")
+    site = str(Path(find_spec("torch").origin).parents[1])
+    module, longest = said({}, {}, f"sys.path.append({site!r}){WATCHED}").split()[:2]
+    assert module == "None" and float(longest) < 0.5

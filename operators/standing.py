@@ -1,0 +1,80 @@
+"""What is known of a matched camera as it stands now, for it may have been moved since the match."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from bpy.props import StringProperty
+
+from ..inference.errors import PoseError
+from ..inference.geometry import Camera, Sphere
+from . import scene
+from .results import read_pose, tell, write_pose
+
+NEAR = 1e-4  # of a camera's numbers; Blender rounds less than that
+
+
+def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:
+    """That of the poses which its match keeps that the camera has, a PhotoPoseCandidate; None where it has another."""
+    match = camera_object.data.photo_pose
+    if not match.candidates:
+        return None
+    try:
+        camera = scene.read_camera(current, camera_object, tuple(match.size))
+    except PoseError:  # it sees no photo any more
+        return None
+    kept = (item for item in (*match.candidates, match.adjusted, *match.snapshots) if item.model)
+    return next((item for item in kept if _same(read_pose(item, match.size), camera)), None)
+
+
+def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
+    """Whether the match's confidence, which is about its best candidate, holds of the camera."""
+    now = standing(current, camera_object)
+    return now is not None and now == camera_object.data.photo_pose.candidates[0]
+
+
+def keep_score(
+    current: bpy.types.Scene, model: bpy.types.Object, camera: Camera, sphere: Sphere, score: float | None = None
+) -> None:
+    """Writes down that the active camera, if it was matched, sees the model as camera does.
+
+    score: if it was measured, comparable with its candidates'.
+    """
+    match = current.camera.data.photo_pose
+    if match.candidates:
+        if score is not None:
+            write_pose(match.adjusted, model, camera, sphere)
+            match.adjusted.score = score
+        tell(current, model, camera, sphere, score or 0.0)
+
+
+def known_score(current: bpy.types.Scene, camera_object: bpy.types.Object) -> float | None:
+    """Of a matched camera as it stands now, None where nobody has measured it."""
+    now = standing(current, camera_object)
+    return now.score if now and now.score else None
+
+
+def _same(one: Camera, other: Camera) -> bool:
+    placed = np.allclose(one.camera_to_world, other.camera_to_world, NEAR, NEAR)
+    return placed and np.allclose(one.K, other.K, 0, NEAR * one.focal)
+
+
+def _told(camera_object: bpy.types.Object) -> str:
+    current = bpy.context.scene
+    candidates = [*camera_object.data.photo_pose.candidates] if camera_object.type == "CAMERA" else []
+    if not candidates or is_sure(current, camera_object):
+        return ""
+    now = standing(current, camera_object)
+    what = f"Candidate {candidates.index(now) + 1}" if now in candidates else "Adjusted since the match"
+    score = f"score {now.score:.2f}" if now and now.score else "not scored"
+    return f"{what}: {score}, the best candidate's is {candidates[0].score:.2f}"
+
+
+def register() -> None:
+    bpy.types.Object.photo_pose_adjusted = StringProperty(
+        name="Adjusted", get=_told, description="What a matched camera has instead of the best candidate's pose"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Object.photo_pose_adjusted

@@ -1,0 +1,43 @@
+"""The submenu in the 3D view's View > Cameras; operator search (F3) finds what menus have."""
+
+from __future__ import annotations
+
+import bpy
+
+from .sidebar import PHOTO, VIEWS, copy, fill
+
+
+class VIEW3D_MT_photo_pose(bpy.types.Menu):
+    bl_label = "Photo Pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        layout.operator_context = "INVOKE_REGION_WIN"
+        layout.operator("photopose.add_models", icon="ADD")
+        button = layout.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
+        fill(button, settings, "method", "use_photo_size")
+        copy(layout.operator("photopose.match_photos"), settings, *PHOTO, "method", "shared_lens")
+        fill(layout.operator("photopose.which_model", icon="VIEWZOOM"), settings)
+        layout.separator()
+        layout.operator("photopose.nudge", icon="VIEW_PAN")
+        layout.operator("photopose.pin_model", icon="PINNED")
+        layout.separator()
+        copy(layout.operator("photopose.render_views"), settings, *VIEWS)
+        layout.operator("photopose.browse_views", icon="SPHERE")
+        layout.operator("photopose.self_test", icon="CHECKMARK")
+
+
+def draw_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("VIEW3D_MT_photo_pose")
+
+
+classes = (VIEW3D_MT_photo_pose,)
+
+
+def add_to_menus() -> None:
+    bpy.types.VIEW3D_MT_view_cameras.append(draw_menu)
+
+
+def remove_from_menus() -> None:
+    bpy.types.VIEW3D_MT_view_cameras.remove(draw_menu)
