@@ -6,6 +6,8 @@ from math import degrees, pi
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, FloatProperty, IntProperty
 
 from ..inference.errors import PoseError
@@ -27,7 +29,7 @@ class MatchedCameraOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The active camera was not matched to a photo")
+        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
         return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
 
@@ -49,7 +51,8 @@ class MatchedCameraOperator:
         scene.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
         camera_object.data.photo_pose.model = model
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = sight(model.name, camera, sphere) + (f", score {score:.2f}" if score else "")
+        scored = rpt_(", score {score:.2f}").format(score=score) if score else ""
+        context.scene.photo_pose.result = sight(model.name, camera, sphere) + scored
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
@@ -36,7 +38,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Choose a photo first, and use this in a 3D view")
+        cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
         return bool(context.scene.photo_pose.photo) and context.space_data is not None
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -60,7 +62,7 @@ class PHOTOPOSE_OT_drag_box(bpy.types.Operator):
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = texture(self._photo.image)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set(HINT)
+        context.workspace.status_text_set(iface_(HINT))
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}

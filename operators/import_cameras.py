@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -48,7 +49,8 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         scene.view_through_camera(context)
-        self.report({"WARNING"} if remark else {"INFO"}, f"{len(cameras)} cameras set up. {remark}".strip())
+        told = rpt_("{count} cameras set up.").format(count=len(cameras))
+        self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}
 
 
@@ -71,9 +73,9 @@ def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
         raise PoseError("None of the photos is in the folder of images.txt, or in a folder 'images' at or above it.")
     remarks = []
     if len(cameras) < len(shots):
-        remarks.append(f"{len(shots) - len(cameras)} photos were not found.")
+        remarks.append(rpt_("{count} photos were not found.").format(count=len(shots) - len(cameras)))
     if any(shot.distorted for shot in shots.values()):
-        remarks.append("Lens distortion was left out.")
+        remarks.append(rpt_("Lens distortion was left out."))
     return cameras, " ".join(remarks)
 
 
@@ -90,7 +92,8 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     settings = current.photo_pose
     index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
     item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
-    item.camera, item.state, item.message = camera_object, "NONE", f"Start pose of {source}, Refine Camera improves it"
+    item.camera, item.state = camera_object, "NONE"
+    item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=source)
     settings.active_photo = index
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
@@ -30,7 +31,7 @@ def score_texts(
     A text may also tell what is not ready yet, or why there is no score.
     """
     try:
-        yield "Score …"
+        yield iface_("Score …")
         yield from _scores(photo, camera, box, root, views)
     except PoseError as error:
         while True:
@@ -60,11 +61,11 @@ def _scores(
             (seen,) = finish(verify(crops, [closeup._replace(pose=pose)], renderer))
             first, judged = seen.score if first is None else first, camera
             while camera is judged:
-                camera = yield f"Score {seen.score:.2f} ({seen.score - first:+.2f})"
+                camera = yield f"{iface_('Score')} {seen.score:.2f} ({seen.score - first:+.2f})"
 
 
 def _told(steps: Steps[Result]) -> Generator[str, Camera, Result]:
-    text = "Training views: 0%"
+    progress = 0.0
     with closing(steps):
         while True:
             try:
@@ -72,5 +73,5 @@ def _told(steps: Steps[Result]) -> Generator[str, Camera, Result]:
             except StopIteration as done:
                 return done.value
             if isinstance(step, float):
-                text = f"Training views: {step:.0%}"
-            yield text
+                progress = step
+            yield f"{iface_('Training Views')}: {progress:.0%}"

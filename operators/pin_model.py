@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 from mathutils.bvhtree import BVHTree
 
 from ..inference.errors import PoseError
@@ -65,7 +67,7 @@ class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Use this in a 3D view of a scene with an active camera")
+        cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
         return context.scene.camera is not None and context.space_data is not None
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -85,7 +87,7 @@ class PHOTOPOSE_OT_pin_model(bpy.types.Operator):
         self._restore = scene.restorer(context.scene.camera)
         scene.view_through_camera(context)
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set(HINTS)
+        context.workspace.status_text_set(iface_(HINTS))
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 

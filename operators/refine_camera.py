@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -56,7 +57,8 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         if after.score > before.score:
             self._write(context, camera_object, photo, after, target)
         else:
-            self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")
+            told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")
+            self.report({"INFO"}, told.format(score=before.score))
 
     def _path(self, camera_object: bpy.types.Object) -> str:
         """Absolute path of the photo."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
@@ -68,7 +69,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.active_candidate = 0  # without candidates nothing is taken
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = bpy.data.objects[best.model], best.score, found.confidence
-    match.why = why_low(found.candidates, found.confidence, shown.evidence)
+    match.why = why_low(found.candidates, found.confidence, shown.evidence, rpt_)
     for candidate, picture in zip(found.candidates, shown.pictures, strict=True):
         item = match.candidates.add()
         write_pose(item, bpy.data.objects[candidate.model], candidate.camera, spheres[candidate.model])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import degrees, pi
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .sidebar import MARGINS, SidebarPanel, draw_text
 
@@ -30,7 +31,8 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         camera, layout = context.scene.camera, self.layout
         match = camera.data.photo_pose
         word = next(word for least, word in WORDS if match.confidence >= least)
-        layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
+        sure = f"{iface_('Confidence')}: {iface_(word)}, {match.confidence:.0%}"
+        layout.progress(factor=match.confidence, text=sure)
         draw_text(context, layout, match.why)
         width = context.region.width / context.preferences.system.ui_scale - MARGINS
         self._draw_candidates(match, camera.matrix_world, max(width / UNIT / COLUMNS, 3))

@@ -131,7 +131,7 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     texts = [next(scores)]
     while "(" not in texts[-1]:
         texts.append(scores.send(TRUE))
-    assert texts[1].startswith("Training views: ") and texts[-1].endswith("(+0.00)")
+    assert texts[1].startswith("Training Views: ") and texts[-1].endswith("(+0.00)")
     away = [nudged(TRUE, center, Nudge(azimuth=turn, lens=lens)) for turn, lens in ((0.1, 1), (0.3, 1), (0.3, 1.2))]
     near, far, larger = (float(scores.send(one).partition("(")[2].rstrip(")")) for one in away)
     assert 0 > near > far > larger - 0.05 and far < -0.1
