@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 LOCALES = ("de_DE", "zh_HANS")
-CONTEXTS = ("*", "Operator")  # of names of operators the latter
+CONTEXTS = ("*", "Operator", "Photo Pose")  # the last for what Blender itself means otherwise
 
 
 def texts() -> list[list[str]]:

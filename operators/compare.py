@@ -39,7 +39,7 @@ class PHOTOPOSE_OT_compare(bpy.types.Operator):
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return next(text for name, _label, text in VIEWS if name == properties.view)
+        return tip_(next(text for name, _label, text in VIEWS if name == properties.view))
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -13,6 +13,7 @@ from bpy.props import FloatProperty, FloatVectorProperty
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from ..inference.nudging import Nudge
+from ..properties import OURS
 from . import scene
 from .camera_view import photo_in_view
 from .live_score import score_texts
@@ -62,12 +63,12 @@ class NudgeProperties:
         """What is no more as it was."""
         for name in ("azimuth", "elevation", "roll"):
             if getattr(self, name):
-                yield f"{iface_(name.title())} {degrees(getattr(self, name)):+.1f}°"
+                yield f"{iface_(name.title(), OURS)} {degrees(getattr(self, name)):+.1f}°"
         for name, label in (("distance", "Distance"), ("lens", "Lens"), ("strength", "Perspective")):
             if getattr(self, name) != 1:
-                yield f"{iface_(label)} {getattr(self, name):.1%}"
+                yield f"{iface_(label, OURS)} {getattr(self, name):.1%}"
         if any(self.pan):
-            yield iface_("Pan") + " {:+.1f}, {:+.1f} px".format(*self.pan)
+            yield iface_("Pan", OURS) + " {:+.1f}, {:+.1f} px".format(*self.pan)
 
 
 class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
@@ -173,7 +174,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     def _show(self, context: bpy.types.Context) -> None:
         self._area.header_text_set("   ".join((self._text, *self.described())))
-        modes = {key: f"{key}: {iface_(name)}" for key, name in MODES.items()}
+        modes = {key: f"{key}: {iface_(name, OURS)}" for key, name in MODES.items()}
         modes[self._mode] = f"[{modes[self._mode]}]"
         context.workspace.status_text_set("   ".join((*modes.values(), iface_(HINTS))))
 

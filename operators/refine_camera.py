@@ -12,7 +12,7 @@ from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProp
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
-from ..properties import SPHERE_ITEMS, LockProperties
+from ..properties import OURS, SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models
 from .steps import MATCHING, StepsOperator, require_packages
@@ -30,7 +30,9 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     phases = MATCHING
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
+    box: FloatVectorProperty(
+        name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: not known"
+    )
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")

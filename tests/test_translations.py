@@ -15,7 +15,7 @@ from test_manners import ours, rna_of  # noqa: E402
 
 from photo_pose.operators.nudge import MODES  # noqa: E402
 from photo_pose.panels.candidates import TURNS, WORDS  # noqa: E402
-from photo_pose.translations import LOCALES, texts  # noqa: E402
+from photo_pose.translations import CONTEXTS, LOCALES, texts  # noqa: E402
 
 MARKED = {"iface_", "rpt_", "tip_", "translate"}  # functions whose first argument is translated
 INHERITED = set(bpy.types.PropertyGroup.bl_rna.properties.keys())
@@ -35,6 +35,7 @@ def registered() -> Iterator[str]:
                 or prop.identifier in bpy.types.PropertyGroup.bl_rna.properties
             ):
                 continue
+            assert prop.translation_context in CONTEXTS, prop
             yield from (prop.name, prop.description)
             for item in prop.enum_items if prop.type == "ENUM" else ():
                 yield from (item.name, item.description)
