@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from string import Formatter
 
@@ -89,6 +90,11 @@ def test_every_translation_is_complete_and_has_the_same_placeholders() -> None:
     assert len({row[0] for row in rows}) == len(rows)
     assert [text for row in rows for text in row[1:] if fields(text) != fields(row[0])] == []
     assert [text for row in rows for text in row[1:] if text.endswith(".") and row[0][-1] not in ".:"] == []
+
+
+def test_no_node_is_asked_for_by_its_name_which_blender_translates() -> None:
+    code = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "operators").glob("*.py")}
+    assert [name for name, text in code.items() if re.search(r"nodes(\[|\.get\()\"", text)] == []
 
 
 @pytest.mark.parametrize(("locale", "words"), [*zip(LOCALES, texts()[0][1:], strict=True)])
