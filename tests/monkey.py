@@ -121,7 +121,7 @@ def state() -> dict[str, str]:
         layer.update()
     with quiet(errors_too=True):  # Blender warns of its own properties
         seen = snapshot()
-    loaded = ("].has_data", "].pixels")  # of files that an act has changed, whenever Blender reads them again
+    loaded = ("].has_data", "].pixels", "].size")  # of files that were written anew, whenever Blender reads them again
     return {key: repr(value) for key, value in seen.items() if not key.endswith(loaded)}
 
 
