@@ -59,7 +59,7 @@ def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
 
 
 def match_arguments(parser: argparse.ArgumentParser) -> None:
-    """DESIGN.md's headless contract, which other people's scripts rely on."""
+    """Other people's scripts rely on them."""
     photo_arguments(parser)
     parser.add_argument(
         "--network",

@@ -18,6 +18,7 @@ from bpy.props import (
 
 from .inference.names import REGRESSORS
 
+OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
 SPHERE_ITEMS = (
     ("UPPER", "Upper Half", "The object stands on a floor and is seen from the side or from above"),
     ("FULL", "Full", "The object may lie on any face and be seen from anywhere"),
@@ -85,10 +86,13 @@ class LockProperties:
 
     lock_rotation: BoolProperty(name="Rotation", description="Keep the camera's rotation")
     lock_position: BoolProperty(name="Position", description="Keep the place where the camera stands")
-    lock_roll: BoolProperty(name="Roll", description="Keep the camera as level as it is")
-    lock_lens: BoolProperty(name="Lens", default=True, description="Keep the focal length")
+    lock_roll: BoolProperty(name="Roll", translation_context=OURS, description="Keep the camera as level as it is")
+    lock_lens: BoolProperty(name="Lens", translation_context=OURS, default=True, description="Keep the focal length")
     lock_principal_point: BoolProperty(
-        name="Shift", default=True, description="Keep the lens shift; free it for a photo that was cropped"
+        name="Shift",
+        translation_context=OURS,
+        default=True,
+        description="Keep the lens shift; free it for a photo that was cropped",
     )
 
 
@@ -205,6 +209,7 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
     box: FloatVectorProperty(
         name="Box",
+        translation_context=OURS,
         size=4,
         precision=0,
         min=-1e6,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .geometry import Box
@@ -26,29 +26,32 @@ class Evidence(NamedTuple):
     overlap: float
 
 
-def why_low(candidates: Sequence[Candidate], confidence: float, evidence: Evidence) -> str:
-    """One sentence, empty where the confidence, 0..1, is high."""
-    return "" if confidence >= CLEAR else next(_reasons(candidates, evidence), UNLIKE)
+def why_low(
+    candidates: Sequence[Candidate], confidence: float, evidence: Evidence, translate: Callable[[str], str] = str
+) -> str:
+    """One sentence, in the user's language, empty where the confidence, 0..1, is high."""
+    return "" if confidence >= CLEAR else next(_reasons(candidates, evidence, translate))
 
 
-def _reasons(candidates: Sequence[Candidate], evidence: Evidence) -> Iterator[str]:
+def _reasons(candidates: Sequence[Candidate], evidence: Evidence, translate: Callable[[str], str]) -> Iterator[str]:
     """The first one counts."""
     ratio = _side(evidence.box, evidence.size) / max(_side(evidence.shown, evidence.size), 1.0)
     if ratio > MISFIT:
-        yield "The box is much larger than the model in it: drag it closer around the object."
+        yield translate("The box is much larger than the model in it: drag it closer around the object.")
     if ratio < 1 / MISFIT:
-        yield "The box is much smaller than the model: drag it around the whole object."
+        yield translate("The box is much smaller than the model: drag it around the whole object.")
     best, *others = candidates
     for number, other in enumerate(others, 2):
         if best.score - other.score < CLOSE and not other.alike:
-            who = f"Candidate {number}" if other.model == best.model else f"Candidate {number}, {other.model},"
-            yield f"{who} scores nearly as well as the first: compare them."
+            who = f"{number}" if other.model == best.model else f"{number}, {other.model},"
+            yield translate("Candidate {number} scores nearly as well as the first: compare them.").format(number=who)
     if _cut_off(evidence.box, evidence.size):
-        yield "The object seems to be cut off by the edge of the photo."
+        yield translate("The object seems to be cut off by the edge of the photo.")
     if evidence.overlap < OVERLAP:
-        yield "The model covers only a part of what seems to be the object."
+        yield translate("The model covers only a part of what seems to be the object.")
     if any(other.alike for other in others):
-        yield "The model looks the same from several sides."
+        yield translate("The model looks the same from several sides.")
+    yield translate(UNLIKE)
 
 
 def _side(box: Box, size: tuple[int, int]) -> float:

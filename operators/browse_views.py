@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 from mathutils import Vector
 
 from ..inference.errors import PoseError
@@ -33,7 +35,7 @@ class PHOTOPOSE_OT_browse_views(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Use this in a 3D view")
+        cls.poll_message_set(tip_, "Use this in a 3D view")
         return context.area is not None and context.area.type == "VIEW_3D"
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
@@ -46,7 +48,7 @@ class PHOTOPOSE_OT_browse_views(bpy.types.Operator):
             return {"CANCELLED"}
         self._gallery = gallery
         _shown.append((gallery, bpy.types.SpaceView3D.draw_handler_add(gallery.draw, (), "WINDOW", "POST_PIXEL")))
-        context.workspace.status_text_set(HINT)
+        context.workspace.status_text_set(iface_(HINT))
         context.window_manager.modal_handler_add(self)
         _redraw(context)
         return {"RUNNING_MODAL"}
@@ -149,9 +151,10 @@ class Gallery:
         blf.color(0, 1, 1, 1, 1)
         blf.enable(0, blf.SHADOW)
         blf.shadow(0, 3, 0, 0, 0, 1)
-        for number, text in enumerate((f"azimuth {azimuth:.1f}°", f"elevation {elevation:.1f}°")):
+        angles = ("Azimuth", azimuth), ("Elevation", elevation)
+        for number, (name, angle) in enumerate(angles):
             blf.position(0, left, low - (number + 1) * line, 0)
-            blf.draw(0, text)
+            blf.draw(0, f"{iface_(name)} {angle:.1f}°")
         blf.disable(0, blf.SHADOW)
 
     def _texture(self, view: int):

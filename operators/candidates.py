@@ -6,6 +6,7 @@ from math import degrees, pi
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, FloatProperty, IntProperty
 
 from ..inference.errors import PoseError
@@ -27,7 +28,7 @@ class MatchedCameraOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The active camera was not matched to a photo")
+        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
         return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
 
@@ -74,13 +75,12 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         candidates = context.scene.camera.data.photo_pose.candidates if cls.poll(context) else ()
         if properties.index >= len(candidates):
-            return cls.bl_description
+            return tip_(cls.bl_description)
         item = candidates[properties.index]
-        angles = ", ".join(
-            f"{name} {round(degrees(getattr(item, name)))}°" for name in ("azimuth", "elevation", "roll")
-        )
-        alike = ", looks the same as the first" if item.equivalent and properties.index else ""
-        return f"Take candidate {properties.index + 1}: {angles}, score {item.score:.2f}{alike}"
+        angles = {name: round(degrees(getattr(item, name))) for name in ("azimuth", "elevation", "roll")}
+        told = tip_("Candidate {number}: azimuth {azimuth}°, elevation {elevation}°, roll {roll}°, score {score:.2f}")
+        alike = tip_(", looks the same as the first") if item.equivalent and properties.index else ""
+        return told.format(number=properties.index + 1, score=item.score, **angles) + alike
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         match = camera_object.data.photo_pose

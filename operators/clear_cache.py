@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -17,7 +19,8 @@ class PHOTOPOSE_OT_clear_cache(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         manager = context.window_manager
-        return manager.invoke_confirm(self, event, message=f"Training views: {manager.photo_pose_cache}")
+        message = f"{iface_('Training Views')}: {manager.photo_pose_cache}"
+        return manager.invoke_confirm(self, event, message=message)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
@@ -27,7 +30,7 @@ class PHOTOPOSE_OT_clear_cache(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Training views of {count} models deleted")
+        self.report({"INFO"}, rpt_("Training views of {count} models deleted").format(count=count))
         return {"FINISHED"}
 
 
@@ -66,7 +69,8 @@ def _told(_manager: bpy.types.WindowManager) -> str:
 
     files = cache_files(cache_folder())
     models = sum(file.suffix == ".npz" for file in files)
-    return f"{models} cached, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
+    size = sum(file.stat().st_size for file in files) / 1e6
+    return iface_("{count} cached, {size:.1f} MB").format(count=models, size=size)
 
 
 classes = (PHOTOPOSE_OT_clear_cache, PHOTOPOSE_OT_unload_networks)

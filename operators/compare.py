@@ -6,6 +6,7 @@ All is drawn over the view: nothing in the scene changes, and so nothing has to 
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, FloatProperty, PointerProperty
 
 from ..inference.errors import PoseError
@@ -38,11 +39,11 @@ class PHOTOPOSE_OT_compare(bpy.types.Operator):
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
-        return next(text for name, _label, text in VIEWS if name == properties.view)
+        return tip_(next(text for name, _label, text in VIEWS if name == properties.view))
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Match a camera to a photo first: the active camera belongs to none")
+        cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
         return context.scene.camera is not None and scene.PHOTO in context.scene.camera
 
     def execute(self, context: bpy.types.Context) -> set[str]:

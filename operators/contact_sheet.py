@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -34,7 +36,7 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Add photos to the list first")
+        cls.poll_message_set(tip_, "Add photos to the list first")
         return len(context.scene.photo_pose.photos) > 0
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -59,7 +61,7 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
                 yield number / len(photos)
                 cells.append(_cell(context.scene, item, renderer))
         save_picture(contact_sheet(cells), path)
-        self.report({"INFO"}, f"Contact sheet saved as {path}")
+        self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=path))
 
 
 def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Callable[[str], Render]) -> Cell:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_tip as tip_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
@@ -37,7 +38,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Choose a photo first, and use this in a 3D view")
+        cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
         return bool(context.scene.photo_pose.photo) and context.space_data is not None
 
     def begin(self, context: bpy.types.Context) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 
 from .models import lineage, scene_roots
 
@@ -15,7 +17,7 @@ class PHOTOPOSE_OT_add_models(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Select one or more objects")
+        cls.poll_message_set(tip_, "Select one or more objects")
         return bool(context.selected_objects)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -25,7 +27,7 @@ class PHOTOPOSE_OT_add_models(bpy.types.Operator):
         added = _add(context.scene, [obj for obj in roots if obj in shown])
         for obj in roots:
             if obj not in shown:
-                self.report({"WARNING"}, f'"{obj.name}" has no faces that show in a render')
+                self.report({"WARNING"}, rpt_('"{name}" has no faces that show in a render').format(name=obj.name))
         return {"FINISHED"} if added else {"CANCELLED"}
 
 
@@ -50,7 +52,7 @@ class PHOTOPOSE_OT_remove_model(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The list of models is empty")
+        cls.poll_message_set(tip_, "The list of models is empty")
         return len(context.scene.photo_pose.models) > 0
 
     def execute(self, context: bpy.types.Context) -> set[str]:

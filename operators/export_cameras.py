@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -55,7 +57,7 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("No camera of the scene was matched to a photo yet")
+        cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
         return any(scene.PHOTO in obj for obj in context.scene.objects)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
@@ -82,7 +84,7 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{count} cameras written to {folder}")
+        self.report({"INFO"}, rpt_("{count} cameras written to {folder}").format(count=count, folder=folder))
         return {"FINISHED"}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -56,7 +57,8 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         scene.view_through_camera(context)
-        self.report({"WARNING"} if remark else {"INFO"}, f"{len(cameras)} cameras set up. {remark}".strip())
+        told = rpt_("{count} cameras set up.").format(count=len(cameras))
+        self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}
 
 
@@ -103,11 +105,10 @@ def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
         raise PoseError((failed or [NOWHERE])[0])
     remarks = failed[:1]
     if None in photos.values():
-        remarks.append(f"{list(photos.values()).count(None)} photos were not found.")
+        remarks.append(rpt_("{count} photos were not found.").format(count=list(photos.values()).count(None)))
     if bends:
-        remarks.append(
-            f"Distortion of up to {max(bends):.0f} px was taken out of {len(bends)} photos, in files beside them."
-        )
+        told = rpt_("Distortion of up to {most:.0f} px was taken out of {count} photos, in files beside them.")
+        remarks.append(told.format(most=max(bends), count=len(bends)))
     return cameras, " ".join(remarks)
 
 
@@ -124,7 +125,8 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     settings = current.photo_pose
     index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
     item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
-    item.camera, item.state, item.message = camera_object, "NONE", f"Start pose of {source}, Refine Camera improves it"
+    item.camera, item.state = camera_object, "NONE"
+    item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=source)
     settings.active_photo = index
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..inference.calibration import Calibration, board_points, calibrate, locate
 from ..inference.chessboard import find_chessboard
@@ -13,8 +14,7 @@ from ..inference.distortion import NOTICED, displacement, straightened
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera, Sphere
 from ..inference.image import Photo
-from .matching import photo_camera, seen_from
-from .scene import blender_lens
+from .matching import photo_camera, sight
 
 
 class Board(NamedTuple):
@@ -102,11 +102,10 @@ def given_intrinsics(
 
 def summary(labelled: Label, board: Board) -> str:
     """What the user is told: parts separated by commas."""
-    angles, found = seen_from(labelled.camera, board.sphere), labelled.found
-    deviation = f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else ""
-    bent = f", distortion of up to {labelled.bent:.0f} px taken out" if labelled.bent > NOTICED else ""
+    found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
     return (
-        f"Chessboard: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
-        f"distance {angles.distance:.3g}, lens {blender_lens(labelled.camera).lens:.1f} mm{deviation}, "
-        f"reprojection error {found.rms:.2f} px{bent}"
+        sight(rpt_("Chessboard"), labelled.camera, board.sphere)
+        + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
+        + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
+        + (bent if labelled.bent > NOTICED else "")
     )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
@@ -36,7 +37,7 @@ class LiveScore:
         views: ViewOptions,
         known: float | None = None,
     ) -> None:
-        self.text = "Score …"
+        self.text = iface_("Score …")
         self._camera, self._judged, self._gain, self._known = camera, None, 0.0, known
         self._steps = responsive(self._scores(photo, camera, box, root, views))
 
@@ -49,7 +50,7 @@ class LiveScore:
             with suppress(StopIteration):  # after an error
                 progress = next(self._steps)
                 if self._judged is None:
-                    self.text = f"Training views: {progress:.0%}"
+                    self.text = f"{iface_('Training Views')}: {progress:.0%}"
         except PoseError as error:
             self.text = str(error)
 
@@ -85,7 +86,7 @@ class LiveScore:
                 first = seen.score if first is None else first
                 self._judged, self._gain = camera, seen.score - first
                 base = first if self._known is None else self._known
-                self.text = f"Score {base + self._gain:.2f} ({self._gain:+.2f})"
+                self.text = f"{iface_('Score')} {base + self._gain:.2f} ({self._gain:+.2f})"
                 while self.ready:
                     yield 1.0
                 camera = self._camera

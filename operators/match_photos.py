@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty
 
 from ..inference.errors import PoseError
@@ -55,7 +57,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Add photos to the list first")
+        cls.poll_message_set(tip_, "Add photos to the list first")
         return len(context.scene.photo_pose.photos) > 0
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
@@ -95,7 +97,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         current.camera = active or current.camera
         settings.active_photo = settings.active_photo  # makes its camera the active one
         scene.view_through_camera(context)
-        matched = f"{len(shots) - len(failed)} of {len(shots)} photos matched"
+        matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))
         self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
 
 

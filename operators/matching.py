@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
@@ -333,14 +334,14 @@ def seen_from(camera: Camera, sphere: Sphere) -> Angles:
 
 def sight(model: str, camera: Camera, sphere: Sphere, lens_deviation: float = 0.0) -> str:
     """How camera sees the model of this name, for the user: parts separated by commas."""
-    angles = seen_from(camera, sphere)
-    return (
-        f"{model}: azimuth {angles.azimuth:.1f}°, elevation {angles.elevation:.1f}°, "
-        f"distance {angles.distance:.3g}, lens {blender_lens(camera).lens:.1f} mm"
-        f"{f' ± {100 * lens_deviation:.0f} %' if lens_deviation else ''}"
-    )
+    angles, lens = seen_from(camera, sphere), blender_lens(camera).lens
+    told = rpt_(
+        "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
+    ).format(name=model, lens=lens, **angles._asdict())
+    return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
 
 
 def summary(candidate: Candidate, sphere: Sphere) -> str:
     """What the user is told of a match: parts separated by commas."""
-    return f"{sight(candidate.model, candidate.camera, sphere, candidate.lens_deviation)}, score {candidate.score:.2f}"
+    seen = sight(candidate.model, candidate.camera, sphere, candidate.lens_deviation)
+    return seen + rpt_(", score {score:.2f}").format(score=candidate.score)

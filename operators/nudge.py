@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from math import degrees, exp, radians
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import FloatProperty, FloatVectorProperty
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box
 from ..inference.nudging import Nudge
+from ..properties import OURS
 from . import scene
 from .camera_view import photo_in_view
 from .live_score import LiveScore
@@ -61,12 +64,12 @@ class NudgeProperties:
         """What is no more as it was."""
         for name in ("azimuth", "elevation", "roll"):
             if getattr(self, name):
-                yield f"{name.title()} {degrees(getattr(self, name)):+.1f}°"
+                yield f"{iface_(name.title(), OURS)} {degrees(getattr(self, name)):+.1f}°"
         for name, label in (("distance", "Distance"), ("lens", "Lens"), ("strength", "Perspective")):
             if getattr(self, name) != 1:
-                yield f"{label} {getattr(self, name):.1%}"
+                yield f"{iface_(label, OURS)} {getattr(self, name):.1%}"
         if any(self.pan):
-            yield "Pan {:+.1f}, {:+.1f} px".format(*self.pan)
+            yield iface_("Pan", OURS) + " {:+.1f}, {:+.1f} px".format(*self.pan)
 
 
 class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
@@ -77,7 +80,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The scene has no active camera")
+        cls.poll_message_set(tip_, "The scene has no active camera")
         return context.scene.camera is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -178,8 +181,9 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     def _show(self, context: bpy.types.Context) -> None:
         self._area.header_text_set("   ".join((self._score.text, *self.described())))
-        keys = (f"[{key}: {name}]" if key == self._mode else f"{key}: {name}" for key, name in MODES.items())
-        context.workspace.status_text_set("   ".join((*keys, HINTS)))
+        modes = {key: f"{key}: {iface_(name, OURS)}" for key, name in MODES.items()}
+        modes[self._mode] = f"[{modes[self._mode]}]"
+        context.workspace.status_text_set("   ".join((*modes.values(), iface_(HINTS))))
 
 
 classes = (PHOTOPOSE_OT_nudge,)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 
 from . import scene
@@ -50,7 +51,7 @@ class PHOTOPOSE_OT_remove_photo(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The list of photos is empty")
+        cls.poll_message_set(tip_, "The list of photos is empty")
         return len(context.scene.photo_pose.photos) > 0
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -74,7 +75,7 @@ class PHOTOPOSE_OT_bind_markers(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("No photo of the list has a camera yet")
+        cls.poll_message_set(tip_, "No photo of the list has a camera yet")
         return bool(photo_cameras(context.scene))
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from ..preferences import preferred
-from ..properties import FOCAL_ITEMS, NETWORK_SEARCH, SPHERE_ITEMS
+from ..properties import FOCAL_ITEMS, NETWORK_SEARCH, OURS, SPHERE_ITEMS
 from . import scene
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class PhotoProperties(LookProperties):
     filepath: StringProperty(
         name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
     )
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: found")
+    box: FloatVectorProperty(
+        name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: found"
+    )
 
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
         """PoseError where one of them is of no use."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import FloatProperty
 
 from ..inference.errors import PoseError
@@ -40,7 +41,7 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
         boxes = yield from aside(proposals, photo)
         pointed = NOWHERE not in (self.x, self.y)
         settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, settings.box)
-        self.report({"INFO"}, f"Object {boxes.index(box) + 1} of {len(boxes)}")
+        self.report({"INFO"}, rpt_("Object {number} of {count}").format(number=boxes.index(box) + 1, count=len(boxes)))
 
 
 def proposals(photo: Photo) -> list[Box]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_tip as tip_
 from mathutils.bvhtree import BVHTree
 
 from ..inference.geometry import Box, Camera
@@ -66,7 +67,7 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Use this in a 3D view of a scene with an active camera")
+        cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
         return context.scene.camera is not None and context.space_data is not None
 
     def begin(self, context: bpy.types.Context) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty
 
 from ..inference.errors import PoseError
@@ -36,7 +37,7 @@ class PHOTOPOSE_OT_project_photo(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("Select a mesh, and make a camera active that was matched to a photo")
+        cls.poll_message_set(tip_, "Select a mesh, and make a camera active that was matched to a photo")
         camera, obj = context.scene.camera, context.active_object
         return bool(camera and scene.PHOTO in camera and obj and obj.type == "MESH")
 

@@ -6,12 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
-from ..properties import SPHERE_ITEMS, LockProperties
+from ..properties import OURS, SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models, scene_object
 from .standing import keep_score, known_score
@@ -30,7 +31,9 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     phases = MATCHING
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right, bottom in pixels; zeros: not known")
+    box: FloatVectorProperty(
+        name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: not known"
+    )
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
     sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
@@ -61,7 +64,8 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
             keep_score(context.scene, scene_object(context.scene, target.name), after.camera, target.sphere, gained)
         else:
             self.outcome = "CANCELLED"
-            self.report({"INFO"}, f"The camera stays as it was: nothing better was found (score {before.score:.2f})")
+            told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")
+            self.report({"INFO"}, told.format(score=before.score))
 
     def _path(self, camera_object: bpy.types.Object) -> str:
         """Absolute path of the photo."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -42,7 +43,8 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         roots = chosen_models(context.scene)
         targets = yield from prepare(roots, self.view_options(), cache_folder())
         views = sum(len(target.index.templates.directions) for target in targets)
-        self.report({"INFO"}, f"{views} training views of {len(targets)} models are ready")
+        told = rpt_("{views} training views of {models} models are ready")
+        self.report({"INFO"}, told.format(views=views, models=len(targets)))
 
 
 class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
@@ -75,7 +77,7 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
             with evaluated(root) as model:
                 steps = save_views(model, self.view_options(), self.crop, folder)
                 count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
-        self.report({"INFO"}, f"{count} pictures saved in {folder}")
+        self.report({"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=folder))
 
 
 classes = (PHOTOPOSE_OT_render_views, PHOTOPOSE_OT_save_views)

@@ -97,12 +97,13 @@ def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
     scene.world = bpy.data.worlds.new("Photo Pose World")
     scene.world.use_nodes = True
     nodes, links = scene.world.node_tree.nodes, scene.world.node_tree.links
-    nodes["Background"].inputs["Color"].default_value = (1, 1, 1, 1)
+    background = next(node for node in nodes if node.type == "BACKGROUND")  # its name is in the user's language
+    background.inputs["Color"].default_value = (1, 1, 1, 1)
     if sky:
         texture = nodes.new("ShaderNodeTexEnvironment")
         path = Path(bpy.utils.system_resource("DATAFILES"), SKY)
         texture.image = bpy.data.images.load(str(path))
-        links.new(texture.outputs["Color"], nodes["Background"].inputs["Color"])
+        links.new(texture.outputs["Color"], background.inputs["Color"])
     return scene.world
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
@@ -70,7 +71,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.active_candidate = 0  # without candidates nothing is taken
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
-    match.why = why_low(found.candidates, found.confidence, shown.evidence)
+    match.why = why_low(found.candidates, found.confidence, shown.evidence, rpt_)
     for candidate, picture in zip(found.candidates, shown.pictures, strict=True):
         item = match.candidates.add()
         write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
@@ -106,7 +107,7 @@ def tell(
     from .matching import sight
 
     told = sight(key_of(model), camera, sphere, lens_deviation)
-    current.photo_pose.result = told + (f", score {score:.2f}" if score else "")
+    current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")
 
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import bmesh
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
 from ..inference.geometry import Box, Camera, angle_between, direction_from_angles, intrinsics, look_at
@@ -30,6 +31,7 @@ FOCAL = 500.0  # px
 DISTANCE = 3.5  # in the model's radius
 SAMPLES = 8  # of Cycles
 GOOD = 10.0  # degrees
+FOUND = "{name} is seen {degrees:.1f}° off and lies {pixels:.1f} px off, after {seconds:.0f} s"
 
 
 class Error(NamedTuple):
@@ -52,10 +54,11 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
         with _subject(context) as root:
             name, error = root.name, (yield from self_test(root, self.seed))
         good, seconds = error.degrees < GOOD, time.perf_counter() - began
-        found = f"{name} is seen {error.degrees:.1f}° off and lies {error.pixels:.1f} px off, after {seconds:.0f} s"
-        LOG.info("Self-test: %s", found)
-        hint = "" if good else "; try a model that looks different from every side"
-        self.report({"INFO"} if good else {"WARNING"}, f"Self-test {'passed' if good else 'failed'}: {found}{hint}")
+        values = {"name": name, "seconds": seconds, **error._asdict()}
+        LOG.info("Self-test: %s", FOUND.format(**values))
+        hint = "" if good else rpt_("; try a model that looks different from every side")
+        told = rpt_("Self-test passed") if good else rpt_("Self-test failed")
+        self.report({"INFO"} if good else {"WARNING"}, f"{told}: {rpt_(FOUND).format(**values)}{hint}")
 
 
 def self_test(root: bpy.types.Object, seed: int) -> Steps[Error]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -65,9 +66,14 @@ def _told(camera_object: bpy.types.Object) -> str:
     if not candidates or is_sure(current, camera_object):
         return ""
     now = standing(current, camera_object)
-    what = f"Candidate {candidates.index(now) + 1}" if now in candidates else "Adjusted since the match"
-    score = f"score {now.score:.2f}" if now and now.score else "not scored"
-    return f"{what}: {score}, the best candidate's is {candidates[0].score:.2f}"
+    if now in candidates:
+        told = rpt_("Candidate {number}: score {score:.2f}, the best candidate's is {best:.2f}")
+    elif now and now.score:
+        told = rpt_("Adjusted since the match: score {score:.2f}, the best candidate's is {best:.2f}")
+    else:
+        told = rpt_("Adjusted since the match: not scored, the best candidate's is {best:.2f}")
+    number, score = candidates.index(now) + 1 if now in candidates else 0, now.score if now else 0.0
+    return told.format(number=number, score=score, best=candidates[0].score)
 
 
 def register() -> None:

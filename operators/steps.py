@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 import bpy
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, Work
@@ -107,7 +108,10 @@ class StepsOperator:
         status.progress = progress
         manager.progress_update(progress)
         if context.workspace:
-            context.workspace.status_text_set(f"{self.bl_label}: {status.stage} {progress:.0%} (Esc to cancel)")
+            told = iface_("{stage} {progress:.0%} (Esc to cancel)").format(
+                stage=iface_(status.stage), progress=progress
+            )
+            context.workspace.status_text_set(f"{iface_(self.bl_label, 'Operator')}: {told}")
         _redraw_sidebars(manager)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -130,7 +131,8 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
         context.scene.photo_pose.network = str(path)
         error = np.degrees(training.errors[training.best])
-        self.report({"INFO"}, f"{path.name} is trained; other views of the models are {error:.1f}° off in the mean")
+        told = rpt_("{file} is trained; other views of the models are {error:.1f}° off in the mean")
+        self.report({"INFO"}, told.format(file=path.name, error=error))
 
 
 classes = (PHOTOPOSE_OT_train_regressor,)

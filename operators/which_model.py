@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -52,8 +53,9 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
             _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
-        doubt = ", but the photo seems to show none of them" if strange else ""
-        self.report({"INFO"}, f"{best.model} of {len(answers)} models, score {best.score:.2f}{doubt}")
+        told = rpt_("{model} of {count} models, score {score:.2f}")
+        told = told.format(model=best.model, count=len(answers), score=best.score)
+        self.report({"INFO"}, told + (rpt_(", but the photo seems to show none of them") if strange else ""))
 
 
 def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:
@@ -108,7 +110,7 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
         for root in roots:
             if root not in listed:
                 context.scene.photo_pose.models.add().object = root
-        self.report({"INFO"}, f"{len(roots)} models of {len(files)} files")
+        self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
 
 
 def _data() -> list[bpy.types.bpy_prop_collection]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import degrees, pi
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .sidebar import MARGINS, SidebarPanel, draw_text
 
-FAIR = 0.5  # confidence that is not low
+WORDS, FAIR = ("High", "Fair", "Low"), 0.5  # from this confidence on it is not low
 UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 2
 TURNS = (  # axis: angle, text, icon
@@ -40,8 +41,9 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
             draw_text(context, self.layout, adjusted)
             self.layout.operator("photopose.score_camera", icon="DRIVER_DISTANCE")
             return
-        word = "High" if not match.why else "Fair" if match.confidence >= FAIR else "Low"
-        self.layout.progress(factor=match.confidence, text=f"Confidence: {word}, {match.confidence:.0%}")
+        word = WORDS[0 if not match.why else 1 if match.confidence >= FAIR else 2]
+        text = f"{iface_('Confidence')}: {iface_(word)}, {match.confidence:.0%}"
+        self.layout.progress(factor=match.confidence, text=text)
         draw_text(context, self.layout, match.why)
 
     def _draw_candidates(self, match, matrix, scale: float) -> None:

@@ -15,7 +15,9 @@ class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
         layout, shown = self.layout, context.window_manager.photo_pose_compare
         views = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
         for item in shown.bl_rna.properties["view"].enum_items:
-            button = views.operator("photopose.compare", text=item.name, depress=item.identifier == shown.view)
+            button = views.operator(
+                "photopose.compare", text=item.name, text_ctxt="Photo Pose", depress=item.identifier == shown.view
+            )
             button.view = item.identifier
         if shown.view == "WIPE":
             layout.prop(shown, "wipe", slider=True)

@@ -14,7 +14,7 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
 
     def draw_item(self, context, layout, _data, item, _icon, _active_data, _active_property) -> None:
         row = layout.row()
-        row.label(text=item.name, icon=ICONS[item.state])
+        row.label(text=item.name, icon=ICONS[item.state], translate=False)
         if item.state == "MATCHED" and item.camera in context.scene.objects[:]:
             right = row.row()
             right.alignment = "RIGHT"

@@ -8,12 +8,14 @@ from importlib.machinery import PathFinder
 from math import degrees
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 VIEWS = ("sphere", "subdivisions", "background")
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
+WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
 PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
 
@@ -42,7 +44,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
             layout.label(text="Deleted object", icon="ERROR")
             return
         row = layout.row()
-        row.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1")
+        row.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1", translate=False)
         row.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
         row.label(text=f"{item.score:.2f}" if item.verified else "")
         settings = context.scene.photo_pose
@@ -66,8 +68,9 @@ def copy(button, settings, *names: str) -> None:
 def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
     """A sentence in as many lines as the sidebar's width asks for."""
     width = context.region.width / context.preferences.system.ui_scale - MARGINS
+    letter = 2 * LETTER if max(text, default="") >= WIDE else LETTER
     lines = layout.column(align=True)
-    for line in textwrap.wrap(text, max(int(width / LETTER), 10)):
+    for line in textwrap.wrap(text, max(int(width / letter), 10)):
         lines.label(text=line)
 
 
@@ -79,7 +82,7 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
     folders = [*sys.path, chosen] if chosen else sys.path
     missing = [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
     if missing:
-        layout.label(text=f"{' and '.join(missing)} missing", icon="ERROR")
+        layout.label(text=iface_("Missing: {packages}").format(packages=", ".join(missing)), icon="ERROR")
         layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
 
 
@@ -139,7 +142,8 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
         row, status = self.layout.row(), context.window_manager.photo_pose
         row.scale_y = 1.5
         if status.stage and context.window.modal_operators:
-            row.progress(factor=status.progress, text=f"{status.stage} {status.progress:.0%} (Esc to cancel)")
+            text = iface_("{stage} {progress:.0%} (Esc to cancel)")
+            row.progress(factor=status.progress, text=text.format(stage=iface_(status.stage), progress=status.progress))
             return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "method", "use_photo_size")
 

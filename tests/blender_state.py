@@ -19,8 +19,9 @@ def snapshot() -> dict[str, object]:
         if prop.type != "COLLECTION" or prop.identifier in INTERFACE:
             continue
         for block in getattr(bpy.data, prop.identifier):
-            _collect(block, f"{prop.identifier}[{block.name}]", state, 3)
-            state[f"{prop.identifier}[{block.name}].users"] = block.users
+            path = f"{prop.identifier}[{block.name_full}]"  # with the library's name where it is linked
+            _collect(block, path, state, 3)
+            state[f"{path}.users"] = block.users
     layer = bpy.context.view_layer
     state["active"] = layer.objects.active.name if layer.objects.active else None
     state["selected"] = sorted(obj.name for obj in bpy.context.selected_objects)

@@ -44,8 +44,8 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("add_models", "add_scene_models", "remove_model"): r"scene\.photo_pose\.(models|active_model)",
     ("add_photos", "remove_photo"): r"scene\.(camera|photo_pose\.)",
     ("propose_box", "which_model", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
-    ("bind_markers",): r"scene\.timeline_markers",
-    ("add_folder",): r"new \w+|collections\.|scene\.(objects|photo_pose\.models)",
+    ("bind_markers",): r"scene\.(timeline_markers|camera)",  # which markers choose from now on
+    ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
     ("shadow_catcher",): r"(new|lost) (objects|meshes)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
     r"|\w+\.(parent$|matrix_)",  # and what was perhaps put under it
@@ -119,10 +119,11 @@ def state() -> dict[str, str]:
     """Of the scene, in text so that NaN is NaN; edits in Edit Mode are taken in, as any reader of a mesh does."""
     for obj in bpy.context.scene.objects:
         obj.update_from_editmode()
-    bpy.context.view_layer.update()
+    for layer in (layer for scene in bpy.data.scenes for layer in scene.view_layers):
+        layer.update()
     with quiet(errors_too=True):  # Blender warns of its own properties
         seen = snapshot()
-    loaded = ("].has_data", "].pixels")  # of files that an act has changed, whenever Blender reads them again
+    loaded = ("].has_data", "].pixels", "].size")  # of files that were written anew, whenever Blender reads them again
     return {key: repr(value) for key, value in seen.items() if not key.endswith(loaded)}
 
 
@@ -135,11 +136,11 @@ def orphans() -> set[str]:
 def subjects() -> dict[str, str]:
     """What may change of the scene has a name of its own: its active camera and itself."""
     scene = bpy.context.scene
-    found = {f"scenes[{scene.name}]": "scene"}
+    found = {f"scenes[{scene.name_full}]": "scene"}
     if scene.camera:
-        found[f"objects[{scene.camera.name}]"] = "camera"
+        found[f"objects[{scene.camera.name_full}]"] = "camera"
         if scene.camera.type == "CAMERA":
-            found[f"cameras[{scene.camera.data.name}]"] = "lens"
+            found[f"cameras[{scene.camera.data.name_full}]"] = "lens"
     return found
 
 
@@ -165,9 +166,7 @@ def left_behind() -> list[str]:
     blocks = [
         block for kind in ("scenes", "worlds", "cameras", "meshes", "objects") for block in getattr(bpy.data, kind)
     ]
-    ours = [
-        block.name for block in blocks if block.name.startswith("Photo Pose ") and block.name != "Photo Pose Monkey"
-    ]
+    ours = [block.name for block in blocks if re.match("Photo Pose (?!Monkey)", block.name)]  # that one is an act's
     threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("Photo Pose")]
     stage = bpy.context.window_manager.photo_pose.stage
     return [*ours, *threads, *([stage] if stage else [])]

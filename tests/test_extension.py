@@ -15,8 +15,8 @@ pytest.importorskip("bpy")
 
 ROOT = Path(__file__).resolve().parents[1]
 HANDED_OUT = {
-    "blender_manifest.toml", "__init__.py", "preferences.py", "properties.py", "translations.py", "batch.py",
-    "operators", "panels", "inference", "LICENSE", "README.md", "CHANGELOG.md",
+    "blender_manifest.toml", "__init__.py", "preferences.py", "properties.py", "translations.py", "translations.txt",
+    "batch.py", "operators", "panels", "inference", "LICENSE", "README.md", "CHANGELOG.md",
 }  # fmt: skip
 
 

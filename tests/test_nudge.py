@@ -144,7 +144,7 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     away = [nudged(TRUE, center, Nudge(azimuth=turn, lens=lens)) for turn, lens in ((0.1, 1), (0.3, 1), (0.3, 1.2))]
     seen = [followed(score, one, waits) for one in away]  # the first before anything was ready
     score.close()
-    assert seen[0][0].startswith("Training views: ") and "Score 5.00 (+0.00)" in seen[0]
+    assert seen[0][0].startswith("Training Views: ") and "Score 5.00 (+0.00)" in seen[0]
     near, far, larger = (float(texts[-1].partition("(")[2].rstrip(")")) for texts in seen)
     assert 0 > near > far > larger - 0.05 and far < -0.1
     assert seen[-1][-1].startswith(f"Score {score.score:.2f} (") and score.score == pytest.approx(5 + larger, abs=0.01)

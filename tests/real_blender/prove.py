@@ -61,7 +61,9 @@ def prove_commands(blender: Blender, truth: dict) -> None:
     scene, photo, folder = blender.folder / "scene.blend", HERE / "photo.jpg", blender.folder
     look = ["--views", 50, "--cache", folder / "user" / CACHE, "--box", *(f"{edge:.1f}" for edge in truth["box"])]
     script = folder / "user" / ADD_ON / "batch.py"
-    blender.run("-b", scene, "--python", script, "--", "--photo", photo, *look, "--out", folder / "script")
+    german = "import bpy; bpy.context.preferences.view.language = 'de_DE'"  # Blender's own new data have German names
+    words = ["-b", scene, "--python-expr", german, "--python", script]
+    blender.run(*words, "--", "--photo", photo, *look, "--out", folder / "script")
     both = ["--photo", photo, folder / "missing.jpg", "--out", folder / "command"]
     blender.run("-b", scene, "--command", "photo_pose", *both, *look, status=1)
     for name, statuses in (("script", ["ok"]), ("command", ["ok", "error"])):
