@@ -73,7 +73,7 @@ def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> 
     targets = [target for target in shelf.targets if shelf.names[target.name] in names]
     own = unit(pooled(finish(crops.compute([len(pose.SCALES) // 2]))))[0]
     maps = np.stack([target.index.coarse @ own for target in targets])
-    likeness = voting.likeness(crops, finish(ranking.compare(crops, targets, whitened=False)))
+    likeness = voting.likeness(crops, finish(ranking.compare(crops, targets, of_a_kind=True)))
     said = named(crops, partial(predict, load_regressor(REGRESSOR, "cpu")))
     return Views(query.model, maps, likeness, voting.foretold(said, SPHERE), _direction(query))
 

@@ -48,22 +48,26 @@ class Compared(NamedTuple):
         return self.likeness - ASPECT_WEIGHT * self.misfit
 
 
-def compare(crops: PhotoCrops, targets: Sequence[Target], whitened: bool = True) -> Steps[list[Compared]]:
-    """How much the photo looks like every view of every target; they share their index's common whitening, which tells
-    models apart. Not whitened, views of like models look alike."""
+def compare(crops: PhotoCrops, targets: Sequence[Target], of_a_kind: bool = False) -> Steps[list[Compared]]:
+    """How much the photo looks like every view of every target; they share their index's common whitening.
+
+    That tells models apart. With of_a_kind what models of one kind have in common counts as much.
+    """
     features = yield from within(crops.compute(range(len(crops.views))), 0.0, 0.5)
     maps = unit(pooled(features)).T
-    patches = unit(targets[0].index.common(features) if whitened else features).reshape(len(features), -1).T
-    coarse, fine, frames = [], [], []
+    patches = {"shared": targets[0].index.common(features)} | ({"plain": features} if of_a_kind else {})
+    patches = {kind: unit(values).reshape(len(features), -1).T for kind, values in patches.items()}
+    coarse, frames, fine = [], [], {kind: [] for kind in patches}
     for number, target in enumerate(targets):
         crop, misfit = framing(crops, target.index)
         view = np.arange(len(crop))[:, None]
         coarse.append((target.index.coarse @ maps)[view, crop])
-        views = target.index.shared if whitened else target.index.plain
-        fine.append((views.astype(np.float32) @ patches)[view, crop])
+        for kind, values in patches.items():
+            fine[kind].append((getattr(target.index, kind).astype(np.float32) @ values)[view, crop])
         frames.append((misfit, crop))
         yield 0.5 + 0.5 * (number + 1) / len(targets)
-    likeness = standardised(np.concatenate(coarse)) + standardised(np.concatenate(fine))
+    finely = np.mean([standardised(np.concatenate(values)) for values in fine.values()], axis=0)
+    likeness = standardised(np.concatenate(coarse)) + finely
     of_each = np.split(likeness, np.cumsum([len(crop) for _misfit, crop in frames])[:-1])
     return [Compared(target, own, *frame) for target, own, frame in zip(targets, of_each, frames, strict=True)]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .regressor import Prediction
 
 VOTERS, FEWEST_VOTERS = 0.1, 20  # share of all views that vote, and the least number of them
-WEIGHT = 0.7  # of a vote's logarithm, that a standard deviation of likeness adds
+WEIGHT = 1.0  # that a standard deviation of likeness adds to the logarithm of a vote's weight
 KERNEL = 12.0  # concentration of a vote: about 17 degrees wide
 ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
 DOUBT = 0.01  # added to shares that are multiplied, so that neither witness can rule a direction out
@@ -32,7 +32,7 @@ def find_alike(
 
     predict: of a regressor, which then has as much say. score: the share of the votes, 0..1.
     """
-    compared = yield from compare(crops, targets, whitened=False)
+    compared = yield from compare(crops, targets, of_a_kind=True)
     directions = targets[0].index.templates.directions
     sphere = view_sphere(4, full=bool(directions[:, 2].min() < -0.5))
     shares = elected(likeness(crops, compared), directions, sphere)

@@ -17,7 +17,7 @@ from photo_pose.inference.geometry import (  # noqa: E402
 )
 from photo_pose.inference.pose import Start, Target  # noqa: E402
 from photo_pose.inference.regressor import Prediction  # noqa: E402
-from photo_pose.inference.retrieval import Index  # noqa: E402
+from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.voting import DOUBT, agreed, elected, find_alike, foretold, peaks  # noqa: E402
 
@@ -32,7 +32,9 @@ TOWARD, ELSEWHERE = direction_from_angles(0.5, 0.4), direction_from_angles(-2.0,
 @pytest.fixture(scope="module")
 def targets() -> list[Target]:
     """Models like the painted one, which is not among them."""
-    return [Target(name, Sphere(np.zeros(3), 1.0), Index(made_up.templates(look))) for name, look in LOOKS.items()]
+    templates = {name: made_up.templates(look) for name, look in LOOKS.items()}
+    common = Whitening.common(common_patches(one) for one in templates.values())
+    return [Target(name, Sphere(np.zeros(3), 1.0), Index(one, common)) for name, one in templates.items()]
 
 
 @pytest.fixture(scope="module")
