@@ -113,16 +113,20 @@ def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
     def vote(one: Views, chosen: list[int]) -> np.ndarray:
         return elected(one.likeness[chosen], directions, SPHERE)
 
+    def alone(one: Views, _chosen: list[int]) -> np.ndarray:
+        return SPHERE[one.foretold.argmax()]
+
     rules = {
         "paper": lambda one, chosen: nearest_two(one.maps[chosen], directions),
         "vote": lambda one, chosen: SPHERE[vote(one, chosen).argmax()],
         f"vote and {REGRESSOR}": lambda one, chosen: SPHERE[agreed(vote(one, chosen), one.foretold).argmax()],
-        f"{REGRESSOR} alone": lambda one, chosen: SPHERE[one.foretold.argmax()],
+        f"{REGRESSOR} alone": alone,
     }
     rows: dict[str, Any] = {"pictures": len(views), "chairs": len(names)}
     for rule, answer in rules.items():
         rows[rule] = []
-        for count in (*(count for count in COUNTS if count < len(names) - 1), len(names) - 1):
+        fewer = [count for count in COUNTS if count < len(names) - 1 and answer is not alone]
+        for count in (*fewer, len(names) - 1):
             off = errors(views, names, count, answer)
             share = {f"below {n}": round(float((off < n).mean()), 3) for n in (10, 15, 30)}
             row = {"models": count, "mean": round(float(off.mean()), 1), "median": round(float(np.median(off)), 1)}
@@ -137,7 +141,8 @@ def table(rows: dict[str, Any]) -> str:
         for row in rows[rule]:
             shares = " | ".join(f"{100 * row[f'below {n}']:.0f} %" for n in (10, 15, 30))
             lines.append(f"| {rule} | {row['models']} | {row['mean']:.1f} | {row['median']:.1f} | {shares} |")
-    return "\n".join([f"{rows['pictures']} pictures of {rows['chairs']} chairs, errors in degrees.", "", *lines, ""])
+    head = f"{rows['pictures']} pictures, views of {rows['chairs']} chairs; errors in degrees."
+    return "\n".join([head, "", *lines, ""])
 
 
 def plot(rows: dict[str, Any], path: Path) -> None:
