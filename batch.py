@@ -66,14 +66,15 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
         default="efficientnet_lite0",
         metavar="NAME",
         help="efficientnet_lite0 (default); with --method knn also inception_v3[:LAYER]; or what names the direction "
-        "at once: regressor, regressor_lite0, FILE.npz",
+        "at once, with --method vote together with the views: regressor, regressor_lite0, FILE.npz",
     )
     parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
     parser.add_argument(
         "--method",
         choices=("match", "vote", "knn"),
         default="match",
-        help="vote: the photo shows none of the models but something like them; knn: the paper's recipe",
+        help="vote: the photo shows none of the models but something like them (chairs: with --network "
+        "regressor_lite0); knn: the paper's recipe",
     )
     parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")

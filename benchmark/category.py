@@ -1,8 +1,8 @@
 """`python -m benchmark.category`: how well a chair's direction is told by other chairs, against their number.
 
 The chair in the picture is never among the models. Compared are the paper's rule (the mean of the two nearest views by
-8 x 8 maps) and a vote of the most alike views by the product's likeness: a density of von Mises-Fisher kernels on the
-view sphere, whose peak is the answer. The error is the paper's, degrees.
+8 x 8 maps), the product's vote of the most alike views, and that together with a regressor of chairs, which has learnt
+from none of those in the pictures. The error is the paper's, degrees.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,10 @@ from benchmark.recipes import CLUTTER, HALVES, SUBJECTS
 from inference.errors import PoseError
 from inference.geometry import angle_between, view_sphere
 
-COUNTS, DRAWS = (1, 2, 4, 8, 16, 24), 8  # of other chairs, and random choices of so many
+COUNTS, DRAWS = (1, 2, 4, 8, 16, 32), 8  # of other chairs, and random choices of so many
+PAPER = 199, 14  # other chairs, and the mean error of its two nearest views on photos
+REGRESSOR = "regressor_lite0"
+SPHERE = view_sphere(4)  # of which a vote chooses
 # They face another way than Blender's front view, or have no front (see the packages' modelRotation).
 FACELESS = {
     *("blendswap-cc-0/foldingChair", "blendswap-cc-0/stool2", "blendswap-cc-by/green_stool", "scopia/ext_chair"),
@@ -32,12 +37,13 @@ FACELESS = {
 
 
 class Views(NamedTuple):
-    """How alike a picture and the V views of M chairs are: by 8 x 8 maps (M, V), and by likeness with the roll prior
-    (M, V); truth (3,): from where the picture was taken."""
+    """How alike a picture and the V views of M chairs are: by 8 x 8 maps (M, V), and by the likeness that votes (M, V);
+    foretold (S,): what the regressor says of directions; truth (3,): from where the picture was taken."""
 
     model: str
     maps: np.ndarray
     likeness: np.ndarray
+    foretold: np.ndarray
     truth: np.ndarray
 
 
@@ -52,9 +58,11 @@ def chairs(count: int) -> list[str]:
 
 
 def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> Views:
-    from photo_pose.inference import pose, ranking
+    from photo_pose.inference import pose, ranking, voting
     from photo_pose.inference.geometry import Box
     from photo_pose.inference.image import load_photo
+    from photo_pose.inference.naming import named
+    from photo_pose.inference.regressor import load_regressor, predict
     from photo_pose.inference.retrieval import pooled, unit
     from photo_pose.inference.steps import finish
     from photo_pose.operators import matching
@@ -65,9 +73,9 @@ def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> 
     targets = [target for target in shelf.targets if shelf.names[target.name] in names]
     own = unit(pooled(finish(crops.compute([len(pose.SCALES) // 2]))))[0]
     maps = np.stack([target.index.coarse @ own for target in targets])
-    found = finish(ranking.compare(crops, targets))
-    likeness = np.stack([(one.likeness - ranking.ROLL_PRIOR * np.abs(crops.rolls)).max(1) for one in found])
-    return Views(query.model, maps, likeness, _direction(query))
+    likeness = voting.likeness(crops, finish(ranking.compare(crops, targets, of_a_kind=True)))
+    said = named(crops, partial(predict, load_regressor(REGRESSOR, "cpu")))
+    return Views(query.model, maps, likeness, voting.foretold(said, SPHERE), _direction(query))
 
 
 def _direction(query: queries.Query) -> np.ndarray:
@@ -98,17 +106,27 @@ def errors(
 
 
 def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
-    from photo_pose.inference.ranking import elected
+    from photo_pose.inference.voting import agreed, elected
 
     directions = view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
+
+    def vote(one: Views, chosen: list[int]) -> np.ndarray:
+        return elected(one.likeness[chosen], directions, SPHERE)
+
+    def alone(one: Views, _chosen: list[int]) -> np.ndarray:
+        return SPHERE[one.foretold.argmax()]
+
     rules = {
         "paper": lambda one, chosen: nearest_two(one.maps[chosen], directions),
-        "vote": lambda one, chosen: elected(one.likeness[chosen], directions)[0][0],
+        "vote": lambda one, chosen: SPHERE[vote(one, chosen).argmax()],
+        f"vote and {REGRESSOR}": lambda one, chosen: SPHERE[agreed(vote(one, chosen), one.foretold).argmax()],
+        f"{REGRESSOR} alone": alone,
     }
     rows: dict[str, Any] = {"pictures": len(views), "chairs": len(names)}
     for rule, answer in rules.items():
         rows[rule] = []
-        for count in (*COUNTS, len(names) - 1):
+        fewer = [count for count in COUNTS if count < len(names) - 1 and answer is not alone]
+        for count in (*fewer, len(names) - 1):
             off = errors(views, names, count, answer)
             share = {f"below {n}": round(float((off < n).mean()), 3) for n in (10, 15, 30)}
             row = {"models": count, "mean": round(float(off.mean()), 1), "median": round(float(np.median(off)), 1)}
@@ -116,22 +134,53 @@ def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
     return rows
 
 
+def table(rows: dict[str, Any]) -> str:
+    """Markdown: a line for every rule and number of other chairs."""
+    lines = ["| rule | other chairs | mean | median | < 10 | < 15 | < 30 |", "|---|---|---|---|---|---|---|"]
+    for rule in (rule for rule in rows if isinstance(rows[rule], list)):
+        for row in rows[rule]:
+            shares = " | ".join(f"{100 * row[f'below {n}']:.0f} %" for n in (10, 15, 30))
+            lines.append(f"| {rule} | {row['models']} | {row['mean']:.1f} | {row['median']:.1f} | {shares} |")
+    head = f"{rows['pictures']} pictures, views of {rows['chairs']} chairs; errors in degrees."
+    return "\n".join([head, "", *lines, ""])
+
+
+def plot(rows: dict[str, Any], path: Path) -> None:
+    """Mean errors against the number of other chairs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for rule in (rule for rule in rows if isinstance(rows[rule], list)):
+        points = [(row["models"], row["mean"]) for row in rows[rule]]
+        axes.semilogx(*np.array(points).T, "-o", base=2, label=rule, markersize=4)
+    axes.plot(*PAPER, "k*", label="published (photos of its own)")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set(xlabel="other chairs with views", ylabel="mean error, degrees")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=110)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", choices=HALVES, default="test")
+    parser.add_argument("--half", choices=HALVES, nargs="+", default=["test"])
     parser.add_argument("--models", type=int, default=which.MODELS, help="in the gallery, of which the chairs count")
     parser.add_argument("--subdivisions", type=int, default=3, choices=(2, 3), help="of the view sphere")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     names = chairs(options.models)
     shelf = which.Shelf(options.models, options.subdivisions, options.threads, names)
-    chosen = [query for query in queries.queries(options.half) if query.model in names]
+    chosen = [query for half in options.half for query in queries.queries(half) if query.model in names]
     rows = figures([compared(query, shelf, names) for query in chosen], names)
-    path = ROOT / "build" / "benchmark" / f"category_{options.half}_{options.models}_{options.subdivisions}.json"
+    halves = "+".join(options.half)
+    path = ROOT / "build" / "benchmark" / f"category_{halves}_{options.models}_{options.subdivisions}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1))
-    for rule in ("paper", "vote"):
-        print(rule, *rows[rule], sep="\n  ")
+    path.with_suffix(".md").write_text(table(rows))
+    print(table(rows))
+    plot(rows, path.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -109,6 +109,9 @@ def _unseen(experiment: Experiment, inception: str, seed: int) -> list[dict]:
             table = Nearest(*(values[chosen] for values in experiment.tables[row.table]))
             among = np.broadcast_to(learnt, table.index.shape[:2])
             systems.append((row.system, ("", ""), row.rule(table, among, view_sphere())))
+            if row.rule is voted:
+                both = voted(table, among, view_sphere(), paper_regressors.said(experiment.tests))
+                systems.append((f"{row.system}, and {paper_regressors.BETTER}", ("", ""), both))
     found = []
     for system, paper, said in systems:
         off = errors(said, truth)

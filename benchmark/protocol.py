@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inference.geometry import angle_between, view_sphere
+from inference.voting import agreed
 
 KEPT = 8  # nearest views of each model that are kept; the rules look at the first two
 NEIGHBOURS = 2
@@ -52,12 +53,16 @@ def estimated(nearest: Nearest, allowed: np.ndarray, views: np.ndarray) -> np.nd
     return views[_best(nearest, allowed, NEIGHBOURS)].sum(1)
 
 
-def voted(nearest: Nearest, allowed: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """(T, 3) directions, otherwise like `estimated`: where most of many nearest views agree, and their mean there."""
+def voted(nearest: Nearest, allowed: np.ndarray, views: np.ndarray, said: np.ndarray | None = None) -> np.ndarray:
+    """(T, 3) directions, otherwise like `estimated`: where most of many nearest views agree, and their mean there.
+
+    said (T, V): shares of the votes for the views that another witness gives.
+    """
     count = min(VOTERS, int(allowed.sum(1).min()) * nearest.index.shape[2])
     voters = views[_best(nearest, allowed, count)]
     near = np.exp(SHARPNESS * (voters @ views.T - 1))  # (T, count, V)
-    elected = near.sum(1).argmax(1)
+    shares = near.mean(1) if said is None else agreed(near.mean(1), said)
+    elected = shares.argmax(1)
     weights = np.take_along_axis(near, elected[:, None, None], 2)
     return (weights * voters).sum(1)
 

@@ -24,20 +24,24 @@ def named_starts(crops: PhotoCrops, targets: Sequence[Target], predict: Predict,
 
     Where it names one direction only, the one from the model's other side follows.
     """
-    upright = crops.upright
-    prediction = predict(warp_views(crops.photo, crops.camera, [crops.views[upright]]))
+    prediction = named(crops, predict)
     rotations, scores = prediction.rotations[0], np.log(prediction.probabilities[0] + 1e-9)
     if len(rotations) == 1:
         rotations = np.concatenate([rotations, rotations @ np.diag([-1.0, -1.0, 1.0])])
         scores = np.append(scores, np.log(1e-9))
     chosen = diverse(scores, rotations, count, APART)
-    turn = crops.views[upright].camera_to_world[:3, :3]
+    turn = crops.views[crops.upright].camera_to_world[:3, :3]
     starts = [
         Start(target, _aimed(crops, target.index.templates.outline, turn @ rotations[i]), float(scores[i]))
         for target in targets
         for i in chosen
     ]
     return sorted(starts, key=lambda start: -start.score)
+
+
+def named(crops: PhotoCrops, predict: Predict) -> Prediction:
+    """What a regressor says of the photo's upright crop."""
+    return predict(warp_views(crops.photo, crops.camera, [crops.views[crops.upright]]))
 
 
 def _aimed(crops: PhotoCrops, outline: np.ndarray, rotation: np.ndarray) -> Pose:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .alignment import Pose
-from .geometry import look_at, view_sphere
 from .pose import (
     ASPECT_WEIGHT,
     Candidate,
@@ -31,10 +30,6 @@ from .steps import Steps, within
 MODELS = 3  # that are tried: on the tuning half of the benchmark the right one is always among them
 VERIFIED = 5  # models that are rendered to be identified
 STARTS = 3  # views of each of them
-VOTERS, FEWEST_VOTERS = 0.025, 20  # share of all views that vote, and the least number of them
-KERNEL = 12.0  # concentration of a vote: about 17 degrees wide
-ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
-PEAKS_APART, AROUND = np.radians(30), np.radians(20)  # between answers of a vote; from one to the views it stands for
 STRANGE, FEWEST = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
@@ -53,20 +48,26 @@ class Compared(NamedTuple):
         return self.likeness - ASPECT_WEIGHT * self.misfit
 
 
-def compare(crops: PhotoCrops, targets: Sequence[Target]) -> Steps[list[Compared]]:
-    """How much the photo looks like every view of every target; they share their index's common whitening."""
+def compare(crops: PhotoCrops, targets: Sequence[Target], of_a_kind: bool = False) -> Steps[list[Compared]]:
+    """How much the photo looks like every view of every target; they share their index's common whitening.
+
+    That tells models apart. With of_a_kind what models of one kind have in common counts as much.
+    """
     features = yield from within(crops.compute(range(len(crops.views))), 0.0, 0.5)
     maps = unit(pooled(features)).T
-    patches = unit(targets[0].index.common(features)).reshape(len(features), -1).T
-    coarse, fine, frames = [], [], []
+    patches = {"shared": targets[0].index.common(features)} | ({"plain": features} if of_a_kind else {})
+    patches = {kind: unit(values).reshape(len(features), -1).T for kind, values in patches.items()}
+    coarse, frames, fine = [], [], {kind: [] for kind in patches}
     for number, target in enumerate(targets):
         crop, misfit = framing(crops, target.index)
         view = np.arange(len(crop))[:, None]
         coarse.append((target.index.coarse @ maps)[view, crop])
-        fine.append((target.index.shared.astype(np.float32) @ patches)[view, crop])
+        for kind, values in patches.items():
+            fine[kind].append((getattr(target.index, kind).astype(np.float32) @ values)[view, crop])
         frames.append((misfit, crop))
         yield 0.5 + 0.5 * (number + 1) / len(targets)
-    likeness = standardised(np.concatenate(coarse)) + standardised(np.concatenate(fine))
+    finely = np.mean([standardised(np.concatenate(values)) for values in fine.values()], axis=0)
+    likeness = standardised(np.concatenate(coarse)) + finely
     of_each = np.split(likeness, np.cumsum([len(crop) for _misfit, crop in frames])[:-1])
     return [Compared(target, own, *frame) for target, own, frame in zip(targets, of_each, frames, strict=True)]
 
@@ -91,48 +92,6 @@ def find_starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int =
         others += [start._replace(score=start.score + lead) for start in starts[1:]]
     others.sort(key=lambda start: -start.score)
     return sorted([*first, *others[: max(0, count - len(first))]], key=lambda start: -start.score)
-
-
-def find_alike(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -> Steps[list[Start]]:
-    """Starts for an object that is none of the targets but like them, all of which face the same way: the directions
-    that most of the most alike views agree on, each with the target that looks most alike from about there.
-
-    score: the share of the votes, 0..1.
-    """
-    compared = yield from compare(crops, targets)
-    likeness = np.stack([(one.likeness - ROLL_PRIOR * np.abs(crops.rolls)).max(1) for one in compared])
-    peaks, shares = elected(likeness, targets[0].index.templates.directions, count)
-    return [_alike_from(crops, compared, *peak) for peak in zip(peaks, shares, strict=True)]
-
-
-def elected(likeness: np.ndarray, directions: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """At most count directions (P, 3) on which the most alike of the views agree, and their shares of the votes (P,).
-
-    likeness (M, V) of the views of M models from directions (V, 3). Every vote counts for what is around it too (a
-    von Mises-Fisher kernel), so that a few that err do not turn the answer, as they turn a mean.
-    """
-    voters = max(FEWEST_VOTERS, round(VOTERS * likeness.size))
-    voters = directions[np.argsort(-likeness.ravel())[:voters] % len(directions)]
-    grid = view_sphere(4, full=bool(directions[:, 2].min() < -0.5))
-    density = np.exp(KERNEL * (grid @ voters.T - 1)).mean(1)
-    chosen: list[int] = []
-    for index in np.argsort(-density):
-        if len(chosen) < count and not (grid[chosen] @ grid[index] > np.cos(PEAKS_APART)).any():
-            chosen.append(int(index))
-    return grid[chosen], density[chosen]
-
-
-def _alike_from(crops: PhotoCrops, compared: Sequence[Compared], direction: np.ndarray, share: float) -> Start:
-    """A start that sees from direction (3,) the target that looks most alike in its views around there."""
-
-    def best(one: Compared) -> tuple[float, int]:
-        near = one.target.index.templates.directions @ direction > np.cos(AROUND)
-        scores = np.where(near[:, None], one.scores - ROLL_PRIOR * np.abs(crops.rolls), -np.inf)
-        return float(scores.max()), int(one.crop.ravel()[scores.argmax()])
-
-    (_, crop), target = max(((best(one), one.target) for one in compared), key=lambda found: found[0])
-    rotation = crops.views[crop].camera_to_world[:3, :3] @ look_at(direction, np.zeros(3))[:3, :3].T
-    return Start(target, start_pose(crops.camera, crops.box, target.index.templates.outline, rotation), float(share))
 
 
 def _best_view(crops: PhotoCrops, compared: Compared) -> Start:

@@ -89,16 +89,21 @@ class Index:
     @cached_property
     def fine(self) -> np.ndarray:
         """(V, G * G * WHITENED): its product with the unit patches of a crop is their mean cosine on the model."""
-        return self._whitened(self.whitening, self.features)
+        return self._on_model(self.whitening(self.features))
 
     @cached_property
     def shared(self) -> np.ndarray:
         """`fine` by the common whitening, and all that ranking keeps of a model: float16, for there may be many."""
-        return self._whitened(self.common, self.templates.features.astype(np.float32)).astype(np.float16)
+        return self._on_model(self.common(self.templates.features.astype(np.float32))).astype(np.float16)
 
-    def _whitened(self, whitening: Whitening, features: np.ndarray) -> np.ndarray:
+    @cached_property
+    def plain(self) -> np.ndarray:
+        """`fine` without whitening, which hides what models of one kind have in common: (V, G * G * C) float16."""
+        return self._on_model(self.templates.features.astype(np.float32)).astype(np.float16)
+
+    def _on_model(self, patches: np.ndarray) -> np.ndarray:
         covered = self.templates.covered
-        patches = unit(whitening(features)) * covered[..., None]
+        patches = unit(patches) * covered[..., None]
         return patches.reshape(len(patches), -1) / np.maximum(covered.sum((1, 2)), 1)[:, None]
 
 

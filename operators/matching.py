@@ -156,20 +156,21 @@ def match(
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
-    network: of the features, or a regressor, whose directions then take the place of retrieval.
+    network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
     """
     from ..inference import candidates as finding
-    from ..inference import naming, pose, ranking
+    from ..inference import naming, pose, voting
     from ..inference.regressor import load_regressor, predict
 
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = extractor(network, device, patches=method != "KNN")
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
+    named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
     if method == "VOTE":
-        starts = yield from within(ranking.find_alike(crops, targets, count), 0.0, 0.6)
-    elif is_regressor(network):
-        starts = naming.named_starts(crops, targets, partial(predict, load_regressor(network, device)), count)
+        starts = yield from within(voting.find_alike(crops, targets, count, named), 0.0, 0.6)
+    elif named:
+        starts = naming.named_starts(crops, targets, named, count)
     elif method == "KNN":
         starts = pose.nearest_neighbours(crops, targets)
     else:

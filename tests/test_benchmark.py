@@ -137,3 +137,18 @@ def test_the_paper_s_rule_is_in_between_where_two_views_disagree():
     alike = np.where(away < 20, 1 - away / 100, 0.0)[None].repeat(3, 0)
     alike[0, (directions @ -toward).argmax()] = 2.0  # one view that looks right and is not
     assert np.degrees(angle_between(category.nearest_two(alike, directions), toward)) > 60
+
+
+def test_directions_are_told_by_other_chairs_only_and_with_a_regressor():
+    """The picture's own chair would vote for the truth; of the others two vote for it and three for its other side."""
+    directions, names = view_sphere(2), list("abcdef")
+    truth = direction_from_angles(0.5, 0.1)
+    behind = truth * [-1, -1, 1]
+    alike = np.stack([directions @ truth] * 3 + [directions @ behind] * 3) * 5
+    said = np.exp(12 * (category.SPHERE @ truth - 1)) + np.exp(12 * (category.SPHERE @ direction_from_angles(2, 1) - 1))
+    view = category.Views("a", directions @ truth * np.ones((6, 1)), alike, said / 2, truth)
+    rows = category.figures([view], names)
+    last = {rule: rows[rule][-1] for rule in ("paper", "vote", "vote and regressor_lite0")}
+    assert [row["models"] for row in rows["vote"]] == [1, 2, 4, 5] and rows["pictures"] == 1
+    assert last["paper"]["mean"] < 10 and last["vote"]["mean"] > 120 and last["vote and regressor_lite0"]["mean"] < 6
+    assert "| vote | 5 |" in category.table(rows)

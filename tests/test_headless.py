@@ -278,7 +278,7 @@ def test_a_network_of_one_s_own(folder):
     assert [path.name for path in (folder / "nets").iterdir()] == ["wedge.npz"] and "degrees off" in done.stdout
     assert "photo_pose: 100 %" in done.stderr
     box = ("--model", "wedge.obj", "--photo", "one.png", "--box", "90", "60", "230", "180", "--candidates", "3")
-    for method in ("knn", "match"):
+    for method in ("knn", "vote", "match"):
         done = run(folder, *box, "--network", "nets/wedge.npz", "--method", method, "--out", method)
         assert done.returncode == 0, done.stderr
         (result,) = lines(folder, method)

@@ -52,6 +52,8 @@ def test_a_vote_follows_the_many(distances):
     voted, mean = protocol.voted(table, rest, VIEWS), protocol.estimated(table, rest, VIEWS)
     assert protocol.errors(voted, VIEWS[[40]]) < 5
     assert protocol.errors(mean, VIEWS[[150]]) < 10 < protocol.errors(mean, VIEWS[[40]])
+    said = np.exp(60 * (VIEWS @ VIEWS[150] - 1))[None]  # another witness, who is sure, sides with the outliers
+    assert protocol.errors(protocol.voted(table, rest, VIEWS, said), VIEWS[[150]]) < 10
 
 
 def test_error_is_the_angle_between_camera_positions():

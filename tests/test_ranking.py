@@ -10,17 +10,13 @@ from photo_pose.inference.geometry import (  # noqa: E402
     Camera,
     Sphere,
     angle_between,
-    direction_from_angles,
     intrinsics,
     look_at,
-    view_sphere,
 )
 from photo_pose.inference.pose import Target, find_starts  # noqa: E402
 from photo_pose.inference.ranking import (  # noqa: E402
     VERIFIED,
     compare,
-    elected,
-    find_alike,
     find_starts_among,
     identify,
     is_strange,
@@ -83,27 +79,6 @@ def test_one_model_keeps_its_own_starts(targets):
     crops = crops_of("painted")
     own, among = finish(find_starts(crops, targets[0])), finish(find_starts_among(crops, targets[:1]))
     assert [start.score for start in among] == [start.score for start in own]
-
-
-def test_the_vote_is_where_most_views_agree():
-    directions = view_sphere(3)
-    toward, elsewhere = direction_from_angles(0.5, 0.4), direction_from_angles(-2.0, 0.6)
-    alike = sum(
-        weight * np.exp(-((np.degrees(angle_between(directions, one)) / 15) ** 2))
-        for one, weight in ((toward, 1.0), (elsewhere, 0.9))
-    )[None].repeat(3, 0)
-    alike[0, (directions @ -toward).argmax()] = 2.0  # one view that looks right and is not
-    found, shares = elected(alike, directions, 2)
-    assert np.degrees(angle_between(found, np.stack([toward, elsewhere]))).max() < 6
-    assert 0 < shares[1] < shares[0] < 1
-
-
-def test_models_that_are_only_like_it_tell_the_direction(targets):
-    """The painted model is not among them."""
-    best, *others = finish(find_alike(crops_of("painted"), targets[1:]))
-    seen_from = -best.pose.rotation.T @ best.pose.translation
-    assert np.degrees(angle_between(seen_from, CAMERA.position)) < 15
-    assert best.target.name != "painted" and all(other.score < best.score for other in others)
 
 
 def test_only_a_photo_of_none_of_many_models_is_strange():
