@@ -8,4 +8,7 @@ exec unshare --mount --pid --fork --kill-child bash -euc '
     mount --bind "$1" "$2/mnt"
     mount -t proc proc "$2/proc"
     mount -t tmpfs tmpfs "$2/tmp"
-    exec chroot "$2" env --chdir=/mnt "${@:3}"' in_root "$repository" "$@"
+    for file in /etc/resolv.conf /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do # pip needs what this machine has
+        [ ! -e "$file" ] || { touch "$2$file" && mount --bind "$file" "$2$file"; }
+    done
+    exec chroot "$2" env --chdir=/mnt PWD=/mnt "${@:3}"' in_root "$repository" "$@"
