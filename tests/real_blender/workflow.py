@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from blender import Blender, check
+from drop import drop_with_models, drop_without_models
 from looks import BLUE, ORANGE, color_box, difference, likeness, photo_on_screen, view_error
 from PIL import Image
 from screen import Screen
@@ -23,7 +24,9 @@ def prove_window(blender: Blender, truth: dict) -> dict:
     file = blender.folder / "scene.blend"
     with Screen(blender.folder) as screen:
         with Window(blender, screen, file) as window:
+            drop_without_models(window, PHOTO)
             add_model(window)
+            drop_with_models(window, PHOTO)
             choose_photo(window, truth)
             cancel_match(window)
             matched = match(window, truth)
