@@ -69,5 +69,5 @@ def drop_with_models(window: Window, photo: Path) -> None:
     window.screen.press("m")
     window.until("with models in the list a dropped photo is matched", lambda state: state["stage"])
     window.screen.press("Escape")
-    state = window.until("Esc ends that match", lambda state: not state["modal"], 10)
+    state = window.until("Esc ends that match", lambda state: not state["modal"])
     check(state["scene"] == before["scene"], "a dropped photo is matched, and Esc leaves the scene as it was")

@@ -11,6 +11,7 @@ from drop import drop_with_models, drop_without_models
 from looks import BLUE, ORANGE, color_box, difference, likeness, photo_on_screen, view_error
 from PIL import Image
 from screen import Screen
+from themes import prove_themes
 from window import LONG, Window
 
 BROWSE_KEY = "F6"  # which watch.py has set up
@@ -36,6 +37,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
     return state
