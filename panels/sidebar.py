@@ -38,7 +38,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
         if not item.object:
             layout.label(text="Deleted object", icon="ERROR")
             return
-        split = layout.split(factor=0.45)
+        split = layout.split(factor=0.4)
         split.label(text=item.object.name, icon="CHECKMARK" if item.verified else "BLANK1")
         split = split.split(factor=0.6)
         split.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")

@@ -46,9 +46,9 @@ class Screen:
     def release(self) -> None:
         self._do("mouseup", 1)
 
-    def scroll(self, up: bool) -> None:
+    def scroll(self, up: bool, clicks: int = 12) -> None:
         """By a page, about."""
-        self._do("click", "--repeat", 12, "--delay", 30, 4 if up else 5)
+        self._do("click", "--repeat", clicks, "--delay", 30, 4 if up else 5)
 
     def press(self, *keys: str) -> None:
         self._do("key", *keys)
