@@ -4,14 +4,17 @@ SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
 EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
+NEWEST_BLENDER := 5.2.3
 BLENDER := blender
+BLENDER_ROOT ?= $(HOME)/.cache/photo_pose/blender-root
+IN_ROOT := bash tests/real_blender/in_root.sh $(BLENDER_ROOT)
 WITHOUT_TORCH := extension layers manners models packages rendering scene
 
 SECONDS := 7200
 SEED := 1
 
 .PHONY: setup demo benchmark test monkey lint build validate packages lock repository test-versions test-blender \
-	manual-pictures clean
+	test-blender-$(NEWEST_BLENDER) blender-root test-real manual-pictures clean
 
 setup:
 	@bash .ci/setup .venv "-r requirements-dev.txt" "--no-deps -r tests/requirements.txt"
@@ -63,12 +66,27 @@ repository: build
 	for folder in $$(find build/repository -type d); do \
 		$(EXTENSION_TOOL) server-generate --html --repo-dir $$folder || exit 1; done
 
-# The extension in each supported Blender, without torch: it must load where torch is missing.
-test-versions: $(BLENDER_VERSIONS:%=test-blender-%)
+# The extension in each supported Blender, in most without torch: it must load where torch is missing.
+test-versions: $(BLENDER_VERSIONS:%=test-blender-%) test-blender-$(NEWEST_BLENDER)
 
 test-blender-%:
 	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest)==' requirements*.txt | xargs)"
 	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH:%=tests/test_%.py)
+
+# It needs Python 3.13: Debian 13's, which has PyTorch, or else python3.13 of this machine.
+test-blender-$(NEWEST_BLENDER): RUN := $(if $(wildcard $(BLENDER_ROOT)),$(IN_ROOT))
+test-blender-$(NEWEST_BLENDER):
+	@if $(RUN) python3.13 -c '' 2>/dev/null; \
+	then $(RUN) bash tests/newest_blender.sh $(NEWEST_BLENDER) $(WITHOUT_TORCH:%=tests/test_%.py); \
+	else echo "NOT RUN: Blender $(NEWEST_BLENDER), for there is no Python 3.13; 'make blender-root' brings it." >&2; fi
+
+# Debian 13 with its Blender, PyTorch and a screen without a monitor, in a folder outside the repository; needs root.
+blender-root:
+	@bash tests/real_blender/build_root.sh $(BLENDER_ROOT)
+
+# The zip in that Blender, with mouse and keyboard.
+test-real: blender-root
+	$(IN_ROOT) python3 tests/real_blender/prove.py
 
 # The zip in a real Blender with a window: any that imports torch and Pillow, as Debian 13's does.
 test-blender:

@@ -43,9 +43,11 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
         if not item.object:
             layout.label(text="Deleted object", icon="ERROR")
             return
-        row = layout.row()
-        row.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1", translate=False)
-        row.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
+        split = layout.split(factor=0.4)
+        split.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1", translate=False)
+        split = split.split(factor=0.6)
+        split.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
+        row = split.row(align=True)
         row.label(text=f"{item.score:.2f}" if item.verified else "")
         settings = context.scene.photo_pose
         button = row.operator("photopose.match_photo", text="", icon="OUTLINER_OB_CAMERA")
@@ -203,6 +205,8 @@ class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
         layout.prop(settings, "collection")
         button = layout.operator("photopose.which_model", icon="VIEWZOOM")
         fill(button, settings)

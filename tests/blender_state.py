@@ -6,6 +6,7 @@ import bpy
 
 SIMPLE = {"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"}
 INTERFACE = {"window_managers", "screens", "workspaces"}  # not the user's data
+TWICE = {"all_ids"}  # in Blender 5.2, everything once more
 VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag"} | {
     "is_library_indirect"  # whoever uses linked data for a moment makes it direct
 }
@@ -16,7 +17,7 @@ def snapshot() -> dict[str, object]:
     """Every simple property of every data-block, its users, and what is selected, active and in which mode."""
     state: dict[str, object] = {}
     for prop in bpy.data.bl_rna.properties:
-        if prop.type != "COLLECTION" or prop.identifier in INTERFACE:
+        if prop.type != "COLLECTION" or prop.identifier in INTERFACE | TWICE:
             continue
         for block in getattr(bpy.data, prop.identifier):
             path = f"{prop.identifier}[{block.name_full}]"  # with the library's name where it is linked

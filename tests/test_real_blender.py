@@ -13,7 +13,7 @@ Image = pytest.importorskip("PIL.Image")
 FOLDER = Path(__file__).resolve().parent / "real_blender"
 sys.path.append(str(FOLDER))
 
-from looks import ORANGE, color_box, difference, likeness, photo_on_screen, view_error  # noqa: E402
+from looks import ORANGE, color_box, difference, least_text, likeness, photo_on_screen, view_error  # noqa: E402
 
 
 def test_missing_programs_are_told_in_one_sentence() -> None:
@@ -48,3 +48,12 @@ def test_the_view_is_compared_with_the_true_one() -> None:
     matrix = np.eye(4)
     matrix[:3, 3] = 0, 7, 1
     assert view_error(matrix.ravel().tolist(), truth) == pytest.approx(90)
+
+
+@pytest.mark.parametrize(("text", "readable"), [(0, True), (60, True), (130, False)])
+def test_text_that_is_hard_to_read_is_noticed(text: int, readable: bool) -> None:
+    panel = np.full((100, 200, 3), 179, np.uint8)  # as the light theme's
+    panel[10:20, 20:120:3] = panel[60:70, 20:120:3] = text
+    assert (least_text(Image.fromarray(panel), 50) > 0.01) == readable
+    panel[60:70] = 179
+    assert least_text(Image.fromarray(panel), 50) == 0

@@ -26,14 +26,15 @@ failures: list[str] = []
 class Blender:
     """The application with user folders of its own in a folder."""
 
-    def __init__(self, executable: str, folder: Path) -> None:
-        self.executable, self.folder = executable, folder
+    def __init__(self, executable: str, folder: Path, *prefix: str) -> None:
+        """prefix: a command that runs the executable as another user, say."""
+        self.executable, self.folder, self._prefix = executable, folder, prefix
         user = {"BLENDER_USER_RESOURCES": str(folder / "user"), "LIBGL_ALWAYS_SOFTWARE": "1"}
         self.environment = os.environ | user
 
     def run(self, *words: object, status: int = 0) -> str:
         """What it prints; ProofError where it does not end with this status."""
-        command = [self.executable, *map(str, words)]
+        command = [*self._prefix, self.executable, *map(str, words)]
         options = {"text": True, "capture_output": True, "check": False, "timeout": LONGEST}
         try:
             done = subprocess.run(command, env=self.environment, **options)
@@ -44,4 +45,4 @@ class Blender:
         if done.returncode != status:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             raise ProofError(f"`{' '.join(command)}` ended with {done.returncode}: {' '.join(last)}")
-        return done.stdout
+        return done.stdout + done.stderr

@@ -9,6 +9,7 @@ from PIL import Image
 
 ORANGE, BLUE = (242, 153, 26), (51, 179, 255)  # of outlines, and of the training view nearest to the camera
 NEAR = 40  # how far a pixel's colour may be from these
+READABLE = 4.5  # contrast of text with what is behind it, as WCAG asks for
 
 
 def view_error(matrix: Sequence[float], truth: dict) -> float:
@@ -45,3 +46,14 @@ def difference(one: Image.Image, other: Image.Image, place: Sequence[float]) -> 
     """Mean difference of two pictures in this part of the screen, 0..255."""
     parts = [np.asarray(picture.crop([round(edge) for edge in place]), float) for picture in (one, other)]
     return float(np.abs(parts[0] - parts[1]).mean())
+
+
+def least_text(picture: Image.Image, height: int) -> float:
+    """The share of readable text in that band of so many px from left to right which has least of it."""
+    colors = np.asarray(picture, float) / 255
+    light = (
+        np.where(colors <= 0.04, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722) + 0.05
+    )
+    bands = (light[top : top + height] for top in range(0, len(light) - height + 1, height))
+    ratios = (band / np.median(band) for band in bands)
+    return min(float((np.maximum(ratio, 1 / ratio) >= READABLE).mean()) for ratio in ratios)

@@ -21,11 +21,11 @@ ROOT = HERE.parents[1]
 OUT = ROOT / "build/test-blender"
 ADD_ON = "extensions/user_default/photo_pose"
 CACHE = "extensions/.user/user_default/photo_pose/cache"  # as the window's
-DEBIAN = "apt install blender python3-torch python3-pil xvfb xdotool"
+DEBIAN = "apt install blender python3-torch python3-pil xvfb xdotool tkdnd"
 
 
 def require_programs(executable: str) -> None:
-    for program in (executable, "Xvfb", "xdotool"):
+    for program in (executable, "Xvfb", "xdotool", "wish"):
         if not shutil.which(program):
             raise ProofError(f"The proof needs {program}, which is not there; on Debian 13: {DEBIAN}.")
     for package in ("numpy", "PIL"):
@@ -56,10 +56,12 @@ def build_truck(blender: Blender) -> dict:
 def prove_commands(blender: Blender, truth: dict) -> None:
     """The two forms of the command without a window."""
     from looks import view_error
+    from read_only import prove_read_only
 
     print("Without a window", flush=True)
     scene, photo, folder = blender.folder / "scene.blend", HERE / "photo.jpg", blender.folder
-    look = ["--views", 50, "--cache", folder / "user" / CACHE, "--box", *(f"{edge:.1f}" for edge in truth["box"])]
+    box = ["--box", *(f"{edge:.1f}" for edge in truth["box"])]
+    look = ["--views", 50, "--cache", folder / "user" / CACHE, *box]
     script = folder / "user" / ADD_ON / "batch.py"
     german = "import bpy; bpy.context.preferences.view.language = 'de_DE'"  # Blender's own new data have German names
     words = ["-b", scene, "--python-expr", german, "--python", script]
@@ -72,6 +74,7 @@ def prove_commands(blender: Blender, truth: dict) -> None:
         off = view_error(sum(lines[0]["camera"]["matrix_world"], []), truth)
         check(off < 10, f"the {name} finds the view, {off:.1f} degrees off")
         check((folder / name / "photo_overlay.png").exists(), f"the {name} writes an overlay picture")
+    prove_read_only(blender, ["--photo", photo, "--views", 10, "--no-refine", *box])
 
 
 def main() -> None:

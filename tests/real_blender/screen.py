@@ -46,9 +46,9 @@ class Screen:
     def release(self) -> None:
         self._do("mouseup", 1)
 
-    def scroll(self, up: bool) -> None:
+    def scroll(self, up: bool, clicks: int = 12) -> None:
         """By a page, about."""
-        self._do("click", "--repeat", 12, "--delay", 30, 4 if up else 5)
+        self._do("click", "--repeat", clicks, "--delay", 30, 4 if up else 5)
 
     def press(self, *keys: str) -> None:
         self._do("key", *keys)
@@ -56,6 +56,12 @@ class Screen:
     def type(self, text: str) -> None:
         self._do("type", "--delay", "40", text)
 
+    def wait_for(self, title: str) -> None:
+        """Until a window of this title is there."""
+        self._do("search", "--sync", "--onlyvisible", "--name", f"^{title}$")
+
     def _do(self, *words: object) -> None:
         command = ["xdotool", *map(str, words)]
-        subprocess.run(command, env=os.environ | {"DISPLAY": self.name}, check=True, timeout=30)
+        subprocess.run(
+            command, env=os.environ | {"DISPLAY": self.name}, check=True, timeout=60, stdout=subprocess.DEVNULL
+        )

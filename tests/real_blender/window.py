@@ -18,12 +18,14 @@ ROW = 17  # px, less than a button: the step in which the mouse looks for one
 
 
 class Window:
-    def __init__(self, blender: Blender, screen: Screen, file: Path) -> None:
+    def __init__(self, blender: Blender, screen: Screen, file: Path, *script: object) -> None:
+        """script: runs in it first; its path, and words that it finds at the end of sys.argv, before one more."""
         self.screen, self.folder, self._file = screen, blender.folder, blender.folder / "state.json"
         self._file.unlink(missing_ok=True)
         self._last = 0  # px from the top, of the last button that was looked for
         place = ("--window-geometry", "0", "0", *map(str, SIZE))
-        command = [blender.executable, *place, file, "--python", WATCH, "--", self._file]
+        scripts = [word for path in (*script[:1], WATCH) for word in ("--python", path)]
+        command = [blender.executable, *place, file, *scripts, "--", *map(str, script[1:]), self._file]
         with open(self.folder / "window.log", "a", encoding="utf-8") as log:
             environment = blender.environment | {"DISPLAY": screen.name}
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from blender import Blender, check
+from drop import drop_with_models, drop_without_models
 from looks import BLUE, ORANGE, color_box, difference, likeness, photo_on_screen, view_error
 from PIL import Image
 from screen import Screen
+from themes import prove_themes
 from window import LONG, Window
 
 BROWSE_KEY = "F6"  # which watch.py has set up
@@ -23,7 +25,9 @@ def prove_window(blender: Blender, truth: dict) -> dict:
     file = blender.folder / "scene.blend"
     with Screen(blender.folder) as screen:
         with Window(blender, screen, file) as window:
+            drop_without_models(window, PHOTO)
             add_model(window)
+            drop_with_models(window, PHOTO)
             choose_photo(window, truth)
             cancel_match(window)
             matched = match(window, truth)
@@ -33,6 +37,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
     return state
