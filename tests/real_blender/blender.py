@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-LONGEST = 600  # s, of one command
+LONGEST = 900  # s, of one command
 
 
 class ProofError(Exception):

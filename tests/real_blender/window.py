@@ -13,7 +13,7 @@ from PIL import Image
 from screen import SIZE, Screen
 
 WATCH = Path(__file__).resolve().parent / "watch.py"
-SOON, LONG = 60, 300  # s: what is quick may take, and a match on a slow processor
+SOON, LONG = 60, 900  # s: what is quick may take, and a match on a slow, busy processor
 ROW = 17  # px, less than a button: the step in which the mouse looks for one
 
 
