@@ -33,6 +33,7 @@ from photo_pose.inference.training import Training, train  # noqa: E402
 FOLDER = assets.CACHE.parent / "chairs"
 SEED = 1
 EACH, TESTED = 100, 40  # views of a chair to learn from, and of one to test with
+SHAPES, STRETCH = 10, (0.15, 0.2, 0.2)  # more chairs made of each by stretching it: width, depth, height, in logarithms
 EPOCHS = {"regressor": 10, "regressor_lite0": 10}  # at most; three quarters of a CPU-hour, and one
 BACKDROPS = 600
 TEST_PHOTOS = 5  # every fifth backdrop is never seen in training
@@ -58,20 +59,20 @@ def chairs() -> dict[str, Path]:
     return {name: path for name, path in found.items() if name not in UNUSED}
 
 
-def views_of(names: Sequence[str], each: int, seed: int) -> Views:
-    """The first `each` random views of every chair, rendered where the cache has none."""
+def views_of(names: Sequence[str], each: int, seed: int, shapes: int = 0) -> Views:
+    """`each` random views of every chair, or of `shapes` stretched ones together; rendered where the cache has none."""
     parts = []
     for number, name in enumerate(names):
-        path = FOLDER / f"{name.replace('/', '_')}_{each}_{seed}.npz"
+        path = FOLDER / f"{name.replace('/', '_')}_{each}_{seed}{'_stretched' * bool(shapes)}.npz"
         if not path.exists():
-            _render(chairs()[name], each, [seed, number], path)
+            _render(chairs()[name], each, [seed, number], path, shapes)
             print(f"{number + 1} of {len(names)}  {name}", flush=True)
         with np.load(path) as data:
             parts.append(Views(data["rgba"], data["rotations"], np.full(each, number)))
     return Views(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
-def _render(obj: Path, count: int, seed: Sequence[int], path: Path) -> None:
+def _render(obj: Path, count: int, seed: Sequence[int], path: Path, shapes: int) -> None:
     import bpy
 
     from photo_pose.inference.steps import finish
@@ -81,10 +82,19 @@ def _render(obj: Path, count: int, seed: Sequence[int], path: Path) -> None:
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     (root,) = import_models(bpy.context.scene, obj)
-    with evaluated(root) as model:
-        views = finish(random_views(model, count, "UPPER", np.random.default_rng(seed)))
+    random, parts = np.random.default_rng(seed), []
+    holder = bpy.data.objects.new("Stretched", None)
+    bpy.context.scene.collection.objects.link(holder)
+    root.parent = holder
+    for _ in range(max(shapes, 1)):
+        if shapes:
+            holder.scale = np.exp(random.normal(0, STRETCH))
+        bpy.context.view_layer.update()
+        with evaluated(holder) as model:
+            parts.append(finish(random_views(model, count // max(shapes, 1), "UPPER", random)))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    np.savez(path, rgba=views.rgba, rotations=views.rotations)
+    rgba, rotations = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rgba", "rotations"))
+    np.savez(path, rgba=rgba, rotations=rotations)
 
 
 def learnt_from() -> list[str]:
@@ -101,9 +111,13 @@ def trained(
 ) -> Training:
     """Trains a regressor by its seed; goes on where it was stopped.
 
-    control: name of an experiment with other parts of plain pictures (see regressor.PaperRegressor) and epochs.
+    control: name of an experiment with other parts of plain pictures (see regressor.PaperRegressor) and epochs; such a
+    one, like the paper's network, learns from the chairs as they are.
     """
     views = views_of(learnt_from(), EACH, SEED)
+    if name == "regressor_lite0" and not control:
+        stretched = views_of(learnt_from(), EACH, SEED, SHAPES)
+        views = Views(*(np.concatenate(fields) for fields in zip(views, stretched, strict=True)))
     torch.manual_seed(seed)
     network = REGRESSORS[name]()
     network.plain = plain or network.plain
@@ -188,7 +202,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--measure", action="store_true", help="only measure the bundled networks")
     options = parser.parse_args(arguments)
     if options.views:
-        views_of(learnt_from(), EACH, SEED), views_of(HELD_OUT, TESTED, SEED + 1)
+        views_of(learnt_from(), EACH, SEED), views_of(learnt_from(), EACH, SEED, SHAPES)
+        views_of(HELD_OUT, TESTED, SEED + 1)
         return
     for name in options.network:
         if not options.measure:

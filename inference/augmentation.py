@@ -22,6 +22,7 @@ SCALES = (0.85, 1.15)
 SHIFT = 0.06  # of a crop's side
 RECOLOURED = 0.5  # part of the pictures whose model gets other colours; the next, that are soft, and grey
 SOFT, GREY = 0.3, 0.1
+LARGEST_HALF = 0.3  # of the sides of what hides a model, in sides of the picture
 NOISE = 0.13  # of the whole range, at most, evenly spread
 
 
@@ -87,12 +88,13 @@ def pictures(
     mirror: bool,
     random: torch.Generator,
     plain: float = 0.0,
+    hidden: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Pictures (N, 3, side, side) in 0..1 of views (N, 4, S, S) uint8 and the rotations (N, 3, 3) that they show.
 
     backdrops (M, 3, S, S) uint8; roll: standard deviation, radians; mirror: half of them are mirrored, which is right
     for models that have a mirror image among their like, as chairs do; plain: about this part of them is only moved,
-    and white behind.
+    and white behind; hidden: in about this part of them something stands before the model.
     """
     moves, rotations = _moves(rotations, roll, mirror, random)
     grid = functional.affine_grid(moves, [len(rgba), 4, side, side], align_corners=False)
@@ -102,7 +104,8 @@ def pictures(
     alpha = moved[:, 3:]
     colours = _relit(_recoloured(moved[:, :3] / alpha.clamp(min=1e-3), random), random)
     behind = _behind(backdrops, len(rgba), side, random)
-    images = _photographed(colours * alpha + behind * (1 - alpha), random)
+    images = _hidden(colours * alpha + behind * (1 - alpha), backdrops, hidden, random)
+    images = _photographed(images, random)
     if plain:
         chosen = _some(plain, len(images), random)
         images[chosen] = moved[chosen, :3] + 1 - alpha[chosen]
@@ -167,6 +170,19 @@ def _behind(backdrops: Tensor, count: int, side: int, random: torch.Generator) -
     mirrored = _some(0.5, count, random)
     chosen[mirrored] = chosen[mirrored].flip(3)
     return functional.interpolate(chosen, (side, side), mode="bilinear")
+
+
+def _hidden(images: Tensor, backdrops: Tensor, part: float, random: torch.Generator) -> Tensor:
+    """Some behind a rectangle at a random place that shows a piece of another backdrop."""
+    if not part:
+        return images
+    chosen, side = _some(part, len(images), random), images.shape[-1]
+    middles, halves = torch.rand(2, len(chosen), 2, 1, generator=random)
+    places = (torch.arange(side) / side).expand(len(chosen), 2, side)
+    near = (places - middles).abs() < LARGEST_HALF * halves
+    cover = (near[:, 0, :, None] & near[:, 1, None, :])[:, None]
+    images[chosen] = torch.where(cover, _behind(backdrops, len(chosen), side, random), images[chosen])
+    return images
 
 
 def _photographed(images: Tensor, random: torch.Generator) -> Tensor:

@@ -107,9 +107,9 @@ class _Course:
         """Learns from the views with these numbers; all chance comes from the seed and the step's number."""
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         rgba, rotations = self._chosen(some)
-        look = self.network.roll, self.mirror, random
         plain = float(np.interp(number / total, self.network.plain, (1, 0)))
-        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look, plain)
+        look = self.network.roll, self.mirror, random, plain, self.network.hidden
+        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look)
         self._set_rates(number, total)
         self.network.train()
         with torch.random.fork_rng(devices=[]):  # of dropout; another one's chance is left alone
