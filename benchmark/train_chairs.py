@@ -34,7 +34,7 @@ FOLDER = assets.CACHE.parent / "chairs"
 SEED = 1
 EACH, TESTED = 100, 40  # views of a chair to learn from, and of one to test with
 SHAPES, STRETCH = 10, (0.15, 0.2, 0.2)  # more chairs made of each by stretching it: width, depth, height, in logarithms
-EPOCHS = {"regressor": 10, "regressor_lite0": 10}  # at most; three quarters of a CPU-hour, and one
+EPOCHS = {"regressor": 20, "regressor_lite0": 10}  # at most; one and a half CPU-hours, and half of one
 BACKDROPS = 600
 TEST_PHOTOS = 5  # every fifth backdrop is never seen in training
 

@@ -250,7 +250,7 @@ def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
     rgba = torch.from_numpy(few.rgba[:1]).permute(0, 3, 1, 2)
     for seed in range(20):
         random = torch.Generator().manual_seed(seed)
-        images, turned = augmentation.pictures(rgba, rotations, backdrops, 32, 0.2, True, random)
+        images, turned = augmentation.pictures(rgba, rotations, backdrops, 32, 0.2, True, random, 0.5, 0.5)
         assert images.shape == (1, 3, 32, 32) and 0 <= images.min() and images.max() <= 1 and images.isfinite().all()
         torch.testing.assert_close(turned[0] @ turned[0].T, torch.eye(3), atol=1e-5, rtol=0)
 
@@ -266,6 +266,14 @@ def test_plain_pictures_are_only_moved_and_white_behind(few: Views, grey: np.nda
     assert (plain[:, :, 0, 0] == 1).all() and (varied[:, :, 0, 0] < 0.9).all()
     shown = plain.permute(0, 2, 3, 1)[plain.min(1).values < 0.99]
     np.testing.assert_allclose(shown.mean(0), colours, atol=0.08)
+
+
+def test_what_hides_a_model_is_a_piece_of_a_backdrop(grey: np.ndarray):
+    """A rectangle, and never most of the picture."""
+    backdrops, random = torch.from_numpy(grey).permute(0, 3, 1, 2), torch.Generator().manual_seed(3)
+    hidden = augmentation._hidden(torch.ones(24, 3, SIDE, SIDE), backdrops, 1.0, random)
+    covered = (hidden < 0.9).all(1).float().mean((1, 2))
+    assert hidden.min() == backdrops.max() / 255 and 0.1 < covered.max() < (2 * augmentation.LARGEST_HALF) ** 2
 
 
 def test_a_named_direction_becomes_a_pose_off_the_photo_s_middle():
