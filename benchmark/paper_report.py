@@ -40,7 +40,7 @@ with their number here.
 
 **The regressors** learn from 42 of the chairs (100 views each, from random directions of the upper half) and are asked
 about the 12 others, as the paper's from 150 and about 50; so are the nearest views beside them. `regressor` is the
-paper's network after {epochs} epochs, three quarters of an hour on one CPU core; the paper does not tell its own
+paper's network after {epochs} epochs, an hour and a half on one CPU core; the paper does not tell its own
 number. The control experiments ask what a network should learn from, as the paper's do: it took 60 % of its photos for
 training and tested on the others; here photo-like training pictures are renderings in changed colours and light before
 photos, and the test pictures are path-traced.

@@ -56,7 +56,7 @@ class PaperRegressor(nn.Module):
     # Parts of the training until which it sees plain pictures, and from which on it sees none: from the start on,
     # varied ones before photos teach it nothing but the mean direction for many epochs.
     plain = (0.15, 0.5)
-    hidden = 0.0  # part of the pictures in which something stands before the model
+    occluded = 0.0  # part of the pictures in which something stands before the model
 
     def __init__(self, hidden: int = 96) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Lite0Regressor(nn.Module):
     side = 160
     roll = math.radians(12)
     plain = (-1.0, 0.0)  # none; see PaperRegressor
-    hidden = 0.35
+    occluded = 0.35
 
     def __init__(self) -> None:
         super().__init__()

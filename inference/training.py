@@ -108,7 +108,7 @@ class _Course:
         random = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         rgba, rotations = self._chosen(some)
         plain = float(np.interp(number / total, self.network.plain, (1, 0)))
-        look = self.network.roll, self.mirror, random, plain, self.network.hidden
+        look = self.network.roll, self.mirror, random, plain, self.network.occluded
         images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look)
         self._set_rates(number, total)
         self.network.train()

@@ -122,7 +122,7 @@ def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "epochs", "part"), [(PaperRegressor, 24, 18, 0.65), (Lite0Regressor, 60, 8, 0.35)]
+    ("kind", "count", "epochs", "part"), [(PaperRegressor, 24, 18, 0.65), (Lite0Regressor, 60, 8, 0.5)]
 )
 def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float, grey: np.ndarray, tmp_path: Path):
     """In seconds, and the answer for other views of the model, out of a float16 file too, is off by a small part of
@@ -145,7 +145,7 @@ def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float
 class Tiny(torch.nn.Module):
     """A regressor of one layer, for what does not depend on how good it is."""
 
-    side, roll, plain = 8, 0.0, (-1.0, 0.0)
+    side, roll, plain, occluded = 8, 0.0, (-1.0, 0.0), 0.0
     loss, predicted = PaperRegressor.loss, PaperRegressor.predicted
 
     def __init__(self) -> None:
@@ -317,7 +317,7 @@ def chair(azimuth: float, elevation: float) -> np.ndarray:
     return np.where(view.rgba[..., 3:] > 0, wood, 170).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("regressor_lite0", 15)])
+@pytest.mark.parametrize(("name", "limit"), [("regressor", 50), ("regressor_lite0", 15)])
 def test_the_bundled_networks_know_where_a_chair_s_front_is(name: str, limit: float):
     """A chair that no training saw, from all around; straight from above, the best guess, is 65 degrees off."""
     azimuths = np.radians(np.arange(-180, 180, 30))
