@@ -39,9 +39,11 @@ def under_mouse(area: bpy.types.Area, region: bpy.types.Region) -> str:
 
 
 def frame(area: bpy.types.Area, region: bpy.types.Region, camera: bpy.types.Object) -> list[float]:
-    """Of the camera's view on screen."""
+    """Of the camera's view on screen; empty as long as the view has not followed the camera."""
     corners = [camera.matrix_world.normalized() @ corner for corner in camera.data.view_frame(scene=bpy.context.scene)]
     seen = [location_3d_to_region_2d(region, area.spaces.active.region_3d, corner) for corner in corners]
+    if any(point is None for point in seen):
+        return []
     left, top, _right, bottom = rectangle(region)
     xs, ys = zip(*seen, strict=True)
     return [left + min(xs), bottom - max(ys), left + max(xs), bottom - min(ys)]
