@@ -16,6 +16,7 @@ install_blender() {
         echo force-unsafe-io >"$unfinished/etc/dpkg/dpkg.cfg.d/unsafe-io" && # what is half built is thrown away
         DEBIAN_FRONTEND=noninteractive chroot "$unfinished" apt-get install -y --no-install-recommends $packages &&
         chroot "$unfinished" apt-get clean &&
+        ln -sf /proc/mounts "$unfinished/etc/mtab" && # Blender 5.2 warns without
         chroot "$unfinished" blender --version
 }
 
