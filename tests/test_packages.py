@@ -150,5 +150,6 @@ def test_other_threads_go_on_while_torch_is_loaded(said):
     if not find_spec("torch"):
         pytest.skip("no PyTorch")
     site = str(Path(find_spec("torch").origin).parents[1])
-    module, longest = said({}, {}, f"sys.path.append({site!r}){WATCHED}").split()[:2]
+    told, _left = said({}, {}, f"sys.path.append({site!r}){WATCHED}").split("LEFT")
+    module, longest = told.split()[-2:]  # before them a Blender without all its packages may complain
     assert module == "None" and float(longest) < 0.5
