@@ -78,8 +78,8 @@ def rows(inception: str) -> list[Row]:
     ]
 
 
-def measure(experiment: Experiment, inception: str, seed: int) -> dict:
-    """All figures of the report, degrees."""
+def measure(experiment: Experiment, inception: str, seed: int, controls: Sequence[str]) -> dict:
+    """All figures of the report, degrees; controls: names of control experiments."""
     results = {"models": list(experiment.models), "seed": seed, "inception": inception, "rows": []}
     guesses: dict[str, Callable] = {"random guess": _random, "mean pose": _mean}
     for system, guess in guesses.items():
@@ -88,7 +88,7 @@ def measure(experiment: Experiment, inception: str, seed: int) -> dict:
     for row in rows(inception):
         found = by_kind(experiment, row.table, row.own, row.rule)
         results["rows"].append({"system": row.system, "own": row.own, "paper": row.paper, **found})
-    results["rows"] += _unseen(experiment, inception, seed)
+    results["rows"] += _unseen(experiment, inception, seed, controls)
     results["layers"] = {
         table: {kind: found["mean"] for kind, found in by_kind(experiment, table).items()}
         for table in experiment.tables
@@ -97,13 +97,13 @@ def measure(experiment: Experiment, inception: str, seed: int) -> dict:
     return results
 
 
-def _unseen(experiment: Experiment, inception: str, seed: int) -> list[dict]:
+def _unseen(experiment: Experiment, inception: str, seed: int, controls: Sequence[str]) -> list[dict]:
     """Regressors, and beside them nearest views of the chairs that these have learnt from, on all other chairs."""
     chosen, learnt = paper_regressors.unseen(experiment.tests), paper_regressors.learnt(list(experiment.models))
     if not chosen.any() or not learnt.any():
         return []
     truth, kinds = experiment.tests.directions[chosen], experiment.tests.kinds[chosen]
-    systems = list(paper_regressors.directions(experiment.tests, seed))
+    systems = list(paper_regressors.directions(experiment.tests, seed, controls))
     for row in rows(inception):
         if row.own == "left out":
             table = Nearest(*(values[chosen] for values in experiment.tables[row.table]))
@@ -171,6 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--views", type=int, default=12, help="test views of every chair before skies and photos")
     parser.add_argument("--photos", type=int, default=3, help="photo-like pictures of every chair")
     parser.add_argument("--seed", type=int, default=0, help="of test views, backdrops, visual words, choices of chairs")
+    parser.add_argument("--no-controls", action="store_true", help="do not train the control experiments")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     if options.models < 2:
@@ -190,7 +191,8 @@ def main(arguments: list[str] | None = None) -> None:
         tables |= nearest_views(describer, models, tests)
     own = np.array([models.index(model) for model in tests.models])
     chosen = f"inception_v3:{min(LAYER, int(inception.partition(':')[2]))}"
-    results = measure(Experiment(models, tests, own, tables), chosen, options.seed)
+    controls = () if options.no_controls else tuple(paper_regressors.CONTROLS)
+    results = measure(Experiment(models, tests, own, tables), chosen, options.seed, controls)
     paper_report.write(results, tests, FOLDER)
     print(f"Report: {FOLDER / 'report.md'}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from benchmark.paper_nearest import Tests
 from benchmark.paper_pictures import FOLDER
 from benchmark.train_chairs import HELD_OUT, learnt_from, trained
 from photo_pose.inference.geometry import view_sphere
-from photo_pose.inference.networks import WEIGHTS
 from photo_pose.inference.regressor import REGRESSORS, Prediction, load_regressor, predict, save_regressor
 from photo_pose.inference.voting import foretold
 
@@ -43,14 +42,13 @@ def said(tests: Tests) -> np.ndarray:
     return np.stack([foretold(one, view_sphere()) for one in of_each])
 
 
-def directions(tests: Tests, seed: int) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:
+def directions(tests: Tests, seed: int, controls: Sequence[str]) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:
     """What every regressor says of the unseen pictures: its name, the paper's figures for it, directions (U, 3)."""
     crops = tests.crops[unseen(tests)]
     for name in REGRESSORS:
-        if (WEIGHTS / f"{name}.npz").exists():
-            paper = PAPER if name == "regressor" else ("", "")
-            yield f"{name}, bundled", paper, predict(load_regressor(name, "cpu"), crops).directions
-    for control in CONTROLS:
+        paper = PAPER if name == "regressor" else ("", "")
+        yield f"{name}, bundled", paper, predict(load_regressor(name, "cpu"), crops).directions
+    for control in controls:
         network = load_regressor(str(_controlled(control, seed)), "cpu")
         yield f"{CONTROLLED}, {CONTROL_EPOCHS} epochs {control}", ("", ""), predict(network, crops).directions
 
