@@ -28,7 +28,8 @@ OWN = {"left out": "Different chair: its own views are left out", "only": "Same 
 DATA = """
 **What differs from the paper's data.** The paper had 200 chairs, skyboxes, and 263 private
 photos of 40 chairs; here are {models} chairs of Debian's `sweethome3d-furniture` (CC0 and CC-BY 3.0: the Blend Swap
-contributors, Andrew Kator & Jennifer Legaz, Scopia; {dropped} of 65 are left out, see below), of more kinds: stools with a back, office chairs, armchairs, loungers. *Graphics*: {graphics}
+contributors, Andrew Kator & Jennifer Legaz, Scopia; {dropped} of 65 are left out, see below), of more kinds:
+stools with a back, office chairs, armchairs, loungers. *Graphics*: {graphics}
 views drawn in even light, every second one before one of Blender's skies, the others before a real photo, from the
 whole upper half of the sphere, 6 to 8 degrees from the nearest of the 209 training views (the paper: about 7).
 *Photo-like* stands in for the paper's photos: {photos} path-traced pictures under skies or before real photos, on
