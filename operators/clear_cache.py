@@ -7,6 +7,7 @@ import sys
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
@@ -41,13 +42,13 @@ class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        cls.poll_message_set("No network is in memory")
+        cls.poll_message_set(tip_, "No network is in memory")
         return _network_bytes() > 0
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         from ..inference.memory import unload_networks
 
-        self.report({"INFO"}, f"Networks of {unload_networks() / 1e6:.1f} MB unloaded")
+        self.report({"INFO"}, rpt_("Networks of {size:.1f} MB unloaded").format(size=unload_networks() / 1e6))
         return {"FINISHED"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip_
 
 from ..inference.geometry import Box, Camera
 from ..inference.steps import Steps, all_aside, aside, within
@@ -22,7 +23,7 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("The active camera was not matched to a photo")
+        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
         return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
 
