@@ -23,12 +23,14 @@ SHIFT = 0.06  # of a crop's side
 RECOLOURED = 0.5  # part of the pictures whose model gets other colours; the next, that are soft, and grey
 SOFT, GREY = 0.3, 0.1
 LARGEST_HALF = 0.3  # of the sides of what hides a model, in sides of the picture
+OF_NO_MODEL = -1
 NOISE = 0.13  # of the whole range, at most, evenly spread
 
 
 class Views(NamedTuple):
     """Rendered crops: rgba (N, S, S, 4) uint8, straight alpha; rotations (N, 3, 3) world -> camera, of cameras that
-    look at the model's centre; model (N,) int: which model each one shows."""
+    look at the model's centre; model (N,) int: which model each one shows; those OF_NO_MODEL are never held out of
+    training."""
 
     rgba: np.ndarray
     rotations: np.ndarray

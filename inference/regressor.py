@@ -55,7 +55,7 @@ class PaperRegressor(nn.Module):
     roll = 0.0  # radians, deviation of the rolls to train with
     # Parts of the training until which it sees plain pictures, and from which on it sees none: from the start on,
     # varied ones before photos teach it nothing but the mean direction for many epochs.
-    plain = (0.15, 0.5)
+    plain = 3 / 28, 10 / 28
     occluded = 0.0  # part of the pictures in which something stands before the model
 
     def __init__(self, hidden: int = 96) -> None:

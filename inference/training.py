@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .augmentation import Views, pictures, plain
+from .augmentation import OF_NO_MODEL, Views, pictures, plain
 from .errors import PoseError
 from .networks import chosen_device
 from .regressor import predict, stored, write_whole
@@ -22,6 +22,7 @@ BATCH = 50
 HELD_OUT = 0.12  # part of the views, or of the models where there are many, by which training stops
 MANY_MODELS = 10
 WARM_UP = 20  # batches at most
+SLOWED = 0.25  # part of the training, its end
 
 
 class Training(NamedTuple):
@@ -87,7 +88,7 @@ def _best(errors: list[float]) -> int:
 def _split(views: Views, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the views to learn from and of those held out: whole models of many, else single views."""
     groups = views.model if len(np.unique(views.model)) >= MANY_MODELS else np.arange(len(views.rgba))
-    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    names = np.random.default_rng(seed).permutation(np.unique(groups[views.model != OF_NO_MODEL]))
     held = np.isin(groups, names[: max(1, round(HELD_OUT * len(names)))])
     if held.all() or not held.any():
         raise PoseError("Training needs more views.")
@@ -160,10 +161,13 @@ class _Course:
         return rgba, torch.from_numpy(self.views.rotations[some]).float()
 
     def _set_rates(self, number: int, total: int) -> None:
-        """AdamW warms up and slows down to nothing (Loshchilov & Hutter 2017); SGD keeps the paper's rate."""
+        """AdamW warms up and slows down to nothing (Loshchilov & Hutter 2017); SGD keeps the paper's rate, and slows
+        down to nothing at last."""
         if isinstance(self.optimizer, torch.optim.SGD):
-            return
-        factor = min(1.0, (number + 1) / min(WARM_UP, 1 + total // 10)) * 0.5 * (1 + math.cos(math.pi * number / total))
+            factor = min(1.0, (1 - number / total) / SLOWED)
+        else:
+            warm = min(1.0, (number + 1) / min(WARM_UP, 1 + total // 10))
+            factor = warm * 0.5 * (1 + math.cos(math.pi * number / total))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
 

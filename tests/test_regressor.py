@@ -199,10 +199,31 @@ def test_stops_early_and_keeps_the_best(few: Views, grey: np.ndarray):
     )
 
 
+class Slowing(Tiny):
+    """Keeps the rate of every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates: list[float] = []
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.01)
+        optimizer.register_step_pre_hook(lambda *_: self.rates.append(optimizer.param_groups[0]["lr"]))
+        return optimizer
+
+
+def test_the_paper_s_rate_lasts_until_the_last_quarter(few: Views, grey: np.ndarray):
+    network = Slowing()
+    finish(training.train(network, few, grey, epochs=8, patience=8, device="cpu"))
+    np.testing.assert_allclose(network.rates, [0.01] * 7 + [0.005])
+
+
 def test_whole_models_are_held_out_where_there_are_many(few: Views):
     many = few._replace(model=np.arange(24) // 2)
     learnt, held = training._split(many, 0)
     assert not set(many.model[learnt]) & set(many.model[held]) and len(learnt) + len(held) == 24
+    made_up_too = few._replace(model=np.where(np.arange(24) < 12, augmentation.OF_NO_MODEL, many.model))
+    assert all((training._split(made_up_too, seed)[1] >= 12).all() for seed in range(9))
     with pytest.raises(PoseError, match="more views"):
         training._split(Views(few.rgba[:1], few.rotations[:1], few.model[:1]), 0)
 
