@@ -43,8 +43,8 @@ METHOD_ITEMS = (
     (
         "VOTE",
         "Like the Models",
-        "The photo shows none of the models but something like them: the direction on which their views agree, and "
-        "a network that names directions where one is set, for models that all face the same way",
+        "The photo shows none of the models but something like them: the direction on which their views agree, and a "
+        "network that names directions where one is set or knows such models, for models that all face the same way",
     ),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
 )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import bmesh
 import bpy
 import numpy as np
 
@@ -37,9 +36,8 @@ class Plan(NamedTuple):
         return self.depth / 2 + height * math.tan(self.lean)
 
 
-def stand(random: np.random.Generator) -> bpy.types.Object:
-    """A chair in an otherwise empty scene, upright and with its front to Blender's front view."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+def build(random: np.random.Generator) -> bpy.types.Object:
+    """A chair in Blender's scene, upright and with its front to Blender's front view."""
     root = bpy.data.objects.new("Chair", None)
     bpy.context.scene.collection.objects.link(root)
     colours = {"frame": _colour(random), "cover": _colour(random)}
@@ -56,6 +54,8 @@ def stand(random: np.random.Generator) -> bpy.types.Object:
 
 
 def _mesh(part: Part) -> bpy.types.Mesh:
+    import bmesh  # there only after bpy
+
     mesh, made = bpy.data.meshes.new(part.stuff), bmesh.new()
     mesh.from_pydata(part.vertices.tolist(), [], part.faces)
     made.from_mesh(mesh)

@@ -87,14 +87,17 @@ def made_up_views(seed: int) -> Views:
 
 
 def _render_made_up(numbers: Sequence[int], seed: int, path: Path) -> None:
+    import bpy
+
     from photo_pose.inference.steps import finish
     from photo_pose.operators.models import evaluated
     from photo_pose.operators.views import random_views
 
     parts = []
     for number in numbers:
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         random = np.random.default_rng([seed, number])
-        with evaluated(carpentry.stand(random)) as model:
+        with evaluated(carpentry.build(random)) as model:
             parts.append(finish(random_views(model, OF_EACH, "UPPER", random)))
     _keep(parts, path)
 

@@ -125,6 +125,13 @@ def improve(
     return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
 
 
+def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:
+    """Starts taken for the answer, in their order, with the scores of their renderings."""
+    closeups = look_closely(crops, starts, [start.pose for start in starts])
+    verified = yield from verify(crops, closeups, renderer)
+    return [_candidate(crops, one.closeup, one.score) for one in verified]
+
+
 def _ranked(verified: Sequence[Verified]) -> list[Verified]:
     return sorted(verified, key=lambda one: -one.score)
 

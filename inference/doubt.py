@@ -13,17 +13,20 @@ CLOSE = 0.1  # of score: a smaller lead decides nothing
 BORDER = 0.005  # of the box's longer side: nearer to the photo's edge than this, the object probably goes on
 MISFIT = 1.5  # ratio of the longer sides of the box and of the model in the photo
 OVERLAP = 0.5  # of the model with the object's mask
+KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
 
 
 class Evidence(NamedTuple):
     """What tells more than scores: the box, the photo's size (width, height), the box of the model as the best
-    candidate sees it, all px; and the overlap, 0..1, of its silhouette with what seems to be the object."""
+    candidate sees it, all px; the overlap, 0..1, of its silhouette with what seems to be the object; and whether that
+    seems to be but of the models' kind."""
 
     box: Box
     size: tuple[int, int]
     shown: Box
     overlap: float
+    of_a_kind: bool = False
 
 
 def why_low(
@@ -35,6 +38,8 @@ def why_low(
 
 def _reasons(candidates: Sequence[Candidate], evidence: Evidence, translate: Callable[[str], str]) -> Iterator[str]:
     """The first one counts."""
+    if evidence.of_a_kind:
+        yield translate(KIND)
     ratio = _side(evidence.box, evidence.size) / max(_side(evidence.shown, evidence.size), 1.0)
     if ratio > MISFIT:
         yield translate("The box is much larger than the model in it: drag it closer around the object.")

@@ -16,6 +16,8 @@ from .retrieval import diverse
 if TYPE_CHECKING:
     from .regressor import Prediction
 
+ABOUT = np.radians(30)
+
 Predict = Callable[[np.ndarray], "Prediction"]  # of crops (N, S, S, 3) uint8
 
 
@@ -49,6 +51,12 @@ def _aimed(crops: PhotoCrops, outline: np.ndarray, rotation: np.ndarray) -> Pose
     pose = start_pose(crops.camera, crops.box, outline, rotation)
     turn = turn_between(crops.camera.ray(crops.box.center), pose.translation / np.linalg.norm(pose.translation))
     return start_pose(crops.camera, crops.box, outline, turn @ rotation)
+
+
+def knows(predict: Predict, pictures: np.ndarray, directions: np.ndarray) -> bool:
+    """Whether a regressor names about the directions (N, 3) of most of these views, (N, S, S, 3) uint8, of models: then
+    they are of the kind that it has learnt."""
+    return bool(np.mean((predict(pictures).directions * directions).sum(1) > np.cos(ABOUT)) > 0.5)
 
 
 def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:

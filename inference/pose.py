@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +33,12 @@ Extract = Callable[[np.ndarray], np.ndarray]  # crops (N, S, S, 3) uint8 -> feat
 
 
 class Target(NamedTuple):
-    """A model to look for: its name, where it stands in the world, its templates."""
+    """A model to look for: its name, where it stands in the world, its templates and the file that caches them."""
 
     name: str
     sphere: Sphere
     index: Index
+    file: Path | None = None
 
 
 class Candidate(NamedTuple):

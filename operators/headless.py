@@ -88,7 +88,7 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
-    line.update(dict.fromkeys((*empty, "confidence", "focal_deviation")), candidates=[])
+    line.update(dict.fromkeys((*empty, "confidence", "of_a_kind", "focal_deviation")), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     try:
         line.update(_matched(job, stem, work, seconds))
@@ -119,6 +119,7 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
         "camera": blender_camera(best.camera),
         "confidence": found.confidence,
+        "of_a_kind": found.share is not None,
         "focal_deviation": best.lens_deviation or None,
         "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
     }

@@ -30,35 +30,42 @@ from ..inference.templates import Render
 from . import drawing
 from .journal import LOG
 from .models import evaluated, with_key
+from .of_a_kind import regressor_for
 from .rendering import studio
 from .responsive import on_main
 from .scene import blender_lens
-from .views import ViewOptions, model_templates
+from .views import ViewOptions, cached_file, model_templates
 
 if TYPE_CHECKING:
     from ..inference.alignment import Locks
     from ..inference.candidates import Stages
+    from ..inference.naming import Predict
     from ..inference.pose import Candidate, Extract, PhotoCrops, Start, Target
     from ..inference.refinement import Renderer
 
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
+SEVERAL, UNLIKE = 4, 0.8  # models, and score, from and below which the photo shows none but one of their kind
 SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
 class Match(NamedTuple):
-    """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box."""
+    """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box; share:
+    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
     located: bool = False
+    share: float | None = None
 
     @property
     def confidence(self) -> float:
         """Probability, 0..1, that the best candidate's view is less than 10 degrees off."""
-        from ..inference.candidates import confidence
+        from ..inference import candidates, voting
 
-        return confidence(self.candidates, self.located)
+        if self.share is not None:
+            return voting.confidence(self.share)
+        return candidates.confidence(self.candidates, self.located)
 
 
 class Angles(NamedTuple):
@@ -104,12 +111,13 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
         with evaluated(root) as model:
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
-        found.append((model.name, model.sphere, templates))
+            file = cached_file(model, options, cache)
+        found.append((model.name, model.sphere, templates, file))
     if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
-        patches = (common_patches(templates) for _name, _sphere, templates in found)
+        patches = (common_patches(templates) for _name, _sphere, templates, _file in found)
         common = yield from aside(Whitening.common, patches)
     yield 1.0
-    return [Target(name, sphere, Index(templates, common)) for name, sphere, templates in found]
+    return [Target(name, sphere, Index(templates, common), file) for name, sphere, templates, file in found]
 
 
 @contextmanager
@@ -157,6 +165,7 @@ def match(
 
     With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
     network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
+    A photo that shows none of several models, which a bundled regressor knows, is taken for one of their kind.
     """
     from ..inference import candidates as finding
     from ..inference import naming, pose, voting
@@ -168,6 +177,7 @@ def match(
     crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
     named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
     if method == "VOTE":
+        named = named or regressor_for(targets, device)
         starts = yield from within(voting.find_alike(crops, targets, count, named), 0.0, 0.6)
     elif named:
         starts = naming.named_starts(crops, targets, named, count)
@@ -175,16 +185,30 @@ def match(
         starts = pose.nearest_neighbours(crops, targets)
     else:
         starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
-    matched, features = time.perf_counter(), crops.seconds
+    matched, features, share = time.perf_counter(), crops.seconds, None
     if method == "MATCH":
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
-        candidates = yield from within(steps, 0.6, 1.0)
+        candidates = yield from within(steps, 0.6, 0.9)
+        if len(targets) >= SEVERAL and candidates[0].score < UNLIKE and (named := regressor_for(targets, device)):
+            alike, share = yield from within(_alike(crops, targets, renderer, named, (count + 1) // 2), 0.9, 1.0)
+            candidates = [*alike, *candidates[: count - len(alike)]]
     else:
-        candidates = naming.as_candidates(crops, starts)
+        candidates, share = naming.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
-    return Match(candidates, seconds)
+    return Match(candidates, seconds, share=share)
+
+
+def _alike(
+    crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer, named: Predict, count: int
+) -> Steps[tuple[list[Candidate], float]]:
+    """Cameras that see one of the targets as crops may show another object of their kind, and the first one's share of
+    the votes."""
+    from ..inference import candidates, voting
+
+    starts = yield from within(voting.find_alike(crops, targets, count, named), 0.0, 0.5)
+    return (yield from within(candidates.as_they_are(crops, starts, renderer), 0.5, 1.0)), starts[0].score
 
 
 def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:

@@ -30,10 +30,10 @@ def test_chairs_stand_on_the_floor_alike_on_both_sides_with_their_backs_behind()
         assert top[:, 1].mean() > (low[1] + high[1]) / 2, seed
 
 
-def test_faces_look_outwards() -> None:
+def test_faces_look_outwards(scene) -> None:
     """The signed volume of a closed skin is that of what it encloses."""
     for seed in range(5):
-        for child in carpentry.stand(np.random.default_rng(seed)).children:
+        for child in carpentry.build(np.random.default_rng(seed)).children:
             mesh = child.data
             mesh.calc_loop_triangles()
             corners = np.array([[mesh.vertices[i].co for i in some.vertices] for some in mesh.loop_triangles], float)
@@ -46,8 +46,8 @@ def test_the_same_chance_makes_the_same_chair_and_another_one_another() -> None:
     assert len({points(seed).tobytes() for seed in range(30)}) == 30
 
 
-def test_a_made_up_chair_is_a_model_like_any_other() -> None:
-    root = carpentry.stand(np.random.default_rng(3))
+def test_a_made_up_chair_is_a_model_like_any_other(scene) -> None:
+    root = carpentry.build(np.random.default_rng(3))
     with evaluated(root) as model:
         np.testing.assert_allclose(np.ptp(model.vertices, axis=0), np.ptp(points_of(root), axis=0), atol=1e-5)
 

@@ -34,6 +34,7 @@ def candidates(*scores, alike=(), models=()):
         (candidates(0.4, 0.1), GOOD._replace(shown=Box(250, 150, 350, 250)), "much larger than the model"),
         (candidates(0.4, 0.1), GOOD._replace(shown=Box(100, 0, 500, 400)), "much smaller than the model"),
         (candidates(0.4, 0.1), GOOD._replace(overlap=0.2), "only a part"),
+        (candidates(0.4, 0.1), GOOD._replace(overlap=0.2, of_a_kind=True), "one of their kind"),
         # of a model that goes on beyond the photo, only what is in it counts
         (candidates(0.4), Evidence(Box(0, 100, 200, 300), SIZE, Box(-300, 100, 200, 300), 0.9), "cut off by the edge"),
         (candidates(0.4), Evidence(Box(440, 100, 640, 300), SIZE, Box(440, 100, 640, 300), 0.9), "cut off by the edge"),

@@ -18,7 +18,7 @@ from PIL import Image  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
-    "roll", "score", "confidence", "focal_deviation", "candidates", "seconds",
+    "roll", "score", "confidence", "of_a_kind", "focal_deviation", "candidates", "seconds",
 }  # fmt: skip
 CAMERA_KEYS = {"matrix_world", "lens", "sensor_width", "sensor_fit", "shift_x", "shift_y", "resolution"}
 

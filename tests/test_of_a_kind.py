@@ -1,0 +1,97 @@
+"""Models of a kind that a bundled regressor knows, chairs made up by chance, and a photo of another chair."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from suzanne import add_monkey
+
+from benchmark import carpentry
+from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics, look_at
+from photo_pose.inference.image import load_photo
+from photo_pose.inference.steps import finish
+from photo_pose.operators import matching, of_a_kind
+from photo_pose.operators.models import evaluated
+from photo_pose.operators.rendering import in_unit_sphere, studio
+from photo_pose.operators.views import ViewOptions
+
+FEW = ViewOptions(subdivisions=2, device="cpu")
+SIZE = (320, 240)
+AWAY = np.array([1.2, -1.6, 0.9])  # from a chair's middle to the camera
+
+
+@pytest.fixture(scope="module")
+def chairs(views_folder):
+    """Five of them."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    roots = [carpentry.build(np.random.default_rng(seed)) for seed in range(1, 6)]
+    return finish(matching.prepare(roots, FEW, views_folder))
+
+
+def photographed(root, path: Path):
+    """A photo of it, and what `matching.match` is told: photo, camera, box."""
+    with evaluated(root) as model:
+        place = model.sphere.center
+        camera = Camera(intrinsics(340, SIZE), look_at(place + AWAY, place), SIZE)
+        with studio(model, "HDRI", samples=16) as render:
+            Image.fromarray(render(in_unit_sphere(camera, model.sphere)).rgb).save(path)
+        pixels = camera.project(model.vertices)
+    return load_photo(path), camera.placed(np.eye(4)), Box(*pixels.min(0), *pixels.max(0))
+
+
+def off(candidate, targets) -> float:
+    """Degrees between the direction of a candidate and the photo's."""
+    (place,) = (target.sphere.center for target in targets if target.name == candidate.model)
+    return float(np.degrees(angle_between(candidate.camera.position - place, AWAY)))
+
+
+def match(told, targets, **options) -> matching.Match:
+    with matching.target_renderer() as renderer:
+        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
+
+
+def test_a_regressor_knows_chairs_by_their_training_views(chairs):
+    assert of_a_kind.regressor_for(chairs, "cpu") is not None
+
+
+def test_no_regressor_knows_what_it_has_not_learnt(scene, views_folder):
+    targets = finish(matching.prepare([add_monkey()], FEW, views_folder))
+    assert of_a_kind.regressor_for(targets, "cpu") is None
+
+
+def test_views_without_pictures_tell_nothing(chairs, tmp_path):
+    """Their cache is an older version's, or was cleared meanwhile."""
+    assert of_a_kind.regressor_for([chair._replace(file=tmp_path / "gone.npz") for chair in chairs], "cpu") is None
+    assert of_a_kind.regressor_for([chair._replace(file=None) for chair in chairs], "cpu") is None
+
+
+def test_few_views_of_all_models_from_all_around_are_asked_about(chairs):
+    for some in (chairs, chairs[:1], chairs * 10):
+        pictures, directions = of_a_kind._views(some)
+        assert max(of_a_kind.ASKED - 4, len(some)) <= len(pictures) <= max(of_a_kind.ASKED, len(some))
+        assert np.linalg.norm(np.mean(np.array(directions)[:, :2], axis=0)) < 0.3
+        assert {picture.shape for picture in pictures} == {(64, 64, 3)}
+
+
+def test_a_photo_of_none_of_the_models_is_seen_as_one_of_their_kind(scene, views_folder, tmp_path):
+    """By matching, as by voting; that one among the models is matched as itself."""
+    *others, own = (carpentry.build(np.random.default_rng(seed)) for seed in (*range(1, 6), 11))
+    told = photographed(own, tmp_path / "chair.png")
+    targets = finish(matching.prepare([*others, own], FEW, views_folder))
+    matched, voted = match(told, targets[:-1]), match(told, targets[:-1], method="VOTE")
+    for found in (matched, voted):
+        assert off(found.candidates[0], targets) < 20 and 0 < found.confidence < 1
+    assert matched.share == pytest.approx(voted.share) and len(matched.candidates) == 6
+    assert off(matched.candidates[0], targets) == pytest.approx(off(voted.candidates[0], targets), abs=1e-6)
+    itself = match(told, targets)
+    assert itself.share is None and itself.candidates[0].model == targets[-1].name
+    assert off(itself.candidates[0], targets) < 3 and itself.candidates[0].score > matched.candidates[0].score
