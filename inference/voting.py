@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,16 +22,27 @@ KERNEL = 12.0  # concentration of a vote: about 17 degrees wide
 ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
 DOUBT = 0.01  # added to shares that are multiplied, so that neither witness can rule a direction out
 SHARE_ODDS, ODDS = 5.0, -2.5
+AGREED = 0.3  # of the best direction's share: a match with fewer votes is doubted (chosen on rendered chairs)
 PEAKS_APART, AROUND = np.radians(30), np.radians(20)  # between answers of a vote; from one to the views it stands for
 
 
-def find_alike(
-    crops: PhotoCrops, targets: Sequence[Target], count: int = 6, predict: Predict | None = None
-) -> Steps[list[Start]]:
-    """Starts for an object that is none of the targets but like them, all of which face the same way: the directions
-    that the most alike views agree on, each with the target that looks most alike from about there.
+class Vote(NamedTuple):
+    """Shares (S,), 0..1, of the votes for the directions sphere (S, 3), and what was compared."""
 
-    predict: of a regressor, which then has as much say. score: the share of the votes, 0..1.
+    sphere: np.ndarray
+    shares: np.ndarray
+    compared: list[Compared]
+
+    def agrees(self, direction: np.ndarray) -> bool:
+        """Whether a direction (3,) has not much fewer votes than the best one."""
+        return bool(self.shares[(self.sphere @ direction).argmax()] > AGREED * self.shares.max())
+
+
+def vote(crops: PhotoCrops, targets: Sequence[Target], predict: Predict | None = None) -> Steps[Vote]:
+    """From where the photo shows an object that is none of the targets but like them, all of which face the same way:
+    the directions that the most alike views agree on.
+
+    predict: of a regressor, which then has as much say.
     """
     compared = yield from compare(crops, targets, of_a_kind=True)
     directions = targets[0].index.templates.directions
@@ -39,7 +50,14 @@ def find_alike(
     shares = elected(likeness(crops, compared), directions, sphere)
     if predict:
         shares = agreed(shares, foretold(named(crops, predict), sphere))
-    return [_alike_from(crops, compared, sphere[peak], shares[peak]) for peak in peaks(shares, sphere, count)]
+    return Vote(sphere, shares, compared)
+
+
+def winners(crops: PhotoCrops, found: Vote, count: int = 6) -> list[Start]:
+    """A start for each of the directions with the most votes, with the target that looks most alike from about there;
+    score: the share."""
+    chosen = peaks(found.shares, found.sphere, count)
+    return [_alike_from(crops, found.compared, found.sphere[one], found.shares[one]) for one in chosen]
 
 
 def confidence(share: float) -> float:

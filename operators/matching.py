@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
-SEVERAL, UNLIKE = 4, 0.8  # models, and score, from and below which the photo shows none but one of their kind
+# From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
+# and the one below which it does (chosen on rendered chairs)
+SEVERAL, CLEAR, UNLIKE = 4, 1.2, 0.75
 SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
@@ -178,7 +180,8 @@ def match(
     named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
     if method == "VOTE":
         named = named or regressor_for(targets, device)
-        starts = yield from within(voting.find_alike(crops, targets, count, named), 0.0, 0.6)
+        vote = yield from within(voting.vote(crops, targets, named), 0.0, 0.6)
+        starts = voting.winners(crops, vote, count)
     elif named:
         starts = naming.named_starts(crops, targets, named, count)
     elif method == "KNN":
@@ -189,9 +192,8 @@ def match(
     if method == "MATCH":
         steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
         candidates = yield from within(steps, 0.6, 0.9)
-        if len(targets) >= SEVERAL and candidates[0].score < UNLIKE and (named := regressor_for(targets, device)):
-            alike, share = yield from within(_alike(crops, targets, renderer, named, (count + 1) // 2), 0.9, 1.0)
-            candidates = [*alike, *candidates[: count - len(alike)]]
+        if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
+            candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
     else:
         candidates, share = naming.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
@@ -200,15 +202,21 @@ def match(
     return Match(candidates, seconds, share=share)
 
 
-def _alike(
-    crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer, named: Predict, count: int
-) -> Steps[tuple[list[Candidate], float]]:
-    """Cameras that see one of the targets as crops may show another object of their kind, and the first one's share of
-    the votes."""
+def _doubted(
+    crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer, named: Predict, found: list[Candidate]
+) -> Steps[tuple[list[Candidate], float | None]]:
+    """As many candidates: those found, best first; or where these are unlike the photo, or the vote of all targets is
+    against them, what got the votes comes first, and its share."""
     from ..inference import candidates, voting
 
-    starts = yield from within(voting.find_alike(crops, targets, count, named), 0.0, 0.5)
-    return (yield from within(candidates.as_they_are(crops, starts, renderer), 0.5, 1.0)), starts[0].score
+    vote = yield from within(voting.vote(crops, targets, named), 0.0, 0.5)
+    place = next(target.sphere.center for target in targets if target.name == found[0].model)
+    away = found[0].camera.position - place
+    if found[0].score > UNLIKE and vote.agrees(away / np.linalg.norm(away)):
+        return found, None
+    starts = voting.winners(crops, vote, (len(found) + 1) // 2)
+    alike = yield from within(candidates.as_they_are(crops, starts, renderer), 0.5, 1.0)
+    return [*alike, *found[: len(found) - len(alike)]], starts[0].score
 
 
 def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:

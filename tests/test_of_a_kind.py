@@ -90,7 +90,7 @@ def test_a_photo_of_none_of_the_models_is_seen_as_one_of_their_kind(scene, views
     matched, voted = match(told, targets[:-1]), match(told, targets[:-1], method="VOTE")
     for found in (matched, voted):
         assert off(found.candidates[0], targets) < 20 and 0 < found.confidence < 1
-    assert matched.share == pytest.approx(voted.share) and len(matched.candidates) == 6
+    assert matched.share == pytest.approx(voted.share) and 3 < len(matched.candidates) <= 6
     assert off(matched.candidates[0], targets) == pytest.approx(off(voted.candidates[0], targets), abs=1e-6)
     itself = match(told, targets)
     assert itself.share is None and itself.candidates[0].model == targets[-1].name

@@ -19,7 +19,7 @@ from photo_pose.inference.pose import Start, Target  # noqa: E402
 from photo_pose.inference.regressor import Prediction  # noqa: E402
 from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.inference.voting import DOUBT, agreed, elected, find_alike, foretold, peaks  # noqa: E402
+from photo_pose.inference.voting import DOUBT, Vote, agreed, elected, foretold, peaks, vote, winners  # noqa: E402
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
@@ -54,6 +54,10 @@ def prediction(*hypotheses: tuple[float, np.ndarray]) -> Prediction:
     return Prediction(rotations[None], np.array([[chance for chance, _ in hypotheses]]), np.zeros(1))
 
 
+def find_alike(crops, targets, **options) -> list[Start]:
+    return winners(crops, finish(vote(crops, targets, **options)))
+
+
 def seen_from(start: Start) -> np.ndarray:
     return -start.pose.rotation.T @ start.pose.translation
 
@@ -78,9 +82,17 @@ def test_fewer_views_that_are_more_alike_outweigh_many():
 
 
 def test_models_that_are_only_like_it_tell_the_direction(crops, targets):
-    best, *others = finish(find_alike(crops, targets))
+    best, *others = find_alike(crops, targets)
     assert off(seen_from(best), CAMERA.position) < 15
     assert all(other.score < best.score for other in others)
+
+
+def test_a_vote_agrees_with_what_has_not_much_fewer_votes_than_the_best():
+    shares = np.exp(12 * (SPHERE @ TOWARD - 1)) + 0.2 * np.exp(12 * (SPHERE @ ELSEWHERE - 1))
+    found = Vote(SPHERE, shares / 3, [])
+    nearly, elsewhere = direction_from_angles(0.55, 0.45), direction_from_angles(2.0, 0.1)
+    assert found.agrees(TOWARD) and found.agrees(nearly)
+    assert not found.agrees(ELSEWHERE) and not found.agrees(elsewhere)
 
 
 def test_a_regressor_decides_between_directions_for_which_views_vote():
@@ -102,8 +114,8 @@ def test_a_regressor_is_asked_about_the_upright_crop_and_heard(crops, targets):
         asked.append(pictures.shape)
         return prediction((1.0, seen_aside))
 
-    best = finish(find_alike(crops, targets, predict=predict))[0]
-    alone = finish(find_alike(crops, targets))[0]
+    best = find_alike(crops, targets, predict=predict)[0]
+    alone = find_alike(crops, targets)[0]
     (shape,) = asked
     assert shape[0] == 1 and shape[-1] == 3
     assert off(seen_from(best), seen_aside) < off(seen_from(alone), seen_aside)
