@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmark import queries, which
 from benchmark.accuracy import _vertices
+from benchmark.calibrate import RIGHT, fitted
 from benchmark.product import ROOT
 from benchmark.recipes import CLUTTER, HALVES, SUBJECTS
 from inference.errors import PoseError
@@ -85,6 +86,23 @@ def _direction(query: queries.Query) -> np.ndarray:
     return np.array([x, -z, y])
 
 
+def matched(query: queries.Query, shelf: which.Shelf, own: bool) -> float:
+    """Degrees that the product's matching is off, which finds out by itself whether the photo shows none of the models;
+    own: whether the very chair is one of them."""
+    from photo_pose.inference.geometry import Box
+    from photo_pose.inference.image import load_photo
+    from photo_pose.inference.steps import finish
+    from photo_pose.operators import matching
+
+    photo = load_photo(query.photo)
+    camera = matching.photo_camera(photo, focal=query.camera.focal)
+    targets = [target for target in shelf.targets if own or shelf.names[target.name] != query.model]
+    with matching.target_renderer() as renderer:
+        best = finish(matching.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[0]
+    (place,) = (target.sphere.center for target in targets if target.name == best.model)
+    return float(np.degrees(angle_between(best.camera.position - place, _direction(query))))
+
+
 def nearest_two(similarities: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The paper's answer, a direction (3,); the nearest one where the two are opposite."""
     first, second = directions[np.argsort(-similarities.ravel())[:2] % len(directions)]
@@ -127,11 +145,30 @@ def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
         rows[rule] = []
         fewer = [count for count in COUNTS if count < len(names) - 1 and answer is not alone]
         for count in (*fewer, len(names) - 1):
-            off = errors(views, names, count, answer)
-            share = {f"below {n}": round(float((off < n).mean()), 3) for n in (10, 15, 30)}
-            row = {"models": count, "mean": round(float(off.mean()), 1), "median": round(float(np.median(off)), 1)}
-            rows[rule].append(row | share)
+            rows[rule].append({"models": count, **summary(errors(views, names, count, answer))})
     return rows
+
+
+def summary(off: np.ndarray) -> dict[str, float]:
+    """Of errors, degrees."""
+    shares = {f"below {n}": round(float((off < n).mean()), 3) for n in (10, 15, 30)}
+    return {"mean": round(float(off.mean()), 1), "median": round(float(np.median(off)), 1), **shares}
+
+
+def odds(views: Sequence[Views], names: Sequence[str]) -> tuple[float, float]:
+    """SHARE_ODDS and ODDS of inference.voting: how sure a direction is by its share of the votes, with a regressor and
+    without one."""
+    from photo_pose.inference.voting import agreed, elected
+
+    directions = view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
+    shares, right = [], []
+    for one in views:
+        votes = elected(one.likeness[[name != one.model for name in names]], directions, SPHERE)
+        for said in (votes, agreed(votes, one.foretold)):
+            shares.append([said.max()])
+            right.append(np.degrees(angle_between(SPHERE[said.argmax()], one.truth)) < RIGHT)
+    (slope,), constant = fitted(np.array(shares), np.array(right))
+    return slope, constant
 
 
 def table(rows: dict[str, Any]) -> str:
@@ -168,18 +205,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--half", choices=HALVES, nargs="+", default=["test"])
     parser.add_argument("--models", type=int, default=which.MODELS, help="in the gallery, of which the chairs count")
     parser.add_argument("--subdivisions", type=int, default=3, choices=(2, 3), help="of the view sphere")
+    parser.add_argument("--match", action="store_true", help="also what matching says by itself: half a minute each")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     names = chairs(options.models)
     shelf = which.Shelf(options.models, options.subdivisions, options.threads, names)
     chosen = [query for half in options.half for query in queries.queries(half) if query.model in names]
-    rows = figures([compared(query, shelf, names) for query in chosen], names)
+    views = [compared(query, shelf, names) for query in chosen]
+    rows = figures(views, names)
+    if options.match:
+        for own, rule in ((True, "match, the very chair too"), (False, "match, the very chair not")):
+            off = np.array([matched(query, shelf, own) for query in chosen])
+            rows[rule] = [{"models": len(names) - 1 + own, **summary(off)}]
     halves = "+".join(options.half)
     path = ROOT / "build" / "benchmark" / f"category_{halves}_{options.models}_{options.subdivisions}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1))
     path.with_suffix(".md").write_text(table(rows))
     print(table(rows))
+    print("SHARE_ODDS, ODDS = {:.2f}, {:.2f}".format(*odds(views, names)))
     plot(rows, path.with_suffix(".png"))
 
 

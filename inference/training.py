@@ -21,6 +21,7 @@ from .steps import Steps
 BATCH = 50
 HELD_OUT = 0.12  # part of the views, or of the models where there are many, by which training stops
 MANY_MODELS = 10
+ALIKE = 1.02  # errors of epochs, to the least one
 WARM_UP = 20  # batches at most
 SLOWED = 0.25  # part of the training, its end
 
@@ -81,8 +82,9 @@ def train(
 
 
 def _best(errors: list[float]) -> int:
-    """How many epochs the best one took."""
-    return int(np.argmin(errors)) + 1 if errors else 0
+    """How many epochs the best one took: the last of those about as good, for it has seen more and learnt in smaller
+    steps, and few models tell them apart by chance only."""
+    return int(np.flatnonzero(np.array(errors) <= ALIKE * min(errors))[-1]) + 1 if errors else 0
 
 
 def _split(views: Views, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ WEIGHT = 1.0  # that a standard deviation of likeness adds to the logarithm of a
 KERNEL = 12.0  # concentration of a vote: about 17 degrees wide
 ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
 DOUBT = 0.01  # added to shares that are multiplied, so that neither witness can rule a direction out
-SHARE_ODDS, ODDS = 5.0, -2.5
+SHARE_ODDS, ODDS = 5.10, -2.90
 AGREED = 0.3  # of the best direction's share: a match with fewer votes is doubted (chosen on rendered chairs)
 PEAKS_APART, AROUND = np.radians(30), np.radians(20)  # between answers of a vote; from one to the views it stands for
 
@@ -63,7 +63,7 @@ def winners(crops: PhotoCrops, found: Vote, count: int = 6) -> list[Start]:
 def confidence(share: float) -> float:
     """Probability, 0..1, that a direction with this share of the votes is less than 10 degrees off.
 
-    By logistic regression on pictures of chairs that were none of the models.
+    By logistic regression on pictures of chairs that were none of the models (benchmark.category).
     """
     return float(1 + np.tanh((SHARE_ODDS * share + ODDS) / 2)) / 2  # the logistic function, without overflow
 

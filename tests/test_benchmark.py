@@ -152,3 +152,16 @@ def test_directions_are_told_by_other_chairs_only_and_with_a_regressor():
     assert [row["models"] for row in rows["vote"]] == [1, 2, 4, 5] and rows["pictures"] == 1
     assert last["paper"]["mean"] < 10 and last["vote"]["mean"] > 120 and last["vote and regressor_lite0"]["mean"] < 6
     assert "| vote | 5 |" in category.table(rows)
+
+
+def test_the_more_votes_agree_the_surer_a_direction_is():
+    """Where all chairs look alike from the truth the vote is right; where each looks alike from elsewhere it is not."""
+    directions, names, random = view_sphere(2), list("abcdef"), np.random.default_rng(0)
+    truth = direction_from_angles(0.5, 0.1)
+    even = np.ones(len(category.SPHERE)) / 2
+    together = 9 * np.tile(directions @ truth, (6, 1))
+    apart = 9 * directions[random.permutation(len(directions))[:6]] @ directions.T
+    views = [category.Views("a", votes, votes, even, truth) for votes in (together, apart)]
+    slope, constant = category.odds(views, names)
+    sure, unsure = (slope * share + constant for share in (0.7, 0.2))
+    assert sure > 0 > unsure

@@ -188,7 +188,7 @@ def test_stops_early_and_keeps_the_best(few: Views, grey: np.ndarray):
         """Its first epoch is its best: then it learns the opposite."""
 
         def optimizer(self) -> torch.optim.Optimizer:
-            return torch.optim.SGD(self.parameters(), lr=0.05, maximize=True)
+            return torch.optim.SGD(self.parameters(), lr=0.005, maximize=True)
 
     trained = finish(training.train(Worse(), few, grey, epochs=50, patience=3, device="cpu"))
     best = int(np.argmin(trained.errors))
@@ -197,6 +197,15 @@ def test_stops_early_and_keeps_the_best(few: Views, grey: np.ndarray):
     np.testing.assert_array_equal(
         weights(shorter.network)["layer.2.weight"], weights(trained.network)["layer.2.weight"]
     )
+
+
+def test_of_epochs_that_are_about_as_good_the_last_one_is_kept():
+    assert [training._best(errors) for errors in ([], [3.0], [3.0, 2.0, 2.03, 2.1], [2.0, 2.5, 2.04, 2.05])] == [
+        0,
+        1,
+        3,
+        3,
+    ]
 
 
 class Slowing(Tiny):
