@@ -212,17 +212,17 @@ def _arms(plan: Plan, random: np.random.Generator, chance: float) -> list[Part]:
     begin = -plan.depth / 2 * random.uniform(0.5, 1.05)
     thick = random.uniform(0.06, 0.22)
     roundness = random.uniform(0.1, 0.7)
-    outline = random.uniform(0.2, 0.8)
+    shape = random.uniform(0.2, 0.8)
     parts = []
     for side in (-1, 1):
         x = side * (plan.width / 2 + (thick / 2 if kind == "block" else plan.bar))
         if kind == "block":
-            bottom = max(0.04, plan.seat - 0.3) if outline < 0.6 else plan.seat - 0.08
+            bottom = max(0.04, plan.seat - 0.3) if shape < 0.6 else plan.seat - 0.08
             size = thick, end - begin, plan.seat + height - bottom
             parts.append(_pillow((x, (begin + end) / 2, bottom + size[2] / 2), size, roundness, "cover"))
             continue
         top = plan.seat + height
-        parts.append(_bar((x, begin, top), (x, end, top + 0.04 * outline), plan, plan.bar * (1 + outline)))
+        parts.append(_bar((x, begin, top), (x, end, top + 0.04 * shape), plan, plan.bar * (1 + shape)))
         if kind == "rail":
             parts.append(_bar((x, begin * 0.9, top), (x, begin * 0.9, plan.seat - 0.03), plan, plan.bar * 0.8))
         else:

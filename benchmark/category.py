@@ -126,7 +126,7 @@ def errors(
 def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
     from photo_pose.inference.voting import agreed, elected
 
-    directions = view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
+    directions = _training_views(views)
 
     def vote(one: Views, chosen: list[int]) -> np.ndarray:
         return elected(one.likeness[chosen], directions, SPHERE)
@@ -149,6 +149,11 @@ def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
     return rows
 
 
+def _training_views(views: Sequence[Views]) -> np.ndarray:
+    """(V, 3): directions of the chairs' views, which the pictures are compared with."""
+    return view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
+
+
 def summary(off: np.ndarray) -> dict[str, float]:
     """Of errors, degrees."""
     shares = {f"below {n}": round(float((off < n).mean()), 3) for n in (10, 15, 30)}
@@ -160,7 +165,7 @@ def odds(views: Sequence[Views], names: Sequence[str]) -> tuple[float, float]:
     without one."""
     from photo_pose.inference.voting import agreed, elected
 
-    directions = view_sphere(3) if views[0].maps.shape[1] == 209 else view_sphere(2)
+    directions = _training_views(views)
     shares, right = [], []
     for one in views:
         votes = elected(one.likeness[[name != one.model for name in names]], directions, SPHERE)

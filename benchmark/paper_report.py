@@ -78,7 +78,7 @@ def markdown(results: dict[str, Any], kinds: Sequence[str]) -> str:
     counts = {kind: int((np.asarray(kinds) == kind).sum()) for kind in KINDS}
     parts = ["# The paper's experiments (Eberts & Ulges)\n"]
     parts.append(f"{len(results['models'])} chairs, seed {results['seed']}; view errors in degrees.\n")
-    parts += [_reached([row for row in results["rows"] if row["own"] in STRANGE]), ""]
+    parts.append(_reached([row for row in results["rows"] if row["own"] in STRANGE]))
     for own, title in OWN.items():
         parts += [f"## {title}\n", *_table([row for row in results["rows"] if row["own"] == own]), ""]
     about = {"models": len(results["models"]), "dropped": len(LEFT_OUT)}

@@ -80,7 +80,12 @@ def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
     best, *others = candidates
     lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
     odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS + LOCATED_ODDS * located
-    return float(1 + np.tanh(odds / 2)) / 2  # the logistic function, without overflow
+    return probability(odds)
+
+
+def probability(log_odds: float) -> float:
+    """0..1: the logistic function, without overflow."""
+    return float(1 + np.tanh(log_odds / 2)) / 2
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:

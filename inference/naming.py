@@ -16,7 +16,7 @@ from .retrieval import diverse
 if TYPE_CHECKING:
     from .regressor import Prediction
 
-ABOUT = np.radians(30)
+ABOUT = np.radians(30)  # that a direction which is known may be off
 
 Predict = Callable[[np.ndarray], "Prediction"]  # of crops (N, S, S, 3) uint8
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .candidates import probability
 from .geometry import look_at, view_sphere
 from .naming import Predict, named
 from .pose import PhotoCrops, Start, Target, start_pose
@@ -65,7 +66,7 @@ def confidence(share: float) -> float:
 
     By logistic regression on pictures of chairs that were none of the models (benchmark.category).
     """
-    return float(1 + np.tanh((SHARE_ODDS * share + ODDS) / 2)) / 2  # the logistic function, without overflow
+    return probability(SHARE_ODDS * share + ODDS)
 
 
 def likeness(crops: PhotoCrops, compared: Sequence[Compared]) -> np.ndarray:
