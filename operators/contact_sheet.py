@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, StringProperty
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.steps import Steps
 from . import scene
 from .models import evaluated
@@ -61,7 +61,7 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
                 yield number / len(photos)
                 cells.append(_cell(context.scene, item, renderer))
         save_picture(contact_sheet(cells), path)
-        self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=path))
+        self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=printable(str(path))))
 
 
 def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Callable[[str], Render]) -> Cell:

@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.geometry import Camera
 from . import scene
 from .models import chosen_models, evaluated, key_of
@@ -79,12 +79,14 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
                 raise PoseError(f"The folder has a {there} already: choose another one, or Overwrite.")
             count = write(folder, context.scene)
         except OSError as error:
-            self.report({"ERROR"}, f'"{error.filename}" cannot be written ({error.strerror})')
+            self.report({"ERROR"}, printable(f'"{error.filename}" cannot be written ({error.strerror})'))
             return {"CANCELLED"}
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, rpt_("{count} cameras written to {folder}").format(count=count, folder=folder))
+        self.report(
+            {"INFO"}, rpt_("{count} cameras written to {folder}").format(count=count, folder=printable(str(folder)))
+        )
         return {"FINISHED"}
 
 

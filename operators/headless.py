@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..inference.overlay import intersection_over_union
 from ..inference.steps import finish
 from . import matching, scene
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .journal import sentence_of
 from .output import (
     Work,
     add_camera,
@@ -32,7 +34,7 @@ from .output import (
     save_contact_sheet,
     save_overlay,
     save_scene,
-    use_threads,
+    threads,
 )
 from .rendering import quiet
 from .views import cache_folder
@@ -41,8 +43,18 @@ from .views import cache_folder
 def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = read_jobs(options)
+    stems = stems_of(job["photo"] for job in jobs)
     open_scene(options)
-    use_threads(options.threads)
+    with threads(options.threads):
+        results = _results(jobs, stems, options)
+    save_scene(options.out / "matched.blend")
+    if options.contact_sheet:
+        save_contact_sheet(options.out, results, stems)
+    return 1 if any(result["status"] == "error" for result in results) else 0
+
+
+def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Writes a line of results.jsonl for every photo, and gives them all."""
     models = models_of(options)
     make_folder(options.out)
     if options.download:
@@ -52,19 +64,16 @@ def run(options: argparse.Namespace) -> int:
     targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
     onboarding = time.perf_counter() - began
 
-    results, stems = [], stems_of(jobs)
+    results = []
     listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
-        work = Work(options, targets, renderer)
+        work = Work(options, targets, renderer, [])
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json.dumps(results[-1]) + "\n")
             file.flush()
-    save_scene(options.out / "matched.blend")
-    if options.contact_sheet:
-        save_contact_sheet(options.out, results, stems)
-    return 1 if any(result["status"] == "error" for result in results) else 0
+    return results
 
 
 def check_network(options: argparse.Namespace, patches: bool) -> None:
@@ -86,20 +95,22 @@ def _download() -> None:
 def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:
     """The photo's line of results.jsonl."""
     began = time.perf_counter()
-    line: dict[str, Any] = {"photo": str(job["photo"]), "status": "ok", "error": None}
+    line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
     line.update(dict.fromkeys((*empty, "confidence", "of_a_kind", "focal_deviation")), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     try:
         line.update(_matched(job, stem, work, seconds))
-    except PoseError as error:
-        line.update(status="error", error=str(error))
-        print(f"photo_pose: {error}", file=sys.stderr)
+    except Exception as error:  # whatever it is, the other photos go on
+        line.update(status="error", error=sentence_of(error, job["photo"]))
+        print(f"photo_pose: {line['error']}", file=sys.stderr)
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
 
 
 def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
+    if job["fault"]:
+        raise PoseError(job["fault"])
     options = work.options
     photo = load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
@@ -108,7 +119,7 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     best = found.candidates[0]
     rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    camera_object = add_camera(photo, best.camera, spheres[best.model])
+    camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras)
     if options.render:
         _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
     ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]

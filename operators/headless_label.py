@@ -17,6 +17,8 @@ from ..inference.distortion import NOTICED
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
 from ..inference.image import Photo, load_photo
+from .jobs import stems_of
+from .journal import sentence_of
 from .label_photo import board_place
 from .labelling import Board, Label, calibrated, checked_board, given_intrinsics, label
 from .matching import seen_from
@@ -51,8 +53,8 @@ def _calibrate(options: argparse.Namespace, board: Board) -> tuple[Calibration, 
     for path in options.calibrate:
         try:
             photos.append(load_photo(path))
-        except PoseError as error:
-            unreadable[str(path)] = str(error)
+        except Exception as error:  # whatever it is, the other photos go on
+            unreadable[str(path)] = sentence_of(error, path)
     found, unseen = calibrated(photos, board)
     failed = unreadable | unseen
     _tell(failed)
@@ -70,34 +72,41 @@ def _calibrate(options: argparse.Namespace, board: Board) -> tuple[Calibration, 
 
 def _label_all(options: argparse.Namespace, board: Board, lens: Calibration | None) -> int:
     """Writes a line of labels.jsonl for every photo; gives how many failed."""
-    failed = 0
+    failed, cameras = 0, []
     with (options.out / "labels.jsonl").open("w", encoding="utf-8") as file:
-        for path in options.photo:
+        for path, stem in zip(options.photo, stems_of(options.photo), strict=True):
             line: dict[str, Any] = {"photo": str(path), "board_photo": str(options.board_photo)}
             try:
-                line.update(status="ok", error=None, **_labelled(path, options, board, lens))
-            except PoseError as error:
-                line.update(status="error", error=str(error))
-                _tell({str(path): str(error)})
+                line.update(status="ok", error=None, **_labelled(path, stem, options, board, lens, cameras))
+            except Exception as error:  # whatever it is, the other photos go on
+                line.update(status="error", error=sentence_of(error, path))
+                _tell({str(path): line["error"]})
                 failed += 1
             file.write(json.dumps(line) + "\n")
     return failed
 
 
-def _labelled(path: Path, options: argparse.Namespace, board: Board, lens: Calibration | None) -> dict[str, Any]:
-    """The photo's line of labels.jsonl."""
+def _labelled(
+    path: Path,
+    stem: str,
+    options: argparse.Namespace,
+    board: Board,
+    lens: Calibration | None,
+    cameras: list[bpy.types.Object],
+) -> dict[str, Any]:
+    """The photo's line of labels.jsonl; its camera joins the others."""
     photo, board_photo = load_photo(path), load_photo(options.board_photo)
     if lens and lens.size != photo.size:
         raise PoseError(f"Photo '{path.name}' has another size than those that calibrated the lens.")
     given = options.focal, options.lens, options.sensor, options.principal_point
     K = lens.K if lens else given_intrinsics(board_photo, *given)
     found = label(board_photo, photo, board, K, lens.distortion if lens else None)
-    save_picture(_marked(board_photo, found.corners), options.out / f"{path.stem}_board.png")
+    save_picture(_marked(board_photo, found.corners), options.out / f"{stem}_board.png")
     straight = None
     if found.bent > NOTICED:
-        straight = options.out / f"{path.stem}_undistorted.png"
+        straight = options.out / f"{stem}_undistorted.png"
         save_picture(found.photo.image, straight)
-    add_camera(found.photo, found.camera, board.sphere)
+    add_camera(found.photo, found.camera, board.sphere, cameras)
     return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board)}
 
 

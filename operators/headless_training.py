@@ -7,16 +7,16 @@ import sys
 
 import numpy as np
 
+from ..inference.errors import printable
 from ..inference.steps import finish
 from .jobs import models_of
-from .output import make_folder, open_scene, use_threads
+from .output import make_folder, open_scene, threads
 from .train_regressor import train_on
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains, and says so on the way; 0, or 1 when the user stops it. PoseError when it cannot be done."""
     open_scene(options)
-    use_threads(options.threads)
     models = models_of(options)
     make_folder(options.out.parent)
     names = ("network", "views", "epochs", "backgrounds", "seed", "device", "resume")
@@ -31,10 +31,11 @@ def run(options: argparse.Namespace) -> int:
             print(f"photo_pose: {shown} %", file=sys.stderr, flush=True)
 
     try:
-        training = finish(steps, tell)
+        with threads(options.threads):
+            training = finish(steps, tell)
     except KeyboardInterrupt:
         print("photo_pose: Stopped; the same command with --resume goes on from there.", file=sys.stderr)
         return 1
     error = np.degrees(training.errors[training.best])
-    print(f"{options.out}: other views of the models are {error:.1f} degrees off in the mean.")
+    print(printable(f"{options.out}: other views of the models are {error:.1f} degrees off in the mean."))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from ..inference.errors import PoseError
@@ -15,7 +16,8 @@ from . import matching
 from .headless import check_network
 from .identifying import which
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
-from .output import Work, described, make_folder, open_scene, save_overlay, use_threads
+from .journal import sentence_of
+from .output import Work, described, make_folder, open_scene, save_overlay, threads
 from .views import cache_folder
 
 
@@ -26,7 +28,11 @@ def run(options: argparse.Namespace) -> int:
     """
     jobs = read_jobs(options)
     open_scene(options)
-    use_threads(options.threads)
+    with threads(options.threads):
+        return _rank_all(jobs, options)
+
+
+def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
     models = models_of(options)
     make_folder(options.out)
     check_network(options, patches=True)
@@ -34,31 +40,32 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
-        work = Work(options, targets, renderer)
-        for job, stem in zip(jobs, stems_of(jobs), strict=True):
-            line = {
-                "photo": str(job["photo"]),
-                "status": "ok",
-                "error": None,
-                "size": None,
-                "box": None,
-                "known": None,
-                "models": [],
-            }
-            try:
-                line.update(_ranked(job, stem, work))
-            except PoseError as error:
-                line.update(status="error", error=str(error))
-                print(f"photo_pose: {error}", file=sys.stderr)
-                failed += 1
+        work = Work(options, targets, renderer, [])
+        for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
+            line = _line(job, stem, work)
+            failed += line["status"] == "error"
             file.write(json.dumps(line) + "\n")
             file.flush()
     return 1 if failed else 0
 
 
+def _line(job: Job, stem: str, work: Work) -> dict[str, Any]:
+    """The photo's line of ranking.jsonl."""
+    line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
+    line |= {"size": None, "box": None, "known": None, "models": []}
+    try:
+        line.update(_ranked(job, stem, work))
+    except Exception as error:  # whatever it is, the other photos go on
+        line.update(status="error", error=sentence_of(error, job["photo"]))
+        print(f"photo_pose: {line['error']}", file=sys.stderr)
+    return line
+
+
 def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
     """known: False where the photo seems to show none of the models, each of which comes with its best view as in
     results.jsonl; score is null where it was not verified, likeness is comparable among the models of one photo."""
+    if job["fault"]:
+        raise PoseError(job["fault"])
     options, photo = work.options, load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
     box = None if job["box"] is None else checked_box(job["box"], photo.size)

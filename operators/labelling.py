@@ -14,6 +14,7 @@ from ..inference.distortion import NOTICED, displacement, straightened
 from ..inference.errors import PoseError
 from ..inference.geometry import Camera, Sphere
 from ..inference.image import Photo
+from .journal import sentence_of
 from .matching import photo_camera, sight
 
 
@@ -67,8 +68,8 @@ def calibrated(photos: Iterable[Photo], board: Board) -> tuple[Calibration, dict
                 raise PoseError(f"Photo '{photo.path.name}' has another size than the first one.")
             seen.append(board.corners(photo))
             size = photo.size
-        except PoseError as error:
-            failed[str(photo.path)] = str(error)
+        except Exception as error:  # whatever it is, the other photos go on
+            failed[str(photo.path)] = sentence_of(error, photo.path)
     return calibrate(board.points, np.array(seen), size or (0, 0)), failed
 
 

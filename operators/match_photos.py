@@ -15,6 +15,7 @@ from ..inference.geometry import Box, Camera
 from ..inference.steps import Steps, aside, within
 from ..properties import METHOD_ITEMS
 from . import scene
+from .journal import sentence_of
 from .models import chosen_models
 from .photo_list import note
 from .photo_properties import LookProperties, matching_options
@@ -140,7 +141,9 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
         return error
     spheres = {target.name: target.sphere for target in targets}
     sphere = spheres[shot.best.model]
-    camera = scene.camera_for_photo(current, path, take_active=False)
+    listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
+    others = [obj for obj in current.objects if obj.get(scene.PHOTO) == path and obj != listed] if listed else []
+    camera = scene.camera_for_photo(current, path, take_active=False, but=others)
     scene.write_camera(current, camera, shot.best.camera, model=sphere)
     scene.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown)
@@ -158,8 +161,8 @@ def _attempt(
         photo = load_photo(path)
         known = checked_box(box, photo.size) if any(box) else None
         return (yield from match(photo, known, relative_focal and relative_focal * max(photo.size)))
-    except PoseError as error:
-        return error
+    except Exception as error:  # whatever it is, the other photos go on
+        return PoseError(sentence_of(error, path))
 
 
 def _relative_focal(shot: Shot) -> float:

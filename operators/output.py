@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..inference.contact_sheet import Cell, contact_sheet
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
 from ..inference.image import Photo, load_photo
 from ..inference.overlay import overlay
@@ -33,6 +34,7 @@ class Work(NamedTuple):
     options: argparse.Namespace
     targets: Sequence[Target]
     renderer: Renderer
+    cameras: list[bpy.types.Object]  # of the photos so far
 
 
 def open_scene(options: argparse.Namespace) -> None:
@@ -47,13 +49,22 @@ def open_scene(options: argparse.Namespace) -> None:
             bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
 
-def use_threads(count: int | None) -> None:
-    """Of torch and of renders; None: as many as they like."""
-    if count:
-        import torch
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """So many of torch, and of renders until the scene gets its own number back; None: as many as they like."""
+    if not count:
+        yield
+        return
+    import torch
 
-        torch.set_num_threads(count)
-        bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", count
+    torch.set_num_threads(count)
+    render = bpy.context.scene.render
+    mode, render.threads_mode = render.threads_mode, "FIXED"  # in which alone the number is the scene's own
+    own, render.threads = render.threads, count
+    try:
+        yield
+    finally:
+        render.threads, render.threads_mode = own, mode
 
 
 def make_folder(folder: Path) -> None:
@@ -92,7 +103,7 @@ def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Seq
     """contact_sheet.png of the photos' lines in results.jsonl and the overlays that are saved under stems."""
     cells = []
     for line, stem in zip(lines, stems, strict=True):
-        name, text = Path(line["photo"]).name, line["error"]
+        name, text = printable(Path(line["photo"] or "").name), line["error"]
         picture = None
         if text is None:
             text = f"{line['model']}, confidence {line['confidence']:.2f}"
@@ -109,11 +120,15 @@ def save_scene(path: Path) -> None:
         raise PoseError(f'"{path}" cannot be written.') from error
 
 
-def add_camera(photo: Photo, camera: Camera, sphere: Sphere) -> bpy.types.Object:
-    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo."""
+def add_camera(photo: Photo, camera: Camera, sphere: Sphere, there: list[bpy.types.Object]) -> bpy.types.Object:
+    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo.
+
+    It joins those that are there for other photos, or for this one with another box.
+    """
     current = bpy.context.scene
     first = not any(scene.PHOTO in obj for obj in current.objects)
-    camera_object = scene.camera_for_photo(current, photo.path)
+    camera_object = scene.camera_for_photo(current, photo.path, but=there)
+    there.append(camera_object)
     scene.write_camera(current, camera_object, camera, model=sphere, set_resolution=first)
     scene.show_photo(camera_object, photo)
     return camera_object

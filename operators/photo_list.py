@@ -9,6 +9,7 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 
+from ..inference.errors import printable
 from . import scene
 
 
@@ -95,7 +96,7 @@ class PHOTOPOSE_OT_bind_markers(bpy.types.Operator):
 def add(current: bpy.types.Scene, path: str) -> bpy.types.PropertyGroup:
     """Lists the photo at an absolute path, with the camera that belongs to it already, if any."""
     item = current.photo_pose.photos.add()
-    item.name, item.path = Path(path).name, path
+    item.name, item.path = printable(Path(path).name), path
     camera = next((obj for obj in current.objects if obj.get(scene.PHOTO) == path), None)
     if camera:
         item.camera, item.state, item.box = camera, "MATCHED", camera.data.photo_pose.box

@@ -9,6 +9,8 @@ import bpy
 from bl_operators.presets import AddPresetBase
 from bpy.props import StringProperty
 
+from ..inference.errors import printable
+
 KEPT = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "method", "network", "use_photo_size")
 
 
@@ -35,7 +37,7 @@ class PHOTOPOSE_OT_use_sensor(bpy.types.Operator):
         settings, camera = context.scene.photo_pose, camera_preset(Path(self.filepath))
         sides = [camera[name] for name in ("sensor_width", "sensor_height") if name in camera]
         if not sides:
-            self.report({"ERROR"}, f'"{Path(self.filepath).name}" is no camera preset')
+            self.report({"ERROR"}, printable(f'"{Path(self.filepath).name}" is no camera preset'))
             return {"CANCELLED"}
         settings.focal_source, settings.sensor = "LENS", max(sides)
         settings.lens = camera.get("lens", settings.lens)

@@ -8,7 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
@@ -77,7 +77,9 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
             with evaluated(root) as model:
                 steps = save_views(model, self.view_options(), self.crop, folder)
                 count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
-        self.report({"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=folder))
+        self.report(
+            {"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=printable(str(folder)))
+        )
 
 
 classes = (PHOTOPOSE_OT_render_views, PHOTOPOSE_OT_save_views)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.geometry import Box, Camera, Sphere, blender_axes
 
 if TYPE_CHECKING:
@@ -146,19 +146,21 @@ def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:
     )
 
 
-def camera_for_photo(scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True) -> bpy.types.Object:
-    """The camera that belongs to the photo at path, made the scene's active camera.
+def camera_for_photo(
+    scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True, but: Sequence[bpy.types.Object] = ()
+) -> bpy.types.Object:
+    """The camera that belongs to the photo at path, made the scene's active camera; none of those in `but`.
 
     In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
     a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
     """
     photo = _absolute(path)
-    usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj)]
+    usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj) and obj not in but]
     camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
     if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
         camera = scene.camera
     if camera is None:
-        name = Path(photo).stem
+        name = printable(Path(photo).stem)
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         scene.collection.objects.link(camera)
     camera[PHOTO] = photo
@@ -281,7 +283,7 @@ def _path_by_preference(path: str) -> str:
 def _packed_copy(photo: Photo, path: str) -> bpy.types.Image:
     image = next((image for image in bpy.data.images if image.get(PHOTO) == path and not image.library), None)
     if image is None:
-        image = bpy.data.images.new(Path(path).name, 1, 1)
+        image = bpy.data.images.new(printable(Path(path).name), 1, 1)
         image[PHOTO] = path
     jpeg = io.BytesIO()
     photo.image.save(jpeg, "JPEG", quality=95, subsampling=0)

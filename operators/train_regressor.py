@@ -11,7 +11,7 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.names import REGRESSORS
 from ..inference.steps import Steps, all_aside, aside, within
 from ..preferences import preferred
@@ -132,7 +132,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         context.scene.photo_pose.network = str(path)
         error = np.degrees(training.errors[training.best])
         told = rpt_("{file} is trained; other views of the models are {error:.1f}° off in the mean")
-        self.report({"INFO"}, told.format(file=path.name, error=error))
+        self.report({"INFO"}, told.format(file=printable(path.name), error=error))
 
 
 classes = (PHOTOPOSE_OT_train_regressor,)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("bpy")
+bpy = pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
@@ -221,12 +222,63 @@ def test_jobs_and_failures(folder):
     }
 
 
+def test_odd_lines_names_and_two_objects_of_one_photo(folder):
+    """Each line has its answer, each answer its camera, and what no line asked for does not stay in the scene."""
+    latin = os.fsdecode(b"caf\xe9.png")
+    shutil.copy(folder / "one.png", folder / latin)
+    box = [90, 60, 230, 180]
+    jobs = [
+        {"photo": "one.png", "box": box},
+        {"photo": "one.png", "mask": 5},
+        "two.jpg",
+        {"photo": latin, "box": box},
+        {"photo": "one.png", "box": [80, 50, 200, 190], "lens": 35},
+    ]
+    (folder / "odd.jsonl").write_text("\r\n".join(map(json.dumps, jobs)), encoding="utf-16")
+    given = ("--model", "wedge.obj", "--jobs", "odd.jsonl", "--focal", "500")
+    done = run(folder, *given, "--out", "o", "--method", "knn", "--contact-sheet", "--threads", "1")
+    assert done.returncode == 1, done.stderr
+    results = lines(folder, "o")
+    assert [result["status"] for result in results] == ["ok", "error", "error", "ok", "ok"]
+    assert [result["photo"] for result in results] == ["one.png", "one.png", None, latin, "one.png"]
+    assert [result["opencv"]["K"][0][0] for result in results if result["opencv"]] == [
+        500,
+        500,
+        pytest.approx(35 / 36 * 320),
+    ]
+    said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]
+    assert ["Line 2 " in said[0], "Line 3 " in said[1], len(said)] == [True, True, 2]
+    pictures = {path.name for path in (folder / "o").glob("*.png")}
+    assert pictures == {
+        "one_overlay.png",
+        "one_3_overlay.png",
+        "café_overlay.png".replace("é", "\udce9"),
+        "contact_sheet.png",
+    }
+
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "o" / "matched.blend"))
+    cameras = [obj for obj in bpy.data.objects if obj.type == "CAMERA"]
+    photos = sorted(camera["photo_pose"] for camera in cameras)
+    assert photos == sorted(str(folder / name) for name in (latin, "one.png", "one.png"))
+    for result in (results[0], results[3], results[4]):
+        place = np.array(result["camera"]["matrix_world"])
+        assert min(np.abs(np.array(camera.matrix_world) - place).max() for camera in cameras) < 1e-5
+    assert bpy.context.scene.render.threads_mode == "AUTO"
+
+    ranked = batch(folder, "which", *given, "--out", "r", "--cache", "cache")
+    assert ranked.returncode == 1, ranked.stderr
+    listed = [json.loads(line) for line in (folder / "r" / "ranking.jsonl").read_text().splitlines()]
+    assert [line["status"] for line in listed] == ["ok", "error", "error", "ok", "ok"]
+    assert [line["error"] for line in listed] == [result["error"] for result in results]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("--photo", "one.png"), "required: --out"),
         (("--out", "d"), "required"),
         (("--photo", "one.png", "--jobs", "jobs.jsonl", "--out", "d"), "not allowed with"),
+        (("--photo", "one.png", "--out", "d", "--focal", "500", "--lens", "35"), "not allowed with"),
         (("--photo", "one.png", "--out", "d", "--box", "1", "2", "3"), "--box"),
         (("--photo", "one.png", "--out", "d", "--method", "guess"), "invalid choice"),
         (("--photo", "one.png", "--out", "d"), "The scene has no model"),

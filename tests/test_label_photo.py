@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,9 +150,17 @@ BOARD = ("--corners", "7", "5", "--square", "40", "--out", "out")
 
 def test_headless_label(scene, tmp_path):
     photographed(tmp_path, Matrix())
-    done = run(tmp_path, *BOARD, "--board-photo", "board.png", "--photo", "photo.png", "missing.png", "--focal", "700")
+    latin = os.fsdecode(b"caf\xe9.png")  # as zips from Windows leave it on Linux
+    (tmp_path / "b").mkdir()
+    for other in ("b/photo.png", latin):
+        shutil.copy(tmp_path / "photo.png", tmp_path / other)
+    photos = ("photo.png", "missing.png", "b/photo.png", latin)
+    done = run(tmp_path, *BOARD, "--board-photo", "board.png", "--photo", *photos, "--focal", "700")
     assert done.returncode == 1 and done.stderr.count("photo_pose:") == 1
-    line, failed = (json.loads(text) for text in (tmp_path / "out/labels.jsonl").read_text().splitlines())
+    line, failed, *more = (json.loads(text) for text in (tmp_path / "out/labels.jsonl").read_text().splitlines())
+    assert [one["photo"] for one in more] == [*photos[2:]] and [one["status"] for one in more] == ["ok", "ok"]
+    pictures = {path.name for path in (tmp_path / "out").glob("*_board.png")}
+    assert pictures == {"photo_board.png", "photo_2_board.png", latin.replace(".png", "_board.png")}
     assert (line["status"], failed["status"]) == ("ok", "error") and "exist" in failed["error"]
     truth = camera_in(Matrix()).world_to_camera
     R, t = np.array(line["opencv"]["R"]), np.array(line["opencv"]["t"])

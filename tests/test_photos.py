@@ -1,5 +1,6 @@
 """The list of photos: one camera each, whatever their shapes, and nothing else of the scene is touched."""
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,9 +22,9 @@ from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.pose import Candidate  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
+from photo_pose.operators import photo_list, views  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all  # noqa: E402
+from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot  # noqa: E402
 from photo_pose.operators.matching import Match  # noqa: E402
 from photo_pose.operators.results import Shown  # noqa: E402
 
@@ -206,6 +207,57 @@ def test_a_shared_lens_is_found_from_all_photos(scene, folder):
     assert asked[2:] == [("wide.png", found, middle), ("tall.png", found, middle)]
     assert isinstance(shots.pop(str(folder / "broken.jpg")), PoseError)
     assert [shot.best.camera.focal for shot in shots.values()] == [middle, middle]
+
+
+def test_an_unforeseen_error_of_a_photo_keeps_no_other_one_back(scene, folder):
+    def match(photo, box, _focal):
+        yield 0.5
+        camera = Camera(intrinsics(300, photo.size), np.eye(4), photo.size)
+        if photo.path.name == "tall.png":
+            raise ZeroDivisionError("division by zero\nand more")
+        return Shot(Box(1, 2, 30, 40), Match([Candidate("m", camera, 1.0)], {}), Shown([], None))
+
+    tall, wide = (str(folder / name) for name in ("tall.png", "wide.png"))
+    shots = finish(match_all({tall: (0, 0, 0, 0), wide: (0, 0, 0, 0)}, match, shared_lens=False))
+    assert isinstance(shots[wide], Shot) and isinstance(shots[tall], PoseError)
+    told = "Photo 'tall.png' failed with an unforeseen error (ZeroDivisionError: division by zero)."
+    assert str(shots[tall]) == told
+
+
+def test_a_name_that_is_no_utf_8_is_shown_with_question_marks(scene, tmp_path):
+    """As zips from Windows leave them on Linux; a GIF is shown as a copy."""
+    names = [os.fsdecode(name) for name in (b"caf\xe9.png", b"caf\xe9.gif", b"caf\xe9.jpg")]
+    for name in names[:2]:
+        Image.new("RGB", TRUE.size).save(tmp_path / name)
+        photo_list.add(scene, str(tmp_path / name))
+    items = scene.photo_pose.photos
+    assert [item.name for item in items] == ["caf?.png", "caf?.gif"]
+    assert [item.path for item in items] == [str(tmp_path / name) for name in names[:2]]
+    for item in items:
+        camera = cameras.camera_for_photo(scene, item.path, take_active=False)
+        cameras.show_photo(camera, load_photo(item.path))
+        assert camera.name.startswith("caf?") and camera["photo_pose"] == item.path
+        assert camera == cameras.camera_for_photo(scene, item.path, take_active=False)
+        assert tuple(camera.data.background_images[0].image.size) == TRUE.size
+    with pytest.raises(PoseError, match=r"^Photo 'caf\?.jpg' does not exist\.$"):
+        load_photo(tmp_path / names[2])
+
+
+def test_of_two_cameras_of_one_photo_the_listed_one_is_written(scene, monkey, folder):
+    """The other one, for another object in it, is active."""
+    add(folder, "wide.png")
+    (item,) = scene.photo_pose.photos
+    item.camera, other = (cameras.camera_for_photo(scene, item.path, take_active=False) for _ in range(2))
+    assert item.camera == other
+    other = cameras.camera_for_photo(scene, item.path, take_active=False, but=[item.camera])
+    assert other != item.camera and scene.camera == other
+    box, sphere = Box(80, 60, 200, 180), Sphere(PLACE, 1.0)
+    shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
+    shot = Shot(box, Match([Candidate(monkey.name, TRUE, 1.0)], {}), shown)
+    listed, before = item.camera, np.array(other.matrix_world)
+    assert write_shot(scene, item.path, shot, [SimpleNamespace(name=monkey.name, sphere=sphere)]) is None
+    assert item.camera == listed and tuple(listed.data.photo_pose.size) == TRUE.size
+    assert (np.array(other.matrix_world) == before).all()
 
 
 def test_markers_are_bound_to_cameras_beside_others(scene, folder):
