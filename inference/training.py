@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ MANY_MODELS = 10
 ALIKE = 1.02  # errors of epochs, to the least one
 WARM_UP = 20  # batches at most
 SLOWED = 0.25  # part of the training, its end
+CELLS = 4  # a side, of what a checkpoint keeps of a picture
+NOISE = 3.0  # of 255: by how much cells of one picture may differ from one rendering to the next
 
 
 class Training(NamedTuple):
@@ -140,20 +143,28 @@ class _Course:
             angles.append(np.arccos(cosines.clip(-1, 1)))
         return np.concatenate(angles)
 
+    @cached_property
+    def seen(self) -> list[Tensor]:
+        """What tells these views and backdrops from those of another training."""
+        rgba = torch.from_numpy(self.views.rgba).permute(0, 3, 1, 2)
+        return [_coarse(rgba), _coarse(self.backdrops)]
+
     def keep(self, path: Path, task: str, errors: list[float], best: dict[str, Tensor]) -> None:
         """Writes all that `restore` needs."""
         state = {"task": task, "errors": errors, "best": best, "now": stored(self.network)}
-        state["optimizer"] = self.optimizer.state_dict()
+        state |= {"optimizer": self.optimizer.state_dict(), "seen": self.seen}
         write_whole(path, lambda file: torch.save(state, file))
 
     def restore(self, path: Path, task: str) -> tuple[list[float], dict[str, Tensor]]:
         try:
             kept: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-            same = kept["task"] == task
+            same, seen = kept["task"] == task, kept["seen"]
         except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
             raise PoseError(f'The checkpoint "{path.name}" is damaged; train without resuming.') from error
         if not same:
             raise PoseError(f'The checkpoint "{path.name}" is of another training ({kept["task"]}).')
+        if not all(_alike(*pair) for pair in zip(seen, self.seen, strict=True)):
+            raise PoseError(f'The checkpoint "{path.name}" is of other models or backgrounds; train without resuming.')
         self.network.load_state_dict({**self.network.state_dict(), **kept["now"]})
         self.optimizer.load_state_dict(kept["optimizer"])
         return list(kept["errors"]), kept["best"]
@@ -172,6 +183,16 @@ class _Course:
             factor = warm * 0.5 * (1 + math.cos(math.pi * number / total))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
+
+
+def _coarse(pictures: Tensor) -> Tensor:
+    """(N, C, CELLS, CELLS): of pictures (N, C, S, S) uint8 what is the same each time they are rendered."""
+    parts = [nn.functional.adaptive_avg_pool2d(some.float(), CELLS) for some in pictures.split(BATCH)]
+    return torch.cat(parts).round().byte()
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool(((one.float() - other.float()).abs() <= NOISE).all())
 
 
 def _deviation(network: nn.Module, course: _Course, held: np.ndarray) -> float:

@@ -242,6 +242,17 @@ def test_bad_checkpoints_and_folders_are_refused(few: Views, grey: np.ndarray, t
     finish(training.train(Tiny(), few, grey, **options, checkpoint=checkpoint))
     with pytest.raises(PoseError, match="of another training"):
         finish(training.train(Tiny(), few, grey, **options, seed=5, checkpoint=checkpoint, resume=True))
+    resumed = {**options, "checkpoint": checkpoint, "resume": True}
+    noisy = few._replace(rgba=few.rgba ^ 1)  # another renderer's last digits
+    assert len(finish(training.train(Tiny(), noisy, grey, **resumed)).errors) == 1
+    painted, moved = few.rgba.copy(), np.roll(few.rgba, 6, 1)
+    painted[0, :12, :12] = 255 - painted[0, :12, :12]
+    for other in (few._replace(rgba=painted), few._replace(rgba=moved)):
+        with pytest.raises(PoseError, match="of other models"):
+            finish(training.train(Tiny(), other, grey, **resumed))
+    for backdrops in (grey + 20, np.concatenate([grey, grey])):
+        with pytest.raises(PoseError, match="other models or backgrounds"):
+            finish(training.train(Tiny(), few, backdrops, **resumed))
     checkpoint.write_bytes(b"nothing")
     with pytest.raises(PoseError, match="damaged"):
         finish(training.train(Tiny(), few, grey, **options, checkpoint=checkpoint, resume=True))
