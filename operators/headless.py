@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ from .output import (
 )
 from .rendering import quiet
 from .views import cache_folder
+
+# Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
+IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -165,16 +169,34 @@ def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
 
 
 def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -> None:
-    """A render of the scene with its own settings, as large as the photo."""
+    """A render of the scene with its own settings, but as large as the photo and of all that its camera sees."""
     current = bpy.context.scene
-    kept = current.render.resolution_x, current.render.resolution_y, current.render.filepath
-    scene.write_camera(current, camera_object, camera, set_resolution=True)
-    current.render.filepath = str(path.resolve())
     try:
-        with quiet():
+        with _whole_stills(current), quiet():
+            scene.write_camera(current, camera_object, camera, set_resolution=True)
+            current.render.filepath = str(path.resolve())
             bpy.ops.render.render(write_still=True)
     except RuntimeError as error:
         raise PoseError(f"The scene cannot be rendered ({str(error).strip()}).") from error
     finally:
-        current.render.resolution_x, current.render.resolution_y, current.render.filepath = kept
         scene.write_camera(current, camera_object, camera)
+
+
+@contextmanager
+def _whole_stills(current: bpy.types.Scene) -> Iterator[None]:
+    """Renders of the scene are whole pictures at 100 %, until it gets its settings back."""
+    render, stills = current.render, {"resolution_percentage": 100, "use_border": False, "use_file_extension": True}
+    written = ("resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y", "filepath")
+    kept = {name: getattr(render, name) for name in (*stills, *written)}
+    image = {name: getattr(render.image_settings, name) for name in IMAGE if hasattr(render.image_settings, name)}
+    for name, value in stills.items():
+        setattr(render, name, value)
+    for name in image if render.is_movie_format else ():
+        setattr(render.image_settings, name, IMAGE[name])
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(render, name, value)
+        for name, value in image.items():
+            setattr(render.image_settings, name, value)

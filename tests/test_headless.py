@@ -70,6 +70,17 @@ def folder(tmp_path_factory):
     return folder
 
 
+OF_THE_SCENE = {  # render settings that would give a picture of another size, or none
+    "resolution_percentage": 50,
+    "pixel_aspect_x": 2.0,
+    "use_border": True,
+    "use_crop_to_border": True,
+    "border_max_x": 0.5,
+    "image_settings.file_format": "FFMPEG",
+    "filepath": "//mine",
+}
+
+
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return batch(folder, "--cache", "cache", "--views", "17", *arguments)
 
@@ -311,15 +322,26 @@ def test_the_paper_s_recipe_and_a_scene(folder):
     blend = folder / "scene.blend"
     made = "import bpy, sys; bpy.ops.wm.read_homefile(use_factory_startup=True); scene = bpy.context.scene; "
     made += "scene.render.engine = 'CYCLES'; scene.cycles.samples = 1; scene.cycles.use_denoising = False; "
+    made += "".join(f"scene.render.{name} = {value!r}; " for name, value in OF_THE_SCENE.items())
     made += "bpy.ops.wm.save_mainfile(filepath=sys.argv[1])"
     subprocess.run([sys.executable, "-c", made, blend], capture_output=True, check=True)
-    arguments = ("--photo", "one.png", "--out", "e", "--method", "knn", "--object", "Cube", "--render")
+    arguments = ("--photo", "one.png", "two.jpg", "--out", "e", "--method", "knn", "--object", "Cube", "--render")
+    arguments += ("--box", "10", "20", "110", "110")
     done = run(folder, "--blend", str(blend), *arguments)
     assert done.returncode == 0, done.stderr
-    (result,) = lines(folder, "e")
-    assert result["model"] == "Cube" and len(result["candidates"]) == 1
-    with Image.open(folder / "e" / "one_render.png") as picture:
-        assert picture.size == (320, 240) and np.ptp(np.array(picture.convert("L"))) > 50
+    for result, stem in zip(lines(folder, "e"), ("one", "two"), strict=True):
+        assert result["model"] == "Cube" and len(result["candidates"]) == 1
+        with Image.open(folder / "e" / f"{stem}_render.png") as picture:
+            assert (picture.format, picture.size) == ("PNG", (320, 240))
+            shown = np.array(picture.convert("L")).astype(float)
+        assert np.ptp(shown) > 50
+        K, t = (np.array(result["opencv"][key]) for key in ("K", "t"))
+        column, row = ((K @ t)[:2] / t[2]).astype(int)
+        cube, world = shown[row - 20 : row + 20, column - 20 : column + 20], shown[-40:, -40:]
+        assert column < 110 and row < 110 and abs(cube.mean() - world.mean()) > 4  # there that camera sees the cube
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "e" / "matched.blend"))
+    render = bpy.context.scene.render
+    assert {name: render.path_resolve(name) for name in OF_THE_SCENE} == OF_THE_SCENE | {"pixel_aspect_x": 1.0}
 
 
 def test_a_network_of_one_s_own(folder):
