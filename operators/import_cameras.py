@@ -11,7 +11,7 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from ..inference.geometry import Box, Camera
 from . import photo_list, scene
 from .steps import require_packages
@@ -126,7 +126,7 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
     item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
     item.camera, item.state = camera_object, "NONE"
-    item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=source)
+    item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=printable(source))
     settings.active_photo = index
 
 

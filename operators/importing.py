@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from ..inference.errors import PoseError
+from ..inference.errors import PoseError, printable
 from .models import scene_roots
 from .rendering import quiet
 
@@ -56,7 +56,7 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" has no faces.')
     if path.suffix.lower() == ".blend":
         return roots
-    return [_single_root(scene, [obj for obj in scene.objects if obj not in before], path.stem)]
+    return [_single_root(scene, [obj for obj in scene.objects if obj not in before], printable(path.stem))]
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         for item in settings.photos:
             shot = shots.get(item.path)
             if isinstance(shot, Shot):
-                shot = write_shot(current, item.path, shot, targets)
+                shot = _written(current, item.path, shot, targets)
             if shot:
                 item.state, item.message = "FAILED", str(shot)
                 failed.append(str(shot))
@@ -127,18 +127,24 @@ def match_all(
     return shots
 
 
-def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> PoseError | None:
+def _written(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> PoseError | None:
+    """`write_shot`; what it may fail with."""
+    try:
+        write_shot(current, path, shot, targets)
+    except Exception as error:  # whatever it is, the other photos go on
+        return PoseError(sentence_of(error, path))
+    return None
+
+
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
     """Sets up the photo's own camera; neither the render size nor any other camera is changed.
 
-    The error where the file is gone by now: then nothing is.
+    PoseError where the file is gone by now: then nothing is.
     """
     from ..inference.image import load_photo
     from .matching import summary
 
-    try:
-        photo = load_photo(path)
-    except PoseError as error:
-        return error
+    photo = load_photo(path)
     spheres = {target.name: target.sphere for target in targets}
     sphere = spheres[shot.best.model]
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
@@ -148,7 +154,6 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     scene.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown)
     note(current, path, camera, summary(shot.best, sphere))
-    return None
 
 
 def _attempt(

@@ -129,7 +129,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         names = ("network", "sphere", "views", "epochs", "seed", "resume")
         options = {name: getattr(self, name) for name in names} | {"device": preferred().device}
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
-        context.scene.photo_pose.network = str(path)
+        context.scene.photo_pose.network = printable(str(path))
         error = np.degrees(training.errors[training.best])
         told = rpt_("{file} is trained; other views of the models are {error:.1f}° off in the mean")
         self.report({"INFO"}, told.format(file=printable(path.name), error=error))

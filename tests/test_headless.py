@@ -237,6 +237,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
     """Each line has its answer, each answer its camera, and what no line asked for does not stay in the scene."""
     latin = os.fsdecode(b"caf\xe9.png")
     shutil.copy(folder / "one.png", folder / latin)
+    shutil.copy(folder / "wedge.obj", folder / latin.replace("png", "obj"))
     box = [90, 60, 230, 180]
     jobs = [
         {"photo": "one.png", "box": box},
@@ -246,11 +247,12 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
         {"photo": "one.png", "box": [80, 50, 200, 190], "lens": 35},
     ]
     (folder / "odd.jsonl").write_text("\r\n".join(map(json.dumps, jobs)), encoding="utf-16")
-    given = ("--model", "wedge.obj", "--jobs", "odd.jsonl", "--focal", "500")
-    done = run(folder, *given, "--out", "o", "--method", "knn", "--contact-sheet", "--threads", "1")
+    given = ("--model", latin.replace("png", "obj"), "--jobs", "odd.jsonl", "--focal", "500")
+    done = run(folder, *given, "--out", latin[:-4], "--method", "knn", "--contact-sheet", "--threads", "1")
     assert done.returncode == 1, done.stderr
-    results = lines(folder, "o")
+    results = lines(folder, latin[:-4])
     assert [result["status"] for result in results] == ["ok", "error", "error", "ok", "ok"]
+    assert [result["model"] for result in results] == ["caf?", None, None, "caf?", "caf?"]
     assert [result["photo"] for result in results] == ["one.png", "one.png", None, latin, "one.png"]
     assert [result["opencv"]["K"][0][0] for result in results if result["opencv"]] == [
         500,
@@ -259,7 +261,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
     ]
     said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:")]
     assert ["Line 2 " in said[0], "Line 3 " in said[1], len(said)] == [True, True, 2]
-    pictures = {path.name for path in (folder / "o").glob("*.png")}
+    pictures = {path.name for path in (folder / latin[:-4]).glob("*.png")}
     assert pictures == {
         "one_overlay.png",
         "one_3_overlay.png",
@@ -267,7 +269,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
         "contact_sheet.png",
     }
 
-    bpy.ops.wm.open_mainfile(filepath=str(folder / "o" / "matched.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(folder / latin[:-4] / "matched.blend"))
     cameras = [obj for obj in bpy.data.objects if obj.type == "CAMERA"]
     photos = sorted(camera["photo_pose"] for camera in cameras)
     assert photos == sorted(str(folder / name) for name in (latin, "one.png", "one.png"))

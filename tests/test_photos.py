@@ -143,22 +143,25 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
 
 
 def test_a_photo_that_is_gone_when_cameras_are_written_keeps_no_other_one_back(scene, monkey, folder, tmp_path):
-    """Its file vanishes after it was matched; another one was no picture from the start."""
-    add(folder, "wide.png", "broken.jpg", "tall.png")
+    """Its file vanishes after it was matched; another one was no picture from the start, one names no model."""
+    Image.new("RGB", TRUE.size).save(folder / "other.png")
+    add(folder, "wide.png", "broken.jpg", "tall.png", "other.png")
     paths = [item.path for item in scene.photo_pose.photos]
     candidate, sphere = Candidate(monkey.name, TRUE, 1.0), Sphere(PLACE, 1.0)
     box = Box(80, 60, 200, 180)
     shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
     shots = {path: Shot(box, Match([candidate], {}), shown) for path in paths}
     shots[paths[1]] = PoseError("Photo 'broken.jpg' is damaged.")
+    shots[paths[3]] = Shot(box, Match([candidate._replace(model="gone")], {}), shown)
     (folder / "wide.png").unlink()
     told = []
     operator = SimpleNamespace(report=lambda _kind, text: told.append(text))
     before = snapshot()
     PHOTOPOSE_OT_match_photos._write(operator, bpy.context, shots, [SimpleNamespace(name=monkey.name, sphere=sphere)])
-    assert [item.state for item in scene.photo_pose.photos] == ["FAILED", "FAILED", "MATCHED"]
+    assert [item.state for item in scene.photo_pose.photos] == ["FAILED", "FAILED", "MATCHED", "FAILED"]
+    assert scene.photo_pose.photos[3].message == "Photo 'other.png' failed with an unforeseen error (KeyError: 'gone')."
     assert scene.photo_pose.photos[0].message == "Photo 'wide.png' does not exist."
-    assert told == ["1 of 3 photos matched: Photo 'wide.png' does not exist."]
+    assert told == ["1 of 4 photos matched: Photo 'wide.png' does not exist."]
     new = {key for key, (old, _new) in differences(before, snapshot()).items() if old == "absent"}
     assert not [key for key in new if "wide" in key] and any(key.startswith("objects[tall]") for key in new)
 
@@ -255,7 +258,7 @@ def test_of_two_cameras_of_one_photo_the_listed_one_is_written(scene, monkey, fo
     shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
     shot = Shot(box, Match([Candidate(monkey.name, TRUE, 1.0)], {}), shown)
     listed, before = item.camera, np.array(other.matrix_world)
-    assert write_shot(scene, item.path, shot, [SimpleNamespace(name=monkey.name, sphere=sphere)]) is None
+    write_shot(scene, item.path, shot, [SimpleNamespace(name=monkey.name, sphere=sphere)])
     assert item.camera == listed and tuple(listed.data.photo_pose.size) == TRUE.size
     assert (np.array(other.matrix_world) == before).all()
 
