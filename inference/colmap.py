@@ -95,11 +95,12 @@ def _lens(words: list[str]) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # names of files may be no UTF-8
+    return [line for line in text.split("\n") if not line.startswith("#")]
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
 
 
 def _row(numbers: np.ndarray | list[float]) -> str:

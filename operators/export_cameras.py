@@ -141,6 +141,9 @@ def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
 
     found = taken(current)
     names = _names([one.path for one in found])
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise PoseError(f"Photo '{twice}' has several cameras, of which COLMAP takes one.")
     write_colmap(folder, dict(zip(names, (one.camera for one in found), strict=True)))
     return len(found)
 

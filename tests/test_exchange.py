@@ -3,6 +3,7 @@ refused in one sentence."""
 
 import json
 import math
+import os
 import struct
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_colmap_comes_back_as_it_was_written(tmp_path):
         np.testing.assert_allclose(shots[name].camera.project(POINTS), camera.project(POINTS), atol=1e-6)
     assert len((tmp_path / "cameras.txt").read_text().splitlines()) == 3  # two lenses, for the first two photos share
     assert (tmp_path / "points3D.txt").read_text().startswith("#")
+
+
+def test_colmap_s_names_are_the_files_and_its_files_any_editor_s(tmp_path):
+    """Names that are no UTF-8, or that Python would break into lines; a byte order mark, as Windows' editor writes."""
+    names = [os.fsdecode(b"caf\xe9.jpg"), "a\u2028b.jpg", "c\x85.jpg"]
+    write_colmap(tmp_path, dict.fromkeys(names, next(iter(CAMERAS.values()))))
+    assert b"caf\xe9.jpg\n" in (tmp_path / "images.txt").read_bytes()
+    for file in tmp_path.iterdir():
+        file.write_bytes("\ufeff".encode() + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert list(read_colmap(tmp_path)) == names
 
 
 def test_colmap_s_own_example(tmp_path):

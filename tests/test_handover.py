@@ -95,6 +95,17 @@ def test_colmap_and_bop_are_written_and_nothing_is_replaced_unasked(matched, sce
     assert 5000 < np.linalg.norm(pose["0"][0]["cam_t_m2c"]) < 8000  # mm
 
 
+def test_of_two_cameras_of_one_photo_none_is_lost(matched, scene, cube):
+    """COLMAP has no place for the second one, and is not written."""
+    both = scene.camera, cameras.camera_for_photo(scene, matched / "tall.png", but=[scene.camera])
+    cameras.write_camera(scene, both[1], TALL)
+    assert bpy.ops.photopose.export_cameras(directory=str(matched / "json"), format="JSON") == {"FINISHED"}
+    assert len(json.loads((matched / "json" / "cameras.json").read_text())) == 3
+    with pytest.raises(RuntimeError, match=r"'tall.png' has several cameras"):
+        bpy.ops.photopose.export_cameras(directory=str(matched / "colmap"), format="COLMAP")
+    assert not list((matched / "colmap").iterdir())
+
+
 def test_colmap_cameras_are_start_poses(matched, scene):
     """In a fresh scene, from a project's usual folders, with a photo of half the size."""
     (matched / "sparse").mkdir()
