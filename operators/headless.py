@@ -189,11 +189,11 @@ def _whole_stills(current: bpy.types.Scene) -> Iterator[None]:
     written = ("resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y", "filepath")
     kept = {name: getattr(render, name) for name in (*stills, *written)}
     image = {name: getattr(render.image_settings, name) for name in IMAGE if hasattr(render.image_settings, name)}
-    for name, value in stills.items():
-        setattr(render, name, value)
-    for name in image if render.is_movie_format else ():
-        setattr(render.image_settings, name, IMAGE[name])
     try:
+        for name, value in stills.items():
+            setattr(render, name, value)
+        for name in image if render.is_movie_format else ():
+            setattr(render.image_settings, name, IMAGE[name])
         yield
     finally:
         for name, value in kept.items():
