@@ -9,13 +9,15 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import PoseError
+from .import_materials import show_colors
+from .import_ply import import_ply
 from .models import scene_roots
 from .rendering import quiet
 
 _IMPORTERS: dict[str, Callable[[str], object]] = {
     # one object a file, so that its local coordinates are the file's numbers
     ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False),
-    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
+    ".ply": import_ply,
     ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -56,7 +58,10 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" has no faces.')
     if path.suffix.lower() == ".blend":
         return roots
-    return [_single_root(scene, [obj for obj in scene.objects if obj not in before], path.stem)]
+    brought = [obj for obj in scene.objects if obj not in before]
+    for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
+        show_colors(mesh)
+    return [_single_root(scene, brought, path.stem)]
 
 
 @contextmanager
