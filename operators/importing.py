@@ -1,4 +1,4 @@
-"""Model files: each becomes one model of the scene (a .blend one for every root object with faces)."""
+"""Model files: each becomes one model of the scene (a .blend one for every root object that its scene renders)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import PoseError
+from .import_blend import append_models
 from .import_materials import show_colors
 from .import_ply import import_ply
 from .models import scene_roots
@@ -22,7 +23,7 @@ _IMPORTERS: dict[str, Callable[[str], object]] = {
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
-    ".blend": lambda path: _link_objects(path),
+    ".blend": append_models,
 }
 
 
@@ -55,7 +56,7 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
     roots = [root for root in scene_roots(scene) if root not in before]
     if not roots:
-        raise PoseError(f'Model file "{path.name}" has no faces.')
+        raise PoseError(f'Model file "{path.name}" has no faces that show in a render.')
     if path.suffix.lower() == ".blend":
         return roots
     brought = [obj for obj in scene.objects if obj not in before]
@@ -80,14 +81,6 @@ def _selection_kept() -> Iterator[None]:
         objects.active = active
         if active and active.mode != mode:
             bpy.ops.object.mode_set(mode=mode)
-
-
-def _link_objects(path: str) -> None:
-    with bpy.data.libraries.load(path) as (source, target):
-        target.objects = source.objects
-    for obj in target.objects:
-        bpy.context.scene.collection.objects.link(obj)
-    bpy.context.view_layer.update()
 
 
 def _single_root(scene: bpy.types.Scene, objects: list[bpy.types.Object], name: str) -> bpy.types.Object:

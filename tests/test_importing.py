@@ -7,11 +7,13 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
 from photo_pose.operators.importing import import_models  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
+from photo_pose.operators.models import evaluated, scene_roots  # noqa: E402
 from photo_pose.operators.rendering import studio  # noqa: E402
 
 ORANGE, GREEN, WHITE = (230, 120, 20), (20, 200, 60), (255, 255, 255)
@@ -171,3 +173,185 @@ def test_a_material_decides_over_colors(scene, tmp_path):
     lines = [f"v {x} {z} {-y} {PARTS}" for x, y, z in PLACES]
     (tmp_path / "a.obj").write_text("\n".join(["mtllib a.mtl", *lines, "usemtl plain", "f 1 2 3 4"]))
     assert_colors(taken(tmp_path / "a.obj"), WHITE)
+
+
+def fresh():
+    """An empty file; gives its scene."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    return bpy.context.scene
+
+
+def saved(path):
+    """The open file, saved; an empty one is open afterwards."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True)
+    fresh()
+    return path
+
+
+def cube(name, collection=None, **options):
+    bpy.ops.mesh.primitive_cube_add(size=2, **options)
+    obj = bpy.context.object
+    obj.name = obj.data.name = name
+    if collection:
+        bpy.context.scene.collection.objects.unlink(obj)
+        collection.objects.link(obj)
+    return obj
+
+
+def collection(name, **hidden):
+    """A new one in the scene; hidden: settings of its place in the view layer, or of itself."""
+    made = bpy.data.collections.new(name)
+    bpy.context.scene.collection.children.link(made)
+    layer = bpy.context.view_layer.layer_collection.children[name]
+    for setting, value in hidden.items():
+        setattr(layer if setting in {"exclude", "hide_viewport"} else made, setting, value)
+    return made
+
+
+def names(path):
+    return sorted(root.name for root in import_models(bpy.context.scene, path))
+
+
+def extent(root):
+    with evaluated(root) as model:
+        return np.ptp(model.vertices, axis=0)
+
+
+def test_a_blend_brings_what_its_scene_renders(scene, tmp_path):
+    cube("chair")
+    cube("off only in views").hide_viewport = True
+    cube("no render").hide_render = True
+    cube("eye").hide_set(True)
+    cube("in a shown one", collection("shown"))
+    for name, hidden in (("excluded", "exclude"), ("closed eye", "hide_viewport"), ("no camera", "hide_render")):
+        group = collection(name)
+        cube(f"in {name}", group)
+        if hidden == "hide_render":
+            group.hide_render = True
+        else:
+            setattr(bpy.context.view_layer.layer_collection.children[name], hidden, True)
+    bpy.data.scenes.new("A further one").collection.objects.link(bpy.data.objects.new("elsewhere", bpy.data.meshes[0]))
+    bpy.data.texts.new("notes").use_fake_user = True
+    scene.world = bpy.data.worlds.new("sky")
+    scene.collection.objects.link(bpy.data.objects.new("lamp", bpy.data.lights.new("lamp", "SUN")))
+    path = saved(tmp_path / "a.blend")
+    before = set(bpy.data.user_map())
+    assert names(path) == ["chair", "in a shown one", "off only in views"]
+    brought = set(bpy.data.user_map()) - before
+    assert {type(block) for block in brought} == {bpy.types.Object, bpy.types.Mesh} and len(brought) == 6
+    assert len(bpy.data.libraries) == 0
+
+
+def test_an_included_collection_in_an_excluded_one(scene, tmp_path):
+    outer, inner = collection("outer"), bpy.data.collections.new("inner")
+    outer.children.link(inner)
+    cube("not this", outer)
+    cube("this", inner)
+    layer = bpy.context.view_layer.layer_collection.children["outer"]
+    layer.exclude = True
+    layer.children["inner"].exclude = False
+    assert names(saved(tmp_path / "a.blend")) == ["this"]
+
+
+def test_the_scene_that_was_open_is_taken(scene, tmp_path):
+    for number, name in enumerate("abc"):
+        other = bpy.data.scenes.new(name)
+        other.collection.objects.link(bpy.data.objects.new(f"of {name}", cube(f"mesh {number}").data))
+    bpy.context.window.scene = bpy.data.scenes["b"]
+    assert names(saved(tmp_path / "a.blend")) == ["of b"]
+
+
+def test_what_models_need_goes_on_working(scene, tmp_path):
+    """A cutter, a rig, a parent and an instanced collection that the file's scene does not render."""
+    hidden = collection("hidden")
+    cutter = cube("cutter", hidden, location=(1, 0, 0))
+    table = cube("table")
+    cut = table.modifiers.new("Cut", "BOOLEAN")
+    cut.object, cut.operation, cut.solver = cutter, "DIFFERENCE", "EXACT"
+    holder = cube("holder", hidden, location=(10, 0, 0))
+    cube("child").parent = holder
+    bpy.ops.object.armature_add()
+    rig = bpy.context.object
+    scene.collection.objects.unlink(rig)
+    hidden.objects.link(rig)
+    rig.pose.bones[0].custom_shape = cube("widget", hidden)
+    rig.pose.bones[0].scale = (3, 1, 1)
+    arm = cube("arm", location=(0, 20, 0))
+    arm.vertex_groups.new(name="Bone").add(range(8), 1.0, "REPLACE")
+    arm.modifiers.new("Rig", "ARMATURE").object = rig
+    driver = table.driver_add("location", 2).driver
+    driver.type, driver.expression = "SCRIPTED", "frames"
+    variable = driver.variables.new()
+    variable.name, variable.type = "frames", "CONTEXT_PROP"
+    instanced = bpy.data.collections.new("instanced")
+    cube("wheel", instanced, scale=(1, 1, 2))
+    wheel = bpy.data.objects.new("wheels", None)
+    wheel.instance_type, wheel.instance_collection, wheel.location = "COLLECTION", instanced, (0, -9, 0)
+    scene.collection.objects.link(wheel)
+    bpy.context.view_layer.layer_collection.children["hidden"].exclude = True
+    path = saved(tmp_path / "a.blend")
+    roots = {root.name: root for root in import_models(bpy.context.scene, path)}
+    assert sorted(roots) == ["arm", "holder", "table", "wheels"]
+    np.testing.assert_allclose(extent(roots["table"]), [1, 2, 2], atol=1e-5)
+    np.testing.assert_allclose(extent(roots["holder"]), [2, 2, 2], atol=1e-5)  # of its child alone
+    np.testing.assert_allclose(extent(roots["arm"]), [6, 2, 2], atol=1e-5)
+    np.testing.assert_allclose(extent(roots["wheels"]), [2, 2, 4], atol=1e-5)
+    with evaluated(roots["holder"]) as model:
+        np.testing.assert_allclose(model.sphere.center, [10, 0, 0], atol=1e-5)
+    assert not {"cutter", "widget", "wheel"} & {obj.name for obj in bpy.context.scene.objects}
+
+
+def test_models_that_look_at_their_scene_do_not_keep_it(scene, tmp_path):
+    driver = cube("chair").driver_add("scale", 0).driver
+    driver.type = "SUM"
+    variable = driver.variables.new()
+    variable.targets[0].id_type, variable.targets[0].id = "SCENE", scene
+    variable.targets[0].data_path = "frame_current"
+    path = saved(tmp_path / "a.blend")
+    bpy.context.scene.frame_set(3)
+    (chair,) = import_models(bpy.context.scene, path)
+    assert len(bpy.data.scenes) == 1
+    np.testing.assert_allclose(extent(chair), [6, 2, 2], atol=1e-5)
+
+
+def test_an_asset_library_brings_its_assets(scene, tmp_path):
+    """Its scene shows nothing; what is no asset and belongs to the scene stays away."""
+    for name in ("one", "two", "no asset"):
+        obj = cube(name, collection(f"of {name}", exclude=True))
+        bpy.context.view_layer.layer_collection.children[f"of {name}"].exclude = True
+    cube("part of one", bpy.data.collections["of one"]).parent = bpy.data.objects["one"]
+    bpy.data.objects["one"].asset_mark()
+    bpy.data.collections["of two"].asset_mark()
+    loose = bpy.data.objects.new("without a scene", obj.data)
+    loose.use_fake_user = True
+    scene.collection.objects.link(bpy.data.objects.new("camera", bpy.data.cameras.new("camera")))
+    path = saved(tmp_path / "a.blend")
+    assert names(path) == ["one", "two", "without a scene"]
+    assert "camera" not in bpy.context.scene.objects
+
+
+def test_objects_of_a_file_without_a_scene_are_taken(scene, tmp_path):
+    bpy.data.libraries.write(str(tmp_path / "a.blend"), {cube("one"), cube("two")})
+    fresh()
+    assert names(tmp_path / "a.blend") == ["one", "two"]
+
+
+def test_a_blend_whose_scene_shows_nothing_leaves_nothing(scene, tmp_path):
+    cube("hidden").hide_render = True
+    path = saved(tmp_path / "a.blend")
+    before = snapshot()
+    with pytest.raises(PoseError, match='"a.blend" has no faces'):
+        import_models(bpy.context.scene, path)
+    assert differences(before, snapshot()) == {}
+
+
+def test_linked_objects_of_a_blend_stay_linked(scene, tmp_path):
+    cube("wheel", scale=(1, 1, 2))
+    library = saved(tmp_path / "library.blend")
+    with bpy.data.libraries.load(str(library), link=True) as (_source, target):
+        target.objects = ["wheel"]
+    bpy.context.scene.collection.objects.link(target.objects[0])
+    path = saved(tmp_path / "a.blend")
+    (wheel,) = import_models(bpy.context.scene, path)
+    assert wheel.library.name == "library.blend" and scene_roots(bpy.context.scene) == [wheel]
+    np.testing.assert_allclose(extent(wheel), [2, 2, 4], atol=1e-5)
