@@ -9,7 +9,7 @@ import numpy as np
 
 from ..inference.steps import finish
 from .jobs import models_of
-from .output import make_folder, open_scene, use_threads
+from .output import make_folder, open_scene, tell, use_threads
 from .train_regressor import train_on
 
 
@@ -21,17 +21,17 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out.parent)
     names = ("network", "views", "epochs", "backgrounds", "seed", "device", "resume")
     given = {name: getattr(options, name) for name in names}
-    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, **given)
+    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, warn=tell, **given)
     shown = 0
 
-    def tell(progress: float) -> None:
+    def show(progress: float) -> None:
         nonlocal shown
         if int(100 * progress) > shown:
             shown = int(100 * progress)
             print(f"photo_pose: {shown} %", file=sys.stderr, flush=True)
 
     try:
-        training = finish(steps, tell)
+        training = finish(steps, show)
     except KeyboardInterrupt:
         print("photo_pose: Stopped; the same command with --resume goes on from there.", file=sys.stderr)
         return 1

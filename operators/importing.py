@@ -50,7 +50,7 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
     before = set(scene.objects)
     try:
-        with quiet(), _selection_kept():
+        with quiet(errors_too=True), _selection_kept():  # what they look for in vain, too
             importer(str(path))
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error

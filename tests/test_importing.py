@@ -145,6 +145,12 @@ def test_texture_overrules_the_vertices_colors(scene, tmp_path):
     assert_colors(taken(path), ORANGE, GREEN)
 
 
+def test_without_its_texture_the_colors_are_shown(scene, tmp_path):
+    kinds = [*(f"uchar {name}" for name in CHANNELS), "float texture_u", "float texture_v"]
+    path = ply(tmp_path / "a.ply", kinds, BYTES + " {u} {v}", comments=["TextureFile gone.png"])
+    assert_colors(taken(path), ORANGE, tolerance=40)
+
+
 def test_colors_of_an_obj_without_material_are_shown(scene, tmp_path):
     for name, row in (("a.obj", PARTS), ("b.obj", BYTES)):
         lines = [f"v {x} {z} {-y} {row}" for x, y, z in PLACES]  # the importer turns Y up to Z up
