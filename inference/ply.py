@@ -86,7 +86,7 @@ def read_elements(path: Path, header: Header) -> dict[str, Columns]:
             properties = [Property(name, "f8", length_kind and "f8") for name, _kind, length_kind in properties]
         kinds = [_ordered(prop, order or "=") for prop in properties]
         columns, start = _alike(body, start, element.rows, kinds) or _unlike(body, start, element.rows, kinds)
-        found[element.name] = columns
+        found[element.name] = {prop.name: _as_told(columns[prop.name], prop.kind) for prop in element.properties}
     return found
 
 
@@ -94,6 +94,12 @@ def _property(words: list[str]) -> Property:
     if words[0] == "list":
         return Property(words[3], _KINDS[words[2]], _KINDS[words[1]])
     return Property(words[1], _KINDS[words[0]], None)
+
+
+def _as_told(column: np.ndarray | Lists, kind: str) -> np.ndarray | Lists:
+    if isinstance(column, Lists):
+        return column._replace(values=column.values.astype(kind))
+    return column.astype(kind)
 
 
 def _ordered(prop: Property, order: str) -> Property:

@@ -12,6 +12,7 @@ from PIL import Image  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
+from photo_pose.operators.import_materials import painted  # noqa: E402
 from photo_pose.operators.importing import import_models  # noqa: E402
 from photo_pose.operators.models import evaluated, scene_roots  # noqa: E402
 from photo_pose.operators.rendering import studio  # noqa: E402
@@ -84,6 +85,11 @@ PARTS = "{} {} {}".format(*(value / 255 for value in ORANGE))
 )
 def test_colors_of_vertices_are_shown(scene, tmp_path, kinds, row):
     assert_colors(taken(ply(tmp_path / "a.ply", kinds, row)), ORANGE)
+
+
+def test_dark_colors_stay_dark(scene, tmp_path):
+    path = ply(tmp_path / "a.ply", [f"uchar diffuse_{name}" for name in CHANNELS], "0 1 2")
+    assert_colors(taken(path), (0, 1, 2), tolerance=45)  # the gloss of white light
 
 
 def test_colors_of_faces_are_shown(scene, tmp_path):
@@ -305,6 +311,28 @@ def test_what_models_need_goes_on_working(scene, tmp_path):
     with evaluated(roots["holder"]) as model:
         np.testing.assert_allclose(model.sphere.center, [10, 0, 0], atol=1e-5)
     assert not {"cutter", "widget", "wheel"} & {obj.name for obj in bpy.context.scene.objects}
+
+
+def test_materials_pictures_and_movements_come_along(scene, tmp_path):
+    halves(tmp_path / "halves.png")
+    chair = cube("chair")
+    material = painted("paint", image=bpy.data.images.load(str(tmp_path / "halves.png")))
+    material.node_tree.nodes.new("ShaderNodeGroup").node_tree = bpy.data.node_groups.new("group", "ShaderNodeTree")
+    chair.data.materials.append(material)
+    chair.shape_key_add(name="Basis")
+    tall = chair.shape_key_add(name="Tall")
+    tall.data[0].co.z, tall.value = -5, 1.0
+    chair.keyframe_insert("location", frame=1)
+    cube("other").data.materials.append(bpy.data.materials.new("of the other"))
+    bpy.data.objects["other"].hide_render = True
+    path = saved(tmp_path / "a.blend")
+    (root,) = import_models(bpy.context.scene, path)
+    np.testing.assert_allclose(extent(root), [2, 2, 6], atol=1e-5)
+    kinds = ("images", "materials", "node_groups", "shape_keys", "actions", "meshes", "objects")
+    assert {kind: len(getattr(bpy.data, kind)) for kind in kinds} == dict.fromkeys(kinds, 1)
+    assert [node.image.name for node in root.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE"] == [
+        "halves.png"
+    ]
 
 
 def test_models_that_look_at_their_scene_do_not_keep_it(scene, tmp_path):

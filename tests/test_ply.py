@@ -20,6 +20,7 @@ property int texnumber
 end_header
 """
 ROWS = [([0, 1, 2], [0, 0.5, 1, 0.25, 0.75, 0.125], 0), ([2, 1, 0, 1], [1, 1, 0, 1, 1, 0, 0, 0.5], 1)]
+EMPTY = [([0, 1, 2], [], 0), ([0, 1, 2], [], 1)]
 
 
 def ascii_body(rows) -> bytes:
@@ -37,7 +38,7 @@ def binary_body(rows, order: str) -> bytes:
     return body
 
 
-@pytest.mark.parametrize("rows", [ROWS, [ROWS[0]] * 3, []], ids=["uneven", "even", "none"])
+@pytest.mark.parametrize("rows", [ROWS, [ROWS[0]] * 3, [], EMPTY], ids=["uneven", "even", "none", "empty"])
 @pytest.mark.parametrize("form", ["ascii", "binary_little_endian", "binary_big_endian"])
 def test_values_come_as_they_were_written(tmp_path, form, rows):
     body = ascii_body(rows) if form == "ascii" else binary_body(rows, "<" if "little" in form else ">")
@@ -48,6 +49,7 @@ def test_values_come_as_they_were_written(tmp_path, form, rows):
     elements = read_elements(path, header)
     np.testing.assert_array_equal(elements["vertex"]["x"], [0.5, 1.5, -2])
     np.testing.assert_array_equal(elements["vertex"]["red"], [10, 20, 255])
+    assert elements["vertex"]["red"].dtype == np.uint8 and elements["face"]["texcoord"].values.dtype == np.float32
     faces = elements["face"]
     np.testing.assert_array_equal(faces["vertex_indices"].lengths, [len(row[0]) for row in rows])
     np.testing.assert_array_equal(faces["vertex_indices"].values, [one for row in rows for one in row[0]])
