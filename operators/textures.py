@@ -33,7 +33,8 @@ def readable_textures(meshes: Iterable[bpy.types.Mesh]) -> Iterator[list[str]]:
     meshes, lacking, made = list(meshes), [], []
     with ExitStack() as opened:
         opened.callback(lambda: bpy.data.batch_remove(made))
-        for material in dict.fromkeys(material for mesh in meshes for material in mesh.materials if material):
+        materials = dict.fromkeys(material for mesh in meshes for material in mesh.materials)
+        for material in (material for material in materials if material and material.use_nodes):
             owners = [mesh for mesh in meshes if material in mesh.materials[:]]
             tiles = set().union(*map(_tiles_used, owners)) if _is_tiled(material.node_tree) else set()
             names = [name for node in _pictures(material.node_tree) for name in _lacking(node.image, tiles)]
