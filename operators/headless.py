@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from .output import (
     save_contact_sheet,
     save_overlay,
     save_scene,
+    tell,
     threads,
 )
 from .rendering import quiet
@@ -65,7 +65,8 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
         _download()
     check_network(options, patches=options.method != "knn")
     began = time.perf_counter()
-    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
+    cache = options.cache or cache_folder()
+    targets = finish(matching.prepare(models, view_options(options), cache, tell))
     onboarding = time.perf_counter() - began
 
     results = []
@@ -107,7 +108,7 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
         line.update(_matched(job, stem, work, seconds))
     except Exception as error:  # whatever it is, the other photos go on
         line.update(status="error", error=sentence_of(error, job["photo"]))
-        print(f"photo_pose: {line['error']}", file=sys.stderr)
+        tell(line["error"])
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
 

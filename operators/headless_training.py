@@ -10,7 +10,7 @@ import numpy as np
 from ..inference.errors import printable
 from ..inference.steps import finish
 from .jobs import models_of
-from .output import make_folder, open_scene, threads
+from .output import make_folder, open_scene, tell, threads
 from .train_regressor import train_on
 
 
@@ -21,10 +21,10 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out.parent)
     names = ("network", "views", "epochs", "backgrounds", "seed", "device", "resume")
     given = {name: getattr(options, name) for name in names}
-    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, **given)
+    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, warn=tell, **given)
     shown = 0
 
-    def tell(progress: float) -> None:
+    def show(progress: float) -> None:
         nonlocal shown
         if int(100 * progress) > shown:
             shown = int(100 * progress)
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     try:
         with threads(options.threads):
-            training = finish(steps, tell)
+            training = finish(steps, show)
     except KeyboardInterrupt:
         print("photo_pose: Stopped; the same command with --resume goes on from there.", file=sys.stderr)
         return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from .headless import check_network
 from .identifying import which
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .journal import sentence_of
-from .output import Work, described, make_folder, open_scene, save_overlay, threads
+from .output import Work, described, make_folder, open_scene, save_overlay, tell, threads
 from .views import cache_folder
 
 
@@ -36,7 +35,8 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
     models = models_of(options)
     make_folder(options.out)
     check_network(options, patches=True)
-    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
+    cache = options.cache or cache_folder()
+    targets = finish(matching.prepare(models, view_options(options), cache, tell))
     failed = 0
     listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
@@ -57,7 +57,7 @@ def _line(job: Job, stem: str, work: Work) -> dict[str, Any]:
         line.update(_ranked(job, stem, work))
     except Exception as error:  # whatever it is, the other photos go on
         line.update(status="error", error=sentence_of(error, job["photo"]))
-        print(f"photo_pose: {line['error']}", file=sys.stderr)
+        tell(line["error"])
     return line
 
 

@@ -1,4 +1,4 @@
-"""Model files: each becomes one model of the scene (a .blend one for every root object with faces)."""
+"""Model files: each becomes one model of the scene (a .blend one for every root object that its scene renders)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import PoseError, printable
+from .import_blend import append_models
+from .import_materials import show_colors
+from .import_ply import import_ply
 from .models import scene_roots
 from .rendering import quiet
 
 _IMPORTERS: dict[str, Callable[[str], object]] = {
     # one object a file, so that its local coordinates are the file's numbers
     ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False),
-    ".ply": lambda path: bpy.ops.wm.ply_import(filepath=path),
+    ".ply": import_ply,
     ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
-    ".blend": lambda path: _link_objects(path),
+    ".blend": append_models,
 }
 
 
@@ -47,16 +50,19 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
     before = set(scene.objects)
     try:
-        with quiet(), _selection_kept():
+        with quiet(errors_too=True), _selection_kept():  # what they look for in vain, too
             importer(str(path))
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
     roots = [root for root in scene_roots(scene) if root not in before]
     if not roots:
-        raise PoseError(f'Model file "{path.name}" has no faces.')
+        raise PoseError(f'Model file "{path.name}" has no faces that show in a render.')
     if path.suffix.lower() == ".blend":
         return roots
-    return [_single_root(scene, [obj for obj in scene.objects if obj not in before], printable(path.stem))]
+    brought = [obj for obj in scene.objects if obj not in before]
+    for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
+        show_colors(mesh)
+    return [_single_root(scene, brought, printable(path.stem))]
 
 
 @contextmanager
@@ -75,14 +81,6 @@ def _selection_kept() -> Iterator[None]:
         objects.active = active
         if active and active.mode != mode:
             bpy.ops.object.mode_set(mode=mode)
-
-
-def _link_objects(path: str) -> None:
-    with bpy.data.libraries.load(path) as (source, target):
-        target.objects = source.objects
-    for obj in target.objects:
-        bpy.context.scene.collection.objects.link(obj)
-    bpy.context.view_layer.update()
 
 
 def _single_root(scene: bpy.types.Scene, objects: list[bpy.types.Object], name: str) -> bpy.types.Object:

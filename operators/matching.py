@@ -34,6 +34,7 @@ from .of_a_kind import regressor_for
 from .rendering import studio
 from .responsive import on_main
 from .scene import blender_lens
+from .textures import warn_of_lacking
 from .views import ViewOptions, cached_file, model_templates
 
 if TYPE_CHECKING:
@@ -98,8 +99,13 @@ def photo_camera(
     return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
 
 
-def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list[Target]]:
-    """Targets for matching: the training views of every model, rendered where the cache has none."""
+def prepare(
+    roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path, warn: Callable[[str], None] = LOG.warning
+) -> Steps[list[Target]]:
+    """Targets for matching: the training views of every model, rendered where the cache has none.
+
+    warn is told, in a sentence, of a model that lacks textures.
+    """
     from ..inference.networks import feature_network, has_patches
     from ..inference.pose import Target
     from ..inference.regressor import load_regressor
@@ -111,6 +117,7 @@ def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path
     found, common = [], None
     for number, root in enumerate(roots):
         with evaluated(root) as model:
+            warn_of_lacking(model.name, model.lacking, warn)
             steps = model_templates(model, options, cache)
             templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
             file = cached_file(model, options, cache)

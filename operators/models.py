@@ -13,6 +13,7 @@ from mathutils import Matrix
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
 from .fingerprint import looks
+from .textures import readable_textures
 
 Block = TypeVar("Block", bound=bpy.types.ID)
 
@@ -33,6 +34,7 @@ class Model(NamedTuple):
     vertices: np.ndarray  # (N, 3) world
     world_from_model: np.ndarray  # (4, 4)
     fingerprint: str  # of everything that changes its looks; not of where it stands
+    lacking: tuple[str, ...] = ()  # names of texture files that cannot be read; light grey takes their place
 
 
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
@@ -109,7 +111,9 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
                 if key not in copies:
                     copies[key] = _copied_mesh(obj, depsgraph)
                 parts.append(Part(copies[key], np.array(matrix)))
-        yield _measured(root, parts)
+        model = _measured(root, parts)
+        with readable_textures(copies.values()) as lacking:
+            yield model._replace(fingerprint=model.fingerprint + "".join(lacking), lacking=tuple(lacking))
     finally:
         bpy.data.batch_remove(copies.values())
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
 
-from .models import Model
+if TYPE_CHECKING:
+    from .models import Model
 
 REFLECTANCE = 0.19  # of Cycles' gloss at specular level 1 and roughness 0, mean over a sphere; 80 % less at 1
 

@@ -51,7 +51,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         camera = scene.read_camera(context.scene, camera_object, photo.size)
         roots = chosen_models(context.scene, [self.object] if self.object else None)
         views = ViewOptions(self.sphere, self.subdivisions, device=preferred().device)
-        preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder())
+        preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder(), self.warn)
         (target,) = yield from within(preparing, 0.0, 0.5)
         locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:

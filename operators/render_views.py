@@ -14,6 +14,7 @@ from ..preferences import preferred
 from ..properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
+from .textures import warn_of_lacking
 
 
 class ViewProperties:
@@ -41,7 +42,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         from .views import cache_folder
 
         roots = chosen_models(context.scene)
-        targets = yield from prepare(roots, self.view_options(), cache_folder())
+        targets = yield from prepare(roots, self.view_options(), cache_folder(), self.warn)
         views = sum(len(target.index.templates.directions) for target in targets)
         told = rpt_("{views} training views of {models} models are ready")
         self.report({"INFO"}, told.format(views=views, models=len(targets)))
@@ -75,6 +76,7 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
         count = 0
         for number, root in enumerate(roots):
             with evaluated(root) as model:
+                warn_of_lacking(model.name, model.lacking, self.warn)
                 steps = save_views(model, self.view_options(), self.crop, folder)
                 count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
         self.report(

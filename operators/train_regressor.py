@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from ..inference.names import REGRESSORS
 from ..inference.steps import Steps, all_aside, aside, within
 from ..preferences import preferred
 from ..properties import SPHERE_ITEMS
+from .journal import LOG
 from .models import chosen_models, evaluated
 from .steps import StepsOperator, require_packages
+from .textures import warn_of_lacking
 
 if TYPE_CHECKING:
     from ..inference.training import Training
@@ -43,11 +45,13 @@ def train_on(
     device: str = "auto",
     keep: bool = False,
     resume: bool = False,
+    warn: Callable[[str], None] = LOG.warning,
 ) -> Steps[Training]:
     """Renders `views` random views of every model, trains a regressor before photos of the folder backgrounds (else
     patterns) and writes it to path.
 
     keep: progress is kept in a checkpoint beside it until the end, from where resume goes on.
+    warn is told, in a sentence, of a model that lacks textures.
     """
     import torch
 
@@ -65,6 +69,7 @@ def train_on(
     parts = []
     for number, root in enumerate(roots):
         with evaluated(root) as model:
+            warn_of_lacking(model.name, model.lacking, warn)
             steps = random_views(model, views, sphere, np.random.default_rng([seed, number]))
             part = (RENDERED * number / len(roots), RENDERED * (number + 1) / len(roots))
             parts.append((yield from within(steps, *part))._replace(model=np.full(views, number)))
@@ -127,7 +132,7 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")
-        options = {name: getattr(self, name) for name in names} | {"device": preferred().device}
+        options = {name: getattr(self, name) for name in names} | {"device": preferred().device, "warn": self.warn}
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
         context.scene.photo_pose.network = printable(str(path))
         error = np.degrees(training.errors[training.best])

@@ -141,7 +141,7 @@ def test_colour_attributes_multiply(scene):
         (lambda made: None, True),
         (lambda made: colored_by(made, "ShaderNodeRGB"), True),
         (lambda made: colored_by(made, "ShaderNodeTexNoise"), False),
-        (lambda made: colored_by(made, "ShaderNodeTexImage"), False),  # without an image
+        (lambda made: colored_by(made, "ShaderNodeTexImage"), True),  # without an image: it is light grey
         (lambda made: setattr(made.node_tree.nodes["Principled BSDF"].inputs["Alpha"], "default_value", 0.5), False),
         (lambda made: made.node_tree.nodes.remove(made.node_tree.nodes["Principled BSDF"]), False),
     ],

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLENDER = {"bpy", "bpy_extras", "bl_ui", "bl_operators", "mathutils", "gpu", "gpu_extras", "bmesh", "blf"}
+BLENDER |= {"blend_render_info"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference"} | BLENDER,
