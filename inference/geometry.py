@@ -143,6 +143,13 @@ def rotation_from_vector(vector: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * np.sinc(angle / 2 / np.pi) ** 2 * cross @ cross
 
 
+def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
+    """The rotation (3, 3) in matrix (3, 3); of a positive determinant what remains is a stretch, without a mirror."""
+    left, _stretch, right = np.linalg.svd(matrix)
+    left[:, 2] *= np.linalg.det(left @ right)
+    return left @ right
+
+
 def turn_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(3, 3): the smallest rotation that takes the direction of a (3,) to that of b (3,); they are less than 180
     degrees apart."""

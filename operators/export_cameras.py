@@ -15,12 +15,14 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Camera
+from ..inference.geometry import Camera, nearest_rotation
 from . import scene
-from .models import chosen_models, evaluated, key_of
+from .models import chosen_models, evaluated, key_of, own_scale
+from .models import unscaled as _unscaled
 from .standing import is_sure, standing
 from .steps import require_packages
 
+SHEARED = 1e-4  # difference of a camera's axes from a rotation's that is more than Blender's rounding
 FORMAT_ITEMS = (
     (
         "JSON",
@@ -97,7 +99,11 @@ def taken(current: bpy.types.Scene) -> list[Taken]:
         if obj.type == "CAMERA" and scene.PHOTO in obj:
             known = tuple(obj.data.photo_pose.size)
             size = known if all(known) else load_photo(obj[scene.PHOTO]).size
-            found.append(Taken(obj, scene.read_camera(current, obj, size)))
+            camera = scene.read_camera(current, obj, size)
+            turn = camera.camera_to_world[:3, :3]
+            if not np.allclose(turn, nearest_rotation(turn), atol=SHEARED):
+                raise PoseError(f"The camera {obj.name} is mirrored or sheared, which no other program knows.")
+            found.append(Taken(obj, camera))
     return found
 
 
@@ -151,7 +157,7 @@ def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     views = []
     for name, one in zip(names, found, strict=True):
         root = model_of(current, one)
-        views.append(View(name, one.camera, key_of(root), _unscaled(root)))
+        views.append(View(name, one.camera, key_of(root), _unscaled(root), own_scale(root)))
     write_bop(folder, views, 1000 * current.unit_settings.scale_length)
     return len(found)
 
@@ -170,13 +176,6 @@ def _names(paths: Sequence[str]) -> list[str]:
     except ValueError:  # on different drives
         return list(paths)
     return [Path(path).relative_to(shared).as_posix() for path in paths]
-
-
-def _unscaled(root: bpy.types.Object) -> np.ndarray:
-    matrix = np.array(root.matrix_world)
-    left, _scales, right = np.linalg.svd(matrix[:3, :3])
-    matrix[:3, :3] = left @ right
-    return matrix
 
 
 classes = (PHOTOPOSE_OT_export_cameras,)

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..inference.errors import PoseError
 from ..properties import FOCAL_ITEMS
 from . import scene
-from .models import scene_object
+from .models import scene_object, unscaled
 from .steps import require_packages
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
     if not key:
         return np.eye(4)
     evaluated = scene_object(current, key).evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return np.array(evaluated.matrix_world.normalized())
+    return unscaled(evaluated)
 
 
 classes = (PHOTOPOSE_OT_label_photo,)

@@ -14,17 +14,18 @@ from PIL import Image
 
 from ..inference.contact_sheet import Cell, contact_sheet
 from ..inference.errors import PoseError
-from ..inference.geometry import Box, Camera, Sphere, blender_axes
+from ..inference.geometry import Box, Camera, Sphere, blender_axes, nearest_rotation
 from ..inference.image import Photo, load_photo
 from ..inference.overlay import overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
 from ..inference.templates import Render
 from . import matching, scene
-from .models import with_key
+from .models import own_scale, unscaled, with_key
 from .rendering import in_unit_sphere, quiet
 
 OVERLAY_SIDE = 1024  # px, longer side at most
+SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
 
 
 class Work(NamedTuple):
@@ -140,11 +141,13 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
 
 
 def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
-    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
-    matrix = camera.world_to_camera @ np.array(root.matrix_world)
-    left, scales, right = np.linalg.svd(matrix[:3, :3])
-    return {
-        "K": camera.K.tolist(),
-        "R": (left @ right).tolist(),
-        "t": (matrix[:3, 3] / scales.mean()).tolist(),
-    }
+    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too.
+
+    Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
+    """
+    matrix, scale = camera.world_to_camera @ unscaled(root), own_scale(root)
+    found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
+    unit = scale.diagonal().mean()
+    if unit > 0 and np.allclose(scale / unit, np.eye(3), atol=SAME_SCALE):
+        return found | {"t": (matrix[:3, 3] / unit).tolist()}
+    return found | {"scale": scale.tolist()}

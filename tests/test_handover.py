@@ -74,6 +74,61 @@ def test_json_projects_the_model_as_the_camera_does(matched, cube):
         assert (line["model"], line["size"], line["camera"]["resolution"]) == ("Cube", [*camera.size], [*camera.size])
 
 
+SCALES = {
+    "even": (0.8, 0.8, 0.8),
+    "uneven": (1.6, 0.8, 1.1),
+    "mirrored": (-1, 1, 1),
+    "mirrored along y, uneven": (1.5, -0.7, 1),
+    "half turn": (-1, -1, 1),
+    "two negative, uneven": (-1.2, 1, -0.8),
+    "inside out": (-0.5, -0.5, -0.5),
+    "flat": (1, 1.5, 0),
+}
+
+
+@pytest.mark.parametrize("parent", [None, (0.5, 1.5, 1), (1, -1, 1)], ids=["", "shearing parent", "mirroring parent"])
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+def test_of_a_scaled_model_r_is_a_rotation_and_the_projection_exact(matched, scene, cube, scale, parent):
+    """In JSON by its `scale`, where one is needed, in BOP by the millimetres that it says models are given in."""
+    cube.scale = scale
+    if parent:
+        bpy.ops.object.empty_add(rotation=(0.3, -0.2, 0.5))
+        bpy.context.object.scale, cube.parent = parent, bpy.context.object
+    scene.photo_pose.models.add().object = cube
+    bpy.context.view_layer.update()
+    scene.unit_settings.scale_length = 0.5
+    for kind in ("JSON", "BOP"):
+        assert bpy.ops.photopose.export_cameras(directory=str(matched), format=kind) == {"FINISHED"}
+    lines = json.loads((matched / "cameras.json").read_text())
+    truth, intrinsic = (json.loads((matched / f"scene_{name}.json").read_text()) for name in ("gt", "camera"))
+    matrix = np.array(cube.matrix_world)
+    in_world = POINTS @ matrix[:3, :3].T + matrix[:3, 3]
+    for index, line in enumerate(lines):
+        camera = WIDE if line["photo"].endswith("wide.png") else TALL
+        (entry,), K = truth[str(index)], np.reshape(intrinsic[str(index)]["cam_K"], (3, 3))
+        bop = K, np.reshape(entry["cam_R_m2c"], (3, 3)), np.array(entry["cam_t_m2c"]), np.array(entry["scale"])
+        own = line["opencv"]
+        for K, R, t, S in ((*(np.array(own[key]) for key in "KRt"), np.array(own.get("scale", np.eye(3)))), bop):
+            np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)
+            assert np.linalg.det(R) == pytest.approx(1)
+            pixels = (POINTS @ S.T @ R.T + t) @ K.T
+            np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], camera.project(in_world), atol=2e-3)
+        if not parent:
+            plain = len(set(np.abs(scale))) == 1 and np.prod(scale) > 0
+            assert ("scale" in own) != plain
+            if np.prod(scale) < 0:  # as Blender's Apply Scale would change the mesh
+                np.testing.assert_allclose(entry["scale"], np.diag(scale) * 500, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["JSON", "COLMAP", "BOP"])
+def test_a_mirrored_camera_is_handed_over_to_nobody(matched, scene, kind):
+    scene.camera.scale.x = -1
+    with pytest.raises(RuntimeError, match="camera tall is mirrored or sheared"):
+        bpy.ops.photopose.export_cameras(directory=str(matched), format=kind)
+    scene.camera.scale = (2, 0.5, 1)  # Blender itself takes no notice of that
+    assert bpy.ops.photopose.export_cameras(directory=str(matched), format=kind) == {"FINISHED"}
+
+
 def test_colmap_and_bop_are_written_and_nothing_is_replaced_unasked(matched, scene):
     before = snapshot()
     for kind in ("COLMAP", "BOP"):
