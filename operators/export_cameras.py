@@ -141,11 +141,14 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
 
 
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
+    """COLMAP looks at the pixels in the files, which EXIF may turn."""
     from ..inference.colmap import write_colmap
+    from ..inference.image import quarter_turns
 
     found = taken(current)
     names = _names([one.path for one in found])
-    write_colmap(folder, dict(zip(names, (one.camera for one in found), strict=True)))
+    stored = (one.camera.turned(-quarter_turns(one.path)) for one in found)
+    write_colmap(folder, dict(zip(names, stored, strict=True)))
     return len(found)
 
 
