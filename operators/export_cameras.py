@@ -136,7 +136,7 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
     with evaluated(root) as model:
         line = described(Candidate(model.name, one.camera, now.score if now else None), model.sphere)
     size, box = list(one.camera.size), list(match.box)
-    camera = blender_camera(one.camera)
+    camera = blender_camera(one.camera, scene.sensor_of(current, one.camera_object, one.camera.size))
     return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure}
 
 

@@ -16,7 +16,7 @@ from ..inference.calibration import Calibration
 from ..inference.distortion import NOTICED
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
-from ..inference.image import Photo, load_photo
+from ..inference.image import DEFAULT_SENSOR, Photo, load_photo
 from .label_photo import board_place
 from .labelling import Board, Label, calibrated, checked_board, given_intrinsics, label
 from .matching import seen_from
@@ -97,16 +97,17 @@ def _labelled(path: Path, options: argparse.Namespace, board: Board, lens: Calib
     if found.bent > NOTICED:
         straight = options.out / f"{path.stem}_undistorted.png"
         save_picture(found.photo.image, straight)
-    add_camera(found.photo, found.camera, board.sphere)
-    return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board)}
+    sensor = DEFAULT_SENSOR if options.lens is None else options.sensor
+    add_camera(found.photo, found.camera, board.sphere, sensor)
+    return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board, sensor)}
 
 
-def _described(labelled: Label, board: Board) -> dict[str, Any]:
+def _described(labelled: Label, board: Board, sensor: float) -> dict[str, Any]:
     """Angles in degrees and lengths in millimetres; opencv and the angles are in the board's axes."""
     found, own = labelled.found, Sphere(np.zeros(3), board.sphere.radius)
     angles, pose = seen_from(found.camera(), own), found.poses[0]
     return {
-        "camera": blender_camera(labelled.camera),
+        "camera": blender_camera(labelled.camera, sensor),
         "opencv": {"K": found.K.tolist(), "R": pose[:3, :3].tolist(), "t": (pose[:3, 3] * _millimetres()).tolist()},
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,

@@ -15,7 +15,7 @@ from PIL import Image
 from ..inference.contact_sheet import Cell, contact_sheet
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera, Sphere, blender_axes, nearest_rotation
-from ..inference.image import Photo, load_photo
+from ..inference.image import DEFAULT_SENSOR, Photo, load_photo
 from ..inference.overlay import overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
@@ -110,19 +110,22 @@ def save_scene(path: Path) -> None:
         raise PoseError(f'"{path}" cannot be written.') from error
 
 
-def add_camera(photo: Photo, camera: Camera, sphere: Sphere) -> bpy.types.Object:
-    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo."""
+def add_camera(photo: Photo, camera: Camera, sphere: Sphere, sensor: float = DEFAULT_SENSOR) -> bpy.types.Object:
+    """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo.
+
+    sensor: longer side of the photo's, mm, by which the lens is told.
+    """
     current = bpy.context.scene
     first = not any(scene.PHOTO in obj for obj in current.objects)
     camera_object = scene.camera_for_photo(current, photo.path)
-    scene.write_camera(current, camera_object, camera, model=sphere, set_resolution=first)
+    scene.write_camera(current, camera_object, camera, model=sphere, photo_sensor=sensor, set_resolution=first)
     scene.show_photo(camera_object, photo)
     return camera_object
 
 
-def blender_camera(camera: Camera) -> dict[str, Any]:
-    """For renders of the photo's size."""
-    lens = scene.blender_lens(camera)._asdict()
+def blender_camera(camera: Camera, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
+    """For renders of the photo's size, whose sensor has so many mm along the longer side."""
+    lens = scene.blender_lens(camera, sensor)._asdict()
     matrix = blender_axes(camera.camera_to_world).tolist()
     return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
 
