@@ -1,6 +1,7 @@
 """Poses as the BOP challenge's data sets store them: scene_camera.json and scene_gt.json, in millimetres.
 
-A model's coordinates are its own, its object's scale applied. Each entry also names its photo and its model.
+A model's coordinates are its own, its object's scale applied. Each entry also names its photo, or its model and the
+scale that takes the model's own coordinates to these millimetres.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .geometry import Camera
+from .geometry import Camera, nearest_rotation
 
 
 class View(NamedTuple):
-    """A photo's camera, and the model in it; model_to_world (4, 4), unscaled."""
+    """A photo's camera, and the model in it: model_to_world (4, 4), after the object's own scale (3, 3)."""
 
     photo: str
     camera: Camera
     model: str
     model_to_world: np.ndarray
+    scale: np.ndarray = np.eye(3)
 
 
 def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
@@ -33,9 +35,8 @@ def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
         model = world @ view.model_to_world
         cameras[index] = {"cam_K": view.camera.K.ravel().tolist(), "depth_scale": 1.0}
         cameras[index] |= {**_pose(world, "w2c", millimetres), "photo": view.photo}
-        truth[index] = [
-            {**_pose(model, "m2c", millimetres), "obj_id": numbers[view.model], "model": view.model},
-        ]
+        entry = {**_pose(model, "m2c", millimetres), "obj_id": numbers[view.model], "model": view.model}
+        truth[index] = [entry | {"scale": (view.scale * millimetres).tolist()}]
     for name, content in (("scene_camera.json", cameras), ("scene_gt.json", truth)):
         lines = ",\n".join(f'  "{index}": {json.dumps(entry)}' for index, entry in content.items())
         (folder / name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
@@ -43,6 +44,6 @@ def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
 
 def _pose(matrix: np.ndarray, suffix: str, millimetres: float) -> dict[str, list[float]]:
     return {
-        f"cam_R_{suffix}": matrix[:3, :3].ravel().tolist(),
+        f"cam_R_{suffix}": nearest_rotation(matrix[:3, :3]).ravel().tolist(),
         f"cam_t_{suffix}": (matrix[:3, 3] * millimetres).tolist(),
     }

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from PIL.Image import Resampling, Transform
 
+from .geometry import quarter_turn
 from .image import Photo
 
 COEFFICIENTS = 5
@@ -28,6 +29,13 @@ def distorted(points: np.ndarray, distortion: np.ndarray) -> np.ndarray:
     across = x * radial + 2 * p1 * x * y + p2 * (square + 2 * x**2)
     down = y * radial + p1 * (square + 2 * y**2) + 2 * p2 * x * y
     return np.stack([across, down], -1)
+
+
+def turned(distortion: np.ndarray, quarters: int) -> np.ndarray:
+    """That of the lens when its image is turned clockwise by so many quarters: the same but for p1 and p2."""
+    found = np.pad(distortion, (0, max(0, 4 - len(distortion)))).astype(float)
+    found[3:1:-1] = quarter_turn(quarters) @ found[3:1:-1]  # (p2, p1) is a direction in the image
+    return found
 
 
 def displacement(K: np.ndarray, distortion: np.ndarray, size: tuple[int, int]) -> float:

@@ -82,6 +82,16 @@ class Camera:
         """The same intrinsics at another pose."""
         return Camera(self.K, camera_to_world, self.size)
 
+    def turned(self, quarters: int) -> Camera:
+        """The same camera when its image is turned clockwise by so many quarters."""
+        turn = quarter_turn(quarters)
+        size = self.size[::-1] if quarters % 2 else self.size
+        K = np.diag([*np.abs(turn) @ self.K.diagonal()[:2], 1.0])
+        K[:2, 2] = turn @ (self.K[:2, 2] - np.divide(self.size, 2)) + np.divide(size, 2)
+        pose = self.camera_to_world.copy()
+        pose[:3, :2] = pose[:3, :2] @ turn.T
+        return Camera(K, pose, size)
+
     def windowed(self, window: Box, size: tuple[int, int]) -> Camera:
         """The same camera when only window of its image is kept and resized to size (width, height)."""
         scale = np.diag([size[0] / window.width, size[1] / window.height, 1.0])
@@ -94,6 +104,11 @@ class Sphere(NamedTuple):
 
     center: np.ndarray
     radius: float
+
+
+def quarter_turn(quarters: int) -> np.ndarray:
+    """(2, 2): turns image coordinates, y down, clockwise by so many quarters."""
+    return np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), quarters % 4)
 
 
 def intrinsics(focal: float, size: tuple[int, int], principal_point: tuple[float, float] | None = None) -> np.ndarray:
@@ -141,6 +156,13 @@ def rotation_from_vector(vector: np.ndarray) -> np.ndarray:
     cross -= np.swapaxes(cross, -1, -2)
     # sinc keeps both factors finite at angle 0
     return np.eye(3) + np.sinc(angle / np.pi) * cross + 0.5 * np.sinc(angle / 2 / np.pi) ** 2 * cross @ cross
+
+
+def nearest_rotation(matrix: np.ndarray) -> np.ndarray:
+    """The rotation (3, 3) in matrix (3, 3); of a positive determinant what remains is a stretch, without a mirror."""
+    left, _stretch, right = np.linalg.svd(matrix)
+    left[:, 2] *= np.linalg.det(left @ right)
+    return left @ right
 
 
 def turn_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ TURNS = {  # by EXIF Orientation
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+QUARTERS = {1: 0, 6: 1, 3: 2, 8: 3}  # clockwise, by EXIF Orientation; the others mirror
 # Kinds of files that Blender opens as a still; of an animation it shows nothing, or treats it as a movie.
 SHOWN_BY_BLENDER = {"JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "TGA", "JPEG2000"}
 ANIMATED_KINDS = {"PNG", "WEBP"}  # several pictures in a TIFF or MPO are pages: the first is the photo
@@ -77,11 +78,33 @@ def load_photo(path: str | Path) -> Photo:
     PoseError: missing, a folder, empty, no permission, no image, damaged or cut off, smaller than
     SMALLEST_SIDE or larger than LARGEST_PHOTO.
     """
-    path = Path(path)
+    with _opened(Path(path)) as file:
+        return _read(file, Path(path))
+
+
+def quarter_turns(path: str | Path) -> int:
+    """By how many quarters EXIF turns the file's pixels clockwise into the photo.
+
+    PoseError as of `load_photo`, and where they are mirrored.
+    """
+    with _opened(Path(path)) as file:
+        orientation = file.getexif().get(Base.Orientation)
+    orientation = orientation if orientation in TURNS else 1
+    if orientation not in QUARTERS:
+        name = Path(path).name
+        raise PoseError(
+            f"Photo '{name}' is mirrored by its EXIF data, which other programs ignore: save it mirrored instead."
+        )
+    return QUARTERS[orientation]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
+    """PoseError, too, for what Pillow raises while the file is read."""
     try:
         _check_file(path)
         with _pillow_for_photos(), Image.open(path) as file:
-            return _read(file, path)
+            yield file
     except PoseError:
         raise
     except PermissionError as error:

@@ -15,12 +15,13 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..inference.errors import PoseError, printable
-from ..inference.geometry import Camera
+from ..inference.geometry import Camera, nearest_rotation
 from . import scene
-from .models import chosen_models, evaluated, key_of
+from .models import chosen_models, evaluated, key_of, own_scale, unscaled
 from .standing import is_sure, standing
 from .steps import require_packages
 
+SHEARED = 1e-4  # difference of a camera's axes from a rotation's that is more than Blender's rounding
 FORMAT_ITEMS = (
     (
         "JSON",
@@ -99,7 +100,11 @@ def taken(current: bpy.types.Scene) -> list[Taken]:
         if obj.type == "CAMERA" and scene.PHOTO in obj:
             known = tuple(obj.data.photo_pose.size)
             size = known if all(known) else load_photo(obj[scene.PHOTO]).size
-            found.append(Taken(obj, scene.read_camera(current, obj, size)))
+            camera = scene.read_camera(current, obj, size)
+            turn = camera.camera_to_world[:3, :3]
+            if not np.allclose(turn, nearest_rotation(turn), atol=SHEARED):
+                raise PoseError(f"The camera {obj.name} is mirrored or sheared, which no other program knows.")
+            found.append(Taken(obj, camera))
     return found
 
 
@@ -132,19 +137,22 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
     with evaluated(root) as model:
         line = described(Candidate(model.name, one.camera, now.score if now else None), model.sphere)
     size, box = list(one.camera.size), list(match.box)
-    camera = blender_camera(one.camera)
+    camera = blender_camera(one.camera, scene.sensor_of(current, one.camera_object, one.camera.size))
     return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure}
 
 
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
+    """COLMAP looks at the pixels in the files, which EXIF may turn."""
     from ..inference.colmap import write_colmap
+    from ..inference.image import quarter_turns
 
     found = taken(current)
     names = _names([one.path for one in found])
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise PoseError(f"Photo '{twice}' has several cameras, of which COLMAP takes one.")
-    write_colmap(folder, dict(zip(names, (one.camera for one in found), strict=True)))
+    stored = (one.camera.turned(-quarter_turns(one.path)) for one in found)
+    write_colmap(folder, dict(zip(names, stored, strict=True)))
     return len(found)
 
 
@@ -156,7 +164,7 @@ def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     views = []
     for name, one in zip(names, found, strict=True):
         root = model_of(current, one)
-        views.append(View(name, one.camera, key_of(root), _unscaled(root)))
+        views.append(View(name, one.camera, key_of(root), unscaled(root), own_scale(root)))
     write_bop(folder, views, 1000 * current.unit_settings.scale_length)
     return len(found)
 
@@ -175,13 +183,6 @@ def _names(paths: Sequence[str]) -> list[str]:
     except ValueError:  # on different drives
         return list(paths)
     return [Path(path).relative_to(shared).as_posix() for path in paths]
-
-
-def _unscaled(root: bpy.types.Object) -> np.ndarray:
-    matrix = np.array(root.matrix_world)
-    left, _scales, right = np.linalg.svd(matrix[:3, :3])
-    matrix[:3, :3] = left @ right
-    return matrix
 
 
 classes = (PHOTOPOSE_OT_export_cameras,)

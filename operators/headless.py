@@ -17,7 +17,7 @@ from PIL import Image
 from ..inference.candidates import Stages
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
-from ..inference.image import Photo, checked_box, load_photo
+from ..inference.image import DEFAULT_SENSOR, Photo, checked_box, load_photo
 from ..inference.names import feature_name
 from ..inference.overlay import intersection_over_union
 from ..inference.steps import finish
@@ -124,16 +124,17 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     best = found.candidates[0]
     rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras)
+    sensor = DEFAULT_SENSOR if job["lens"] is None else job["sensor"]
+    camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras, sensor)
     if options.render:
-        _render_scene(camera_object, best.camera, options.out / f"{stem}_render.png")
+        _render_scene(camera_object, best.camera, sensor, options.out / f"{stem}_render.png")
     ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]
     return {
         **ranked[0],
         "size": list(photo.size),
         "box": list(box),
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
-        "camera": blender_camera(best.camera),
+        "camera": blender_camera(best.camera, sensor),
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
         "focal_deviation": best.lens_deviation or None,
@@ -169,18 +170,18 @@ def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
     return intersection_over_union(np.array(Image.fromarray(mask).resize(size)), rgba[..., 3] >= 128)
 
 
-def _render_scene(camera_object: bpy.types.Object, camera: Camera, path: Path) -> None:
+def _render_scene(camera_object: bpy.types.Object, camera: Camera, sensor: float, path: Path) -> None:
     """A render of the scene with its own settings, but as large as the photo and of all that its camera sees."""
     current = bpy.context.scene
     try:
         with _whole_stills(current), quiet():
-            scene.write_camera(current, camera_object, camera, set_resolution=True)
+            scene.write_camera(current, camera_object, camera, photo_sensor=sensor, set_resolution=True)
             current.render.filepath = str(path.resolve())
             bpy.ops.render.render(write_still=True)
     except RuntimeError as error:
         raise PoseError(f"The scene cannot be rendered ({str(error).strip()}).") from error
     finally:
-        scene.write_camera(current, camera_object, camera)
+        scene.write_camera(current, camera_object, camera, photo_sensor=sensor)
 
 
 @contextmanager

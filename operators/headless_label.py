@@ -16,7 +16,7 @@ from ..inference.calibration import Calibration
 from ..inference.distortion import NOTICED
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
-from ..inference.image import Photo, load_photo
+from ..inference.image import DEFAULT_SENSOR, Photo, load_photo
 from .jobs import stems_of
 from .journal import sentence_of
 from .label_photo import board_place
@@ -106,16 +106,17 @@ def _labelled(
     if found.bent > NOTICED:
         straight = options.out / f"{stem}_undistorted.png"
         save_picture(found.photo.image, straight)
-    add_camera(found.photo, found.camera, board.sphere, cameras)
-    return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board)}
+    sensor = DEFAULT_SENSOR if options.lens is None else options.sensor
+    add_camera(found.photo, found.camera, board.sphere, cameras, sensor)
+    return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board, sensor)}
 
 
-def _described(labelled: Label, board: Board) -> dict[str, Any]:
+def _described(labelled: Label, board: Board, sensor: float) -> dict[str, Any]:
     """Angles in degrees and lengths in millimetres; opencv and the angles are in the board's axes."""
     found, own = labelled.found, Sphere(np.zeros(3), board.sphere.radius)
     angles, pose = seen_from(found.camera(), own), found.poses[0]
     return {
-        "camera": blender_camera(labelled.camera),
+        "camera": blender_camera(labelled.camera, sensor),
         "opencv": {"K": found.K.tolist(), "R": pose[:3, :3].tolist(), "t": (pose[:3, 3] * _millimetres()).tolist()},
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,

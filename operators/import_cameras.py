@@ -85,7 +85,7 @@ def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
 
         project = read_fspy(path)
         photo = _saved_picture(path, project.picture)
-        return {str(photo): _fitted(project.camera, load_photo(photo))}, ""
+        return {str(photo): _fitted(project.camera, load_photo(photo))[0]}, ""
     if path.name != "images.txt":
         raise PoseError(f"'{path.name}' is neither an fSpy project nor COLMAP's images.txt.")
     from ..inference.colmap import read_colmap
@@ -147,15 +147,16 @@ def _straight(path: Path, shot: Shot) -> tuple[Path, Camera, float]:
 
     Where that can be noticed it is a file beside the photo, else the photo itself, and 0.
     """
-    from ..inference.distortion import NOTICED, displacement, straightened
+    from ..inference.distortion import NOTICED, displacement, straightened, turned
     from ..inference.image import load_photo
 
     photo = load_photo(path)
-    camera = _fitted(shot.camera, photo)
-    bend = displacement(camera.K, shot.distortion, photo.size)
+    camera, quarters = _fitted(shot.camera, photo)
+    distortion = turned(shot.distortion, quarters)
+    bend = displacement(camera.K, distortion, photo.size)
     if bend <= NOTICED:
         return path, camera, 0.0
-    file, image = io.BytesIO(), straightened(photo, camera.K, shot.distortion).image
+    file, image = io.BytesIO(), straightened(photo, camera.K, distortion).image
     image.save(file, "JPEG", quality=95, subsampling=0)
     path = _saved(path.with_name(f"{path.stem}_undistorted.jpg"), file.getvalue())
     return path, camera.windowed(Box(0, 0, *camera.size), image.size), bend
@@ -179,12 +180,19 @@ def _photo_of(folder: Path, name: str) -> Path | None:
     return next((place.resolve() for place in places if place.is_file()), None)
 
 
-def _fitted(camera: Camera, photo: Photo) -> Camera:
-    """The camera in pixels of the photo, which may have been resized since."""
-    size = photo.size
-    if abs(np.log(size[0] * camera.size[1] / (size[1] * camera.size[0]))) > SAME_SHAPE:
-        raise PoseError(f"Photo '{photo.path.name}' has another shape than its camera.")
-    return camera.windowed(Box(0, 0, *camera.size), size)
+def _fitted(camera: Camera, photo: Photo) -> tuple[Camera, int]:
+    """The camera in pixels of the photo, which may have been resized since, and the quarters by which it was turned.
+
+    COLMAP and fSpy look at the pixels in the file, so their cameras are turned with them as EXIF says. Where only the
+    turned photo has the camera's shape, it was made by a program that looks at EXIF data, too.
+    """
+    from ..inference.image import quarter_turns
+
+    for quarters in (quarter_turns(photo.path), 0):
+        turned = camera.turned(quarters)
+        if abs(np.log(np.divide(*turned.size) / np.divide(*photo.size))) <= SAME_SHAPE:
+            return turned.windowed(Box(0, 0, *turned.size), photo.size), quarters
+    raise PoseError(f"Photo '{photo.path.name}' has another shape than its camera.")
 
 
 classes = (PHOTOPOSE_OT_import_cameras, PHOTOPOSE_FH_fspy)

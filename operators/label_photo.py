@@ -11,7 +11,8 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..inference.errors import PoseError
 from ..properties import FOCAL_ITEMS
 from . import scene
-from .models import scene_object
+from .models import scene_object, unscaled
+from .photo_properties import photo_sensor
 from .steps import require_packages
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._write(context, labelled, board)
-        context.scene.photo_pose.result = summary(labelled, board)
+        context.scene.photo_pose.result = summary(labelled, board, context.scene.camera.data.lens)
         self.report({"INFO"}, context.scene.photo_pose.result)
         return {"FINISHED"}
 
@@ -69,10 +70,10 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
         return scene.read_camera(context.scene, context.scene.camera, photo.size).K
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
+        sensor = photo_sensor(self, context.scene, labelled.photo.size)
         camera_object = scene.camera_for_photo(context.scene, labelled.photo.path)
-        scene.write_camera(
-            context.scene, camera_object, labelled.camera, model=board.sphere, set_resolution=self.use_photo_size
-        )
+        how = {"model": board.sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        scene.write_camera(context.scene, camera_object, labelled.camera, **how)
         scene.show_photo(camera_object, labelled.photo)
         scene.view_through_camera(context)
 
@@ -82,7 +83,7 @@ def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
     if not key:
         return np.eye(4)
     evaluated = scene_object(current, key).evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return np.array(evaluated.matrix_world.normalized())
+    return unscaled(evaluated)
 
 
 classes = (PHOTOPOSE_OT_label_photo,)

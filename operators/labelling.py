@@ -101,11 +101,11 @@ def given_intrinsics(
     return photo_camera(photo, focal, lens, sensor, principal_point).K
 
 
-def summary(labelled: Label, board: Board) -> str:
-    """What the user is told: parts separated by commas."""
+def summary(labelled: Label, board: Board, lens: float) -> str:
+    """What the user is told, the camera's lens in mm: parts separated by commas."""
     found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
     return (
-        sight(rpt_("Chessboard"), labelled.camera, board.sphere)
+        sight(rpt_("Chessboard"), labelled.camera, board.sphere, lens)
         + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
         + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
         + (bent if labelled.bent > NOTICED else "")

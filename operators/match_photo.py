@@ -12,7 +12,7 @@ from ..properties import METHOD_ITEMS
 from . import scene
 from .models import chosen_models
 from .photo_list import note
-from .photo_properties import LookProperties, PhotoProperties, matching_options
+from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
 from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
@@ -85,13 +85,14 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         from .matching import summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
-        sphere = spheres[best.model]
+        sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
         camera_object = scene.camera_for_photo(context.scene, photo.path)
-        scene.write_camera(context.scene, camera_object, best.camera, model=sphere, set_resolution=self.use_photo_size)
+        how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        scene.write_camera(context.scene, camera_object, best.camera, **how)
         scene.show_photo(camera_object, photo)
         store_match(camera_object, found, spheres, shown)
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = summary(best, sphere)
+        context.scene.photo_pose.result = summary(best, sphere, camera_object.data.lens)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         self.report({"INFO"}, context.scene.photo_pose.result)
 

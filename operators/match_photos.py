@@ -18,7 +18,7 @@ from . import scene
 from .journal import sentence_of
 from .models import chosen_models
 from .photo_list import note
-from .photo_properties import LookProperties, matching_options
+from .photo_properties import LookProperties, matching_options, photo_sensor
 from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
 
 class Shot(NamedTuple):
-    """What was found in a photo, in which box, and how that looks."""
+    """What was found in a photo, in which box, and how that looks; sensor: the photo's longer side in mm."""
 
     box: Box
     found: Match
     shown: Shown
+    sensor: float = 36.0
 
     @property
     def best(self) -> Candidate:
@@ -84,6 +85,9 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
                 return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 
             shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
+        for path, shot in shots.items():
+            if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
+                shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
         self._write(context, shots, targets)
 
     def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:
@@ -151,10 +155,10 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
     others = [obj for obj in current.objects if obj.get(scene.PHOTO) == path and obj != listed] if listed else []
     camera = scene.camera_for_photo(current, path, take_active=False, but=others)
-    scene.write_camera(current, camera, shot.best.camera, model=sphere)
+    scene.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
     scene.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown)
-    note(current, path, camera, summary(shot.best, sphere))
+    note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
 
 
 def _attempt(

@@ -33,7 +33,6 @@ from .models import evaluated, with_key
 from .of_a_kind import regressor_for
 from .rendering import studio
 from .responsive import on_main
-from .scene import blender_lens
 from .textures import warn_of_lacking
 from .views import ViewOptions, cached_file, model_templates
 
@@ -372,16 +371,16 @@ def seen_from(camera: Camera, sphere: Sphere) -> Angles:
     return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))
 
 
-def sight(model: str, camera: Camera, sphere: Sphere, lens_deviation: float = 0.0) -> str:
-    """How camera sees the model of this name, for the user: parts separated by commas."""
-    angles, lens = seen_from(camera, sphere), blender_lens(camera).lens
+def sight(model: str, camera: Camera, sphere: Sphere, lens: float, lens_deviation: float = 0.0) -> str:
+    """How camera, its lens in mm, sees the model of this name, for the user: parts separated by commas."""
+    angles = seen_from(camera, sphere)
     told = rpt_(
         "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
     ).format(name=model, lens=lens, **angles._asdict())
     return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
 
 
-def summary(candidate: Candidate, sphere: Sphere) -> str:
-    """What the user is told of a match: parts separated by commas."""
-    seen = sight(candidate.model, candidate.camera, sphere, candidate.lens_deviation)
+def summary(candidate: Candidate, sphere: Sphere, lens: float) -> str:
+    """What the user is told of a match, its camera's lens in mm: parts separated by commas."""
+    seen = sight(candidate.model, candidate.camera, sphere, lens, candidate.lens_deviation)
     return seen + rpt_(", score {score:.2f}").format(score=candidate.score)

@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Sphere
+from ..inference.geometry import Sphere, nearest_rotation
 from .fingerprint import looks
 from .textures import readable_textures
 
@@ -116,6 +116,25 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
             yield model._replace(fingerprint=model.fingerprint + "".join(lacking), lacking=tuple(lacking))
     finally:
         bpy.data.batch_remove(copies.values())
+
+
+def unscaled(obj: bpy.types.Object) -> np.ndarray:
+    """Its place in the world (4, 4), turned and moved only: matrix_world without `own_scale`.
+
+    A mirrored object is mirrored back along the axes whose scale Blender shows as negative, as by Apply Scale.
+    """
+    place = np.array(obj.matrix_world)
+    matrix, axes = place[:3, :3].copy(), np.ones(3)
+    if np.linalg.det(matrix) < 0:
+        axes = np.copysign(1, obj.scale)
+        axes *= -axes.prod()  # an odd number of them: where it is even, a parent mirrors
+    place[:3, :3] = nearest_rotation(matrix * axes)
+    return place
+
+
+def own_scale(obj: bpy.types.Object) -> np.ndarray:
+    """(3, 3): what of its matrix_world `unscaled` leaves out; it comes before that."""
+    return unscaled(obj)[:3, :3].T @ np.array(obj.matrix_world)[:3, :3]
 
 
 def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:

@@ -16,17 +16,18 @@ from PIL import Image
 
 from ..inference.contact_sheet import Cell, contact_sheet
 from ..inference.errors import PoseError, printable
-from ..inference.geometry import Box, Camera, Sphere, blender_axes
-from ..inference.image import Photo, load_photo
+from ..inference.geometry import Box, Camera, Sphere, blender_axes, nearest_rotation
+from ..inference.image import DEFAULT_SENSOR, Photo, load_photo
 from ..inference.overlay import overlay
 from ..inference.pose import Candidate, Target
 from ..inference.refinement import Renderer
 from ..inference.templates import Render
 from . import matching, scene
-from .models import with_key
+from .models import own_scale, unscaled, with_key
 from .rendering import in_unit_sphere, quiet
 
 OVERLAY_SIDE = 1024  # px, longer side at most
+SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
 
 
 class Work(NamedTuple):
@@ -126,23 +127,26 @@ def save_scene(path: Path) -> None:
         raise PoseError(f'"{path}" cannot be written.') from error
 
 
-def add_camera(photo: Photo, camera: Camera, sphere: Sphere, there: list[bpy.types.Object]) -> bpy.types.Object:
+def add_camera(
+    photo: Photo, camera: Camera, sphere: Sphere, there: list[bpy.types.Object], sensor: float = DEFAULT_SENSOR
+) -> bpy.types.Object:
     """Sets up the photo's camera in the scene, whose render frame gets the size of the first photo.
 
     It joins those that are there for other photos, or for this one with another box.
+    sensor: longer side of the photo's, mm, by which the lens is told.
     """
     current = bpy.context.scene
     first = not any(scene.PHOTO in obj for obj in current.objects)
     camera_object = scene.camera_for_photo(current, photo.path, but=there)
     there.append(camera_object)
-    scene.write_camera(current, camera_object, camera, model=sphere, set_resolution=first)
+    scene.write_camera(current, camera_object, camera, model=sphere, photo_sensor=sensor, set_resolution=first)
     scene.show_photo(camera_object, photo)
     return camera_object
 
 
-def blender_camera(camera: Camera) -> dict[str, Any]:
-    """For renders of the photo's size."""
-    lens = scene.blender_lens(camera)._asdict()
+def blender_camera(camera: Camera, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
+    """For renders of the photo's size, whose sensor has so many mm along the longer side."""
+    lens = scene.blender_lens(camera, sensor)._asdict()
     matrix = blender_axes(camera.camera_to_world).tolist()
     return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
 
@@ -161,11 +165,13 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
 
 
 def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
-    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too."""
-    matrix = camera.world_to_camera @ np.array(root.matrix_world)
-    left, scales, right = np.linalg.svd(matrix[:3, :3])
-    return {
-        "K": camera.K.tolist(),
-        "R": (left @ right).tolist(),
-        "t": (matrix[:3, 3] / scales.mean()).tolist(),
-    }
+    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too.
+
+    Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
+    """
+    matrix, scale = camera.world_to_camera @ unscaled(root), own_scale(root)
+    found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
+    unit = scale.diagonal().mean()
+    if unit > 0 and np.allclose(scale / unit, np.eye(3), atol=SAME_SCALE):
+        return found | {"t": (matrix[:3, 3] / unit).tolist()}
+    return found | {"scale": scale.tolist()}

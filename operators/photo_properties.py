@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ..inference.errors import PoseError
@@ -46,7 +47,18 @@ class LookProperties:
             return photo_camera(photo)
         if context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
-        return photo_camera(photo, focal=scene.read_camera(context.scene, context.scene.camera, photo.size).focal)
+        return scene.read_camera(context.scene, context.scene.camera, photo.size).placed(np.eye(4))
+
+
+def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tuple[int, int]) -> float:
+    """Longer side in mm of the sensor of a photo of size by which source, with a `focal_source`, tells its lens."""
+    from ..inference.image import DEFAULT_SENSOR
+
+    if source.focal_source == "LENS":
+        return source.sensor
+    if source.focal_source == "CAMERA" and current.camera:
+        return scene.sensor_of(current, current.camera, size)
+    return DEFAULT_SENSOR
 
 
 def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:

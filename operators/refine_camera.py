@@ -92,7 +92,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         camera_object[scene.PHOTO] = str(photo.path)
         scene.show_photo(camera_object, photo)
         scene.view_through_camera(context)
-        context.scene.photo_pose.result = summary(best, target.sphere)
+        context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data.lens)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

@@ -104,10 +104,13 @@ def tell(
     score: float = 0.0,
     lens_deviation: float = 0.0,
 ) -> None:
-    """The panel's lines about the last match: how camera sees the model now; score: when there is one."""
+    """The panel's lines about the last match: how camera, which is the active one's, sees the model.
+
+    score: when there is one.
+    """
     from .matching import sight
 
-    told = sight(key_of(model), camera, sphere, lens_deviation)
+    told = sight(key_of(model), camera, sphere, current.camera.data.lens, lens_deviation)
     current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")
 
 

@@ -44,15 +44,14 @@ def blender_lens(camera: Camera, sensor_width: float = 36.0) -> Lens:
     A view too wide for Blender's shortest lens gets a wider sensor than sensor_width (mm) instead.
     """
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    aspect = fx / fy  # height of a pixel in pixel widths
-    larger_side = max(width, height * aspect)  # in pixel widths, the unit of Blender's sensor and shift
+    larger_side = _larger_side(camera)
     sensor_width = max(sensor_width, SHORTEST_LENS * larger_side / fx)
     return Lens(
         lens=float(fx * sensor_width / larger_side),
         sensor_width=float(sensor_width),
         sensor_fit="AUTO",
         shift_x=float((width / 2 - camera.K[0, 2]) / larger_side),
-        shift_y=float((camera.K[1, 2] - height / 2) * aspect / larger_side),
+        shift_y=float((camera.K[1, 2] - height / 2) * fx / fy / larger_side),
     )
 
 
@@ -80,12 +79,14 @@ def write_camera(
     *,
     model: Sphere | None = None,
     sensor_width: float = 36.0,
+    photo_sensor: float | None = None,
     set_resolution: bool = False,
 ) -> None:
     """Makes camera_object look as camera does at its photo of camera.size, shown FIT in the render frame.
 
     The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels.
-    Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm.
+    Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm, of the frame;
+    or so that the photo's longer side has photo_sensor mm: then the lens is the photo's in a frame of any shape.
     PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
     largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
@@ -101,7 +102,10 @@ def write_camera(
     if camera_object.data.library or camera_object.data.users - camera_object.data.use_fake_user > 1:
         camera_object.data = camera_object.data.copy()  # other cameras keep their lens
     camera_object.data.type = "PERSP"
-    for field, value in blender_lens(camera.windowed(frame, frame_size), sensor_width)._asdict().items():
+    framed = camera.windowed(frame, frame_size)
+    if photo_sensor:
+        sensor_width = blender_lens(camera, photo_sensor).lens * _larger_side(framed) / framed.focal
+    for field, value in blender_lens(framed, sensor_width)._asdict().items():
         setattr(camera_object.data, field, value)
     _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
     if model:
@@ -138,12 +142,13 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
     return restore
 
 
-def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> float:
-    """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm."""
-    camera = read_camera(scene, camera_object)
-    return (
-        camera_object.data.lens * max(camera.size[0], camera.size[1] * camera.K[0, 0] / camera.K[1, 1]) / camera.focal
-    )
+def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> float:
+    """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm.
+
+    With size (width, height) it is the photo_sensor of a photo of that size.
+    """
+    camera = read_camera(scene, camera_object, size)
+    return camera_object.data.lens * _larger_side(camera) / camera.focal
 
 
 def camera_for_photo(
@@ -192,6 +197,12 @@ def view_through_camera(context: bpy.types.Context) -> None:
         space = area.spaces.active
         space.use_local_camera = False
         space.region_3d.view_perspective = "CAMERA"
+
+
+def _larger_side(camera: Camera) -> float:
+    """Of camera's picture in widths of its pixels, the unit of Blender's sensor and shift."""
+    (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
+    return max(width, height * fx / fy)
 
 
 def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:

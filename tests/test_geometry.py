@@ -80,6 +80,17 @@ def test_a_window_of_the_image_shows_the_same_points():
     np.testing.assert_allclose(original.windowed(window, (60, 90)).project(points), expected)
 
 
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3, -1])
+def test_a_turned_camera_shows_all_in_the_turned_image(quarters):
+    points = np.random.default_rng(1).uniform(-1, 1, (20, 3))
+    was, now = camera().project(points), camera().turned(quarters)
+    (x, y), (width, height) = was.T, camera().size
+    wanted = [(x, y), (height - y, x), (width - x, height - y), (y, width - x)][quarters]
+    np.testing.assert_allclose(now.project(points), np.stack(wanted, -1), atol=1e-9)
+    assert now.size == ((height, width) if quarters % 2 else (width, height))
+    assert np.linalg.det(now.camera_to_world[:3, :3]) == pytest.approx(1)
+
+
 def test_ray_goes_through_its_pixel():
     view, pixel = camera(), np.array([123.0, 77.0])
     point = view.camera_to_world[:3, :3] @ (3 * view.ray(pixel)) + view.position

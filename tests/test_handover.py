@@ -15,7 +15,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 from test_exchange import fspy_project  # noqa: E402
 
-from photo_pose.inference.colmap import read_colmap  # noqa: E402
+from photo_pose.inference.colmap import read_colmap, write_colmap  # noqa: E402
 from photo_pose.inference.distortion import displacement, distorted  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
@@ -55,6 +55,11 @@ def take(scene, path, camera: Camera) -> bpy.types.Object:
     path.parent.mkdir(exist_ok=True)
     noise = np.random.default_rng(2).integers(0, 255, (camera.size[1], camera.size[0], 3), np.uint8)
     Image.fromarray(noise).save(path)
+    return taken_by(scene, path, camera)
+
+
+def taken_by(scene, path, camera: Camera) -> bpy.types.Object:
+    """The camera of a photo that is there."""
     obj = cameras.camera_for_photo(scene, path)
     cameras.write_camera(scene, obj, camera)
     cameras.show_photo(obj, load_photo(path))
@@ -72,6 +77,61 @@ def test_json_projects_the_model_as_the_camera_does(matched, cube):
         in_world = POINTS @ matrix[:3, :3].T + matrix[:3, 3]
         np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], camera.project(in_world), atol=1e-3)
         assert (line["model"], line["size"], line["camera"]["resolution"]) == ("Cube", [*camera.size], [*camera.size])
+
+
+SCALES = {
+    "even": (0.8, 0.8, 0.8),
+    "uneven": (1.6, 0.8, 1.1),
+    "mirrored": (-1, 1, 1),
+    "mirrored along y, uneven": (1.5, -0.7, 1),
+    "half turn": (-1, -1, 1),
+    "two negative, uneven": (-1.2, 1, -0.8),
+    "inside out": (-0.5, -0.5, -0.5),
+    "flat": (1, 1.5, 0),
+}
+
+
+@pytest.mark.parametrize("parent", [None, (0.5, 1.5, 1), (1, -1, 1)], ids=["", "shearing parent", "mirroring parent"])
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+def test_of_a_scaled_model_r_is_a_rotation_and_the_projection_exact(matched, scene, cube, scale, parent):
+    """In JSON by its `scale`, where one is needed, in BOP by the millimetres that it says models are given in."""
+    cube.scale = scale
+    if parent:
+        bpy.ops.object.empty_add(rotation=(0.3, -0.2, 0.5))
+        bpy.context.object.scale, cube.parent = parent, bpy.context.object
+    scene.photo_pose.models.add().object = cube
+    bpy.context.view_layer.update()
+    scene.unit_settings.scale_length = 0.5
+    for kind in ("JSON", "BOP"):
+        assert bpy.ops.photopose.export_cameras(directory=str(matched), format=kind) == {"FINISHED"}
+    lines = json.loads((matched / "cameras.json").read_text())
+    truth, intrinsic = (json.loads((matched / f"scene_{name}.json").read_text()) for name in ("gt", "camera"))
+    matrix = np.array(cube.matrix_world)
+    in_world = POINTS @ matrix[:3, :3].T + matrix[:3, 3]
+    for index, line in enumerate(lines):
+        camera = WIDE if line["photo"].endswith("wide.png") else TALL
+        (entry,), K = truth[str(index)], np.reshape(intrinsic[str(index)]["cam_K"], (3, 3))
+        bop = K, np.reshape(entry["cam_R_m2c"], (3, 3)), np.array(entry["cam_t_m2c"]), np.array(entry["scale"])
+        own = line["opencv"]
+        for K, R, t, S in ((*(np.array(own[key]) for key in "KRt"), np.array(own.get("scale", np.eye(3)))), bop):
+            np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)
+            assert np.linalg.det(R) == pytest.approx(1)
+            pixels = (POINTS @ S.T @ R.T + t) @ K.T
+            np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], camera.project(in_world), atol=2e-3)
+        if not parent:
+            plain = len(set(np.abs(scale))) == 1 and np.prod(scale) > 0
+            assert ("scale" in own) != plain
+            if np.prod(scale) < 0:  # as Blender's Apply Scale would change the mesh
+                np.testing.assert_allclose(entry["scale"], np.diag(scale) * 500, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["JSON", "COLMAP", "BOP"])
+def test_a_mirrored_camera_is_handed_over_to_nobody(matched, scene, kind):
+    scene.camera.scale.x = -1
+    with pytest.raises(RuntimeError, match="camera tall is mirrored or sheared"):
+        bpy.ops.photopose.export_cameras(directory=str(matched), format=kind)
+    scene.camera.scale = (2, 0.5, 1)  # Blender itself takes no notice of that
+    assert bpy.ops.photopose.export_cameras(directory=str(matched), format=kind) == {"FINISHED"}
 
 
 def test_colmap_and_bop_are_written_and_nothing_is_replaced_unasked(matched, scene):
@@ -125,6 +185,128 @@ def test_colmap_cameras_are_start_poses(matched, scene):
         np.testing.assert_allclose(read.project(POINTS), camera.project(POINTS) * scale, atol=1e-3)
         assert items[name].state == "NONE" and "Refine Camera" in items[name].message
         assert bpy.path.abspath(items[name].camera.data.background_images[0].image.filepath) == items[name].path
+
+
+STORED = {  # where the file has the pixel (x, y) of the photo, w x h, by its EXIF orientation
+    1: lambda x, y, w, h: (x, y),
+    2: lambda x, y, w, h: (w - x, y),
+    3: lambda x, y, w, h: (w - x, h - y),
+    4: lambda x, y, w, h: (x, h - y),
+    5: lambda x, y, w, h: (y, x),
+    6: lambda x, y, w, h: (y, w - x),
+    7: lambda x, y, w, h: (h - y, w - x),
+    8: lambda x, y, w, h: (h - y, x),
+}
+QUARTERS = {1: 0, 6: 1, 3: 2, 8: 3}  # clockwise, from the file to the photo
+SQUARE = Camera(intrinsics(700, (400, 400), (215, 190)), WIDE.camera_to_world, (400, 400))
+
+
+def store(picture: Image.Image, path, orientation: int) -> tuple[int, int]:
+    """Saves picture so that EXIF turns the file's pixels into it; gives the file's size."""
+    turns = [Image.Transpose[name] for name in ("ROTATE_90", "ROTATE_180", "ROTATE_270")]
+    quarters = QUARTERS[orientation]
+    stored, exif = picture.transpose(turns[quarters - 1]) if quarters else picture, Image.Exif()
+    exif[0x112] = orientation
+    stored.save(path, exif=exif, quality=95, subsampling=0)
+    return stored.size
+
+
+def stored_camera(camera: Camera, orientation: int, size: tuple[int, int]) -> Camera:
+    """What took the file's pixels: held otherwise, so that its own x and y are others."""
+    turn = np.eye(4)
+    turn[:2, :2] = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), QUARTERS[orientation])
+    center = STORED[orientation](*camera.K[:2, 2], *camera.size)
+    return Camera(intrinsics(camera.focal, size, center), camera.camera_to_world @ turn.T, size)
+
+
+@pytest.mark.parametrize("camera", [WIDE, TALL, SQUARE], ids=["wide", "tall", "square"])
+@pytest.mark.parametrize("orientation", QUARTERS)
+@pytest.mark.parametrize("program", ["COLMAP", "fSpy"])
+def test_cameras_of_a_file_that_exif_turns_are_turned_with_it(scene, tmp_path, program, orientation, camera):
+    """For COLMAP and fSpy look at the pixels as they are in the file."""
+    path = tmp_path / "photo.jpg"
+    size = store(Image.new("RGB", camera.size, (200, 100, 50)), path, orientation)
+    stored = stored_camera(camera, orientation, size)
+    start = tmp_path / ("images.txt" if program == "COLMAP" else "house.fspy")
+    if program == "COLMAP":
+        write_colmap(tmp_path, {"photo.jpg": stored})
+    else:
+        start.write_bytes(fspy_project(stored, path.read_bytes()))
+    assert bpy.ops.photopose.import_cameras(filepath=str(start)) == {"FINISHED"}
+    read = cameras.read_camera(scene, scene.camera, camera.size)
+    np.testing.assert_allclose(read.project(POINTS), camera.project(POINTS), atol=1e-3)
+    assert tuple(scene.camera.data.photo_pose.size) == camera.size
+
+
+@pytest.mark.parametrize("camera", [WIDE, TALL, SQUARE], ids=["wide", "tall", "square"])
+@pytest.mark.parametrize("orientation", QUARTERS)
+def test_colmap_gets_cameras_of_the_pixels_in_the_file(scene, tmp_path, orientation, camera):
+    """And they come back; JSON has them of the photo as EXIF turns it."""
+    path = tmp_path / "photo.jpg"
+    size = store(Image.new("RGB", camera.size, (200, 100, 50)), path, orientation)
+    taken_by(scene, path, camera)
+    bpy.ops.mesh.primitive_cube_add()
+    for kind in ("COLMAP", "JSON"):
+        bpy.ops.photopose.export_cameras(directory=str(tmp_path), format=kind)
+    shot = read_colmap(tmp_path)["photo.jpg"].camera
+    assert shot.size == size
+    wanted = np.stack(STORED[orientation](*camera.project(POINTS).T, *camera.size), -1)
+    np.testing.assert_allclose(shot.project(POINTS), wanted, atol=1e-3)
+    (line,) = json.loads((tmp_path / "cameras.json").read_text())
+    assert line["size"] == [*camera.size]
+    np.testing.assert_allclose(line["opencv"]["K"], camera.K, atol=1e-3)
+    scene.camera.location.x += 1
+    bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt"))
+    read = cameras.read_camera(scene, scene.camera, camera.size)
+    np.testing.assert_allclose(read.project(POINTS), camera.project(POINTS), atol=1e-3)
+
+
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_a_camera_of_the_turned_photo_stays_as_it_is(scene, tmp_path, orientation):
+    """Some programs do look at EXIF data; the shape tells."""
+    store(Image.new("RGB", TALL.size), tmp_path / "photo.jpg", orientation)
+    write_colmap(tmp_path, {"photo.jpg": TALL})
+    assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt")) == {"FINISHED"}
+    read = cameras.read_camera(scene, scene.camera, TALL.size)
+    np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
+
+
+@pytest.mark.parametrize("orientation", [2, 4, 5, 7])
+def test_a_file_that_exif_mirrors_has_no_camera(scene, tmp_path, orientation):
+    """Its pixels are none that a camera could take: a sentence, both ways."""
+    exif, path = Image.Exif(), tmp_path / "photo.jpg"
+    exif[0x112] = orientation
+    Image.new("RGB", WIDE.size).save(path, exif=exif)
+    write_colmap(tmp_path, {"photo.jpg": WIDE})
+    with pytest.raises(RuntimeError, match=r"Photo 'photo.jpg' is mirrored by its EXIF data.*\.$"):
+        bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt"))
+    assert scene.camera is None
+    taken_by(scene, path, WIDE)
+    with pytest.raises(RuntimeError, match="Photo 'photo.jpg' is mirrored by its EXIF data"):
+        bpy.ops.photopose.export_cameras(directory=str(tmp_path), format="COLMAP", overwrite=True)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_distortion_is_turned_with_its_photo(scene, tmp_path, orientation):
+    """The straightened photo is that of the same file without EXIF data, turned."""
+    lens = "OPENCV 640 400 500 500 330 190 -0.2 0.05 0.02 -0.03"
+    turn = Image.Transpose[{3: "ROTATE_180", 6: "ROTATE_270", 8: "ROTATE_90"}[orientation]]
+    plain = Image.fromarray(waves((640, 400)))
+    plain.save(tmp_path / "plain.png")
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    plain.save(tmp_path / "turned.png", exif=exif)
+    (tmp_path / "cameras.txt").write_text(f"1 {lens}\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 5 1 plain.png\n\n2 1 0 0 0 0 0 5 1 turned.png\n\n")
+    assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt")) == {"FINISHED"}
+    pictures = [Image.open(tmp_path / f"{name}_undistorted.jpg").convert("RGB") for name in ("plain", "turned")]
+    off = np.abs(np.array(pictures[0].transpose(turn), float) - np.array(pictures[1], float))
+    assert off.mean() < 2
+    camera = cameras.read_camera(scene, scene.photo_pose.photos["turned_undistorted.jpg"].camera, pictures[1].size)
+    stored = Camera(intrinsics(500, (640, 400), (330, 190)), np.eye(4), (640, 400))
+    stored.camera_to_world[2, 3] = -5
+    wanted = np.stack(STORED[orientation](*camera.project(POINTS).T, *camera.size), -1)
+    np.testing.assert_allclose(stored.project(POINTS), wanted, atol=1e-3)
 
 
 def test_an_fspy_project_is_a_start_pose(scene, tmp_path):

@@ -224,6 +224,7 @@ def test_jobs_and_failures(folder):
     first = results[0]
     assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
+    assert (first["camera"]["lens"], first["camera"]["sensor_width"]) == pytest.approx((35, 24))
     np.testing.assert_allclose(results[-1]["box"], first["box"], atol=12)  # proposed
     for result, word in zip(results[1:7], ("damaged", "exist", "outside", "chair", "focal", "principal"), strict=True):
         assert word in result["error"] and set(result) == KEYS

@@ -181,6 +181,11 @@ def test_exif_orientation(tmp_path, suffix, orientation):
     assert photo.image.size == photo.size == (SIZE[::-1] if orientation in (5, 6, 7, 8) else SIZE)
     assert photo.shown_as_is == (orientation not in order)
     assert not photo.image.getexif()  # a saved copy must not be turned again
+    if orientation in (2, 4, 5, 7):
+        with pytest.raises(PoseError, match="is mirrored by its EXIF data"):
+            photos.quarter_turns(photo.path)
+    else:
+        assert photos.quarter_turns(photo.path) == {6: 1, 3: 2, 8: 3}.get(orientation, 0)
 
 
 @pytest.mark.parametrize("name", ["large.jpg", "large.png"])

@@ -99,6 +99,13 @@ def test_the_camera_is_found(photos, scene, options):
     assert bpy.path.abspath(image.filepath) == str(photos[1])
 
 
+def test_a_typed_lens_is_the_camera_s(scene, tmp_path):
+    """On whatever sensor: 21.875 mm on 20 mm is what 39.375 mm on 36 mm is."""
+    photos = photographed(tmp_path, Matrix())
+    assert labelled(photos, focal_source="LENS", lens=21.875, sensor=20, board="") == {"FINISHED"}
+    assert scene.camera.data.lens == pytest.approx(21.875) and "lens 21.9 mm" in scene.photo_pose.result
+
+
 def test_the_lens_of_the_active_camera_and_the_world_s_plane(scene, tmp_path):
     photos = photographed(tmp_path, Matrix())
     scene.camera = bpy.data.objects.new("Own", bpy.data.cameras.new("Own"))

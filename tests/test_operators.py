@@ -1,5 +1,6 @@
 """The operators: a known camera is found again, the scene gets just that camera, and every refusal is one sentence."""
 
+import json
 import re
 import sys
 
@@ -10,6 +11,8 @@ bpy = pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
+from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
+from mathutils import Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
@@ -17,8 +20,8 @@ from photo_pose.inference.crops import template_view  # noqa: E402
 from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
+from photo_pose.operators import results, views  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
 from photo_pose.operators.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
 from photo_pose.operators.models import evaluated  # noqa: E402
 from photo_pose.operators.rendering import studio  # noqa: E402
@@ -122,6 +125,49 @@ def test_the_lens_of_the_active_camera_is_used(monkey, photo, scene):
     assert match(photo, monkey, focal_source="CAMERA", lens=10) == {"FINISHED"}
     assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(400, rel=1e-4)
     assert scene.camera.name == "Own"
+
+
+@pytest.mark.parametrize("own_size", [False, True])
+def test_a_typed_lens_is_the_camera_s_and_the_panel_s(monkey, photo, scene, own_size):
+    """Whatever the sensor: 35 mm on 28 mm is what 45 mm on 36 mm is."""
+    match(photo, monkey, lens=35, sensor=28, use_photo_size=own_size)
+    for index in (0, 1):
+        assert scene.camera.data.lens == pytest.approx(35)
+        assert "lens 35.0 mm" in scene.photo_pose.result
+        assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(400, rel=1e-5)
+        bpy.ops.photopose.take_candidate(index=index)
+    wider = 1 if own_size else 16 / 9 * 240 / 320  # what the render shows beside the photo is on the sensor, too
+    assert scene.camera.data.sensor_width == pytest.approx(28 * wider, rel=1e-5)
+    bpy.ops.photopose.export_cameras(directory=str(photo.parent))
+    (line,) = json.loads((photo.parent / "cameras.json").read_text())
+    assert (line["camera"]["lens"], line["camera"]["sensor_width"]) == pytest.approx((35, 28))
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+def test_all_of_the_active_camera_s_lens_is_used(monkey, photo, scene, fit):
+    """Its shift and sensor, in a render of another shape, with pixels that are not square."""
+    data, render = bpy.data.cameras.new("Own"), scene.render
+    scene.camera = bpy.data.objects.new("Own", data)
+    scene.collection.objects.link(scene.camera)
+    render.resolution_x, render.resolution_y, render.pixel_aspect_x = 500, 400, 1.5
+    data.sensor_fit, data.sensor_width, data.sensor_height, data.lens = fit, 30, 20, 35
+    data.shift_x, data.shift_y = 0.04, -0.06
+    rays = np.array([[0.1, 0.2, -1], [-0.3, 0.1, -1], [0.2, -0.25, -1]])
+
+    def seen() -> np.ndarray:
+        """Where Blender itself sees what lies on the rays, px of the photo, which fills the render's height."""
+        matrix = scene.camera.matrix_world.normalized()
+        places = (world_to_camera_view(scene, scene.camera, matrix @ Vector(ray)) for ray in rays)
+        across, up = np.array([(place.x, place.y) for place in places]).T
+        return np.stack([160 + (across - 0.5) * 240 * 500 * 1.5 / 400, 240 * (1 - up)], -1)
+
+    bpy.context.view_layer.update()
+    before = seen()
+    match(photo, monkey, focal_source="CAMERA")
+    np.testing.assert_allclose(seen(), before, atol=0.01)
+    camera = results.read_pose(data.photo_pose.candidates[-1], SIZE)
+    np.testing.assert_allclose(camera.placed(np.eye(4)).project(rays * [1, -1, -1]), before, atol=0.01)
+    assert data.lens == pytest.approx(35) and "lens 35.0 mm" in scene.photo_pose.result
 
 
 def test_render_size_is_set_on_request(monkey, photo, scene):

@@ -175,6 +175,27 @@ def test_what_was_matched_is_shown_though_its_file_is_gone(scene, folder):
     assert image.packed_file and tuple(image.size) == photo.size
 
 
+@pytest.mark.parametrize("source", ["LENS", "CAMERA"])
+def test_a_known_lens_is_that_of_all_cameras(scene, monkey, photos, views_folder, source):
+    """In mm, for a wide photo and a tall one, though the first camera to be written becomes the active one."""
+    add(photos, "wide.png", "tall.png")
+    scene.camera = add_camera(scene, "Own")
+    scene.camera.data.lens, scene.camera.data.sensor_width = 35, 28
+    for item, camera in zip(scene.photo_pose.photos, (TRUE, UPRIGHT), strict=True):
+        item.box = box_in(camera, monkey)
+    bpy.context.view_layer.update()
+    frames = {
+        item.path: cameras.read_camera(scene, scene.camera, load_photo(item.path).size)
+        for item in scene.photo_pose.photos
+    }
+    assert bpy.ops.photopose.match_photos(focal_source=source, lens=35, sensor=28, subdivisions=2) == {"FINISHED"}
+    for item in scene.photo_pose.photos:
+        size = load_photo(item.path).size
+        assert item.camera.data.lens == pytest.approx(35) and "lens 35.0 mm" in item.message
+        focal = 35 / 28 * max(size) if source == "LENS" else frames[item.path].focal
+        assert cameras.read_camera(scene, item.camera, size).focal == pytest.approx(focal, rel=1e-5)
+
+
 @pytest.mark.parametrize("progress", [0.01, 0.7])  # while views are rendered, and when the first photo is matched
 def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder, tmp_path, progress):
     add(photos, "wide.png", "tall.png")
