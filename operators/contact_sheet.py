@@ -27,6 +27,7 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.contact_sheet"
     bl_label = "Save Contact Sheet"
     bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
+    bl_options = set()
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"

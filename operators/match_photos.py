@@ -48,7 +48,6 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         "Match every photo of the list, a camera each; a photo that fails says why and the others go on, "
         "Esc leaves all cameras as they were"
     )
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")

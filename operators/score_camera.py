@@ -18,7 +18,6 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.score_camera"
     bl_label = "Score Camera"
     bl_description = "Measure how well the model, as the active camera sees it now, agrees with the photo"
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     @classmethod

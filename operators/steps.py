@@ -31,6 +31,8 @@ class StepsOperator:
     Closing the generator early (Esc, or an error) must leave the scene as it was.
     """
 
+    # Without REGISTER: Adjust Last Operation would do minutes of work again in one go, without Esc
+    bl_options = {"UNDO"}
     phases = ((0.0, "Working"),)  # what is done from which progress on
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 

@@ -13,6 +13,7 @@ bpy = pytest.importorskip("bpy")
 from conftest import IN_BLENDER, REPOSITORY, ROOT, run  # noqa: E402
 
 from photo_pose.operators.presets import camera_preset  # noqa: E402
+from photo_pose.operators.steps import StepsOperator  # noqa: E402
 
 
 def ours() -> Iterator[type]:
@@ -81,6 +82,15 @@ def test_operators_and_panels_have_names_like_blender_s_own() -> None:
             assert kind.bl_idname.startswith("photopose."), kind
             assert kind.__name__ == "PHOTOPOSE_OT_" + kind.bl_idname.partition(".")[2]
             assert kind.bl_label and not kind.bl_label.endswith("."), kind
+
+
+def test_long_work_is_never_done_again_by_adjust_last_operation() -> None:
+    """That would run it in one go, without Esc; one step of undo takes it back nevertheless."""
+    long = [kind for kind in ours() if issubclass(kind, StepsOperator)]
+    assert len(long) >= 10
+    assert {kind.__name__ for kind in long if "REGISTER" in kind.bl_options} == set()
+    unchanging = {"contact_sheet", "render_views", "save_views", "self_test"}
+    assert {kind.bl_idname.partition(".")[2] for kind in long if "UNDO" not in kind.bl_options} == unchanging
 
 
 def test_a_preset_is_kept_used_and_removed(scene, monkeypatch) -> None:
