@@ -51,8 +51,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = texture(self._photo.image)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._area.tag_redraw()
+    def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
@@ -64,7 +63,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
             self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
             self._mouse = at
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
-            self.end(context)
+            self.end()
             return self._take(context, frame)
         return {"RUNNING_MODAL"}
 
