@@ -172,12 +172,22 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     )
 
 
+def _present(item: PhotoPosePhoto) -> bool:
+    """Drawing asks for it: of all objects of the scene only where no view layer knows the camera."""
+    camera, scene = item.camera, item.id_data
+    if camera is None:
+        return False
+    known = (camera.visible_get(view_layer=layer) or camera.hide_get(view_layer=layer) for layer in scene.view_layers)
+    return any(known) or camera in scene.objects[:]
+
+
 class PhotoPosePhoto(bpy.types.PropertyGroup):
     """One of several photos of an object, with a camera of its own; its name is the file's."""
 
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
+    present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 

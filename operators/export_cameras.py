@@ -58,7 +58,8 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
-        return any(scene.PHOTO in obj for obj in context.scene.objects)
+        current = context.scene  # whose other objects can be many
+        return bool(current.camera and scene.PHOTO in current.camera) or any(scene.PHOTO in o for o in current.objects)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)

@@ -111,8 +111,7 @@ def note(current: bpy.types.Scene, path: str | Path, camera: bpy.types.Object, m
 
 def photo_cameras(current: bpy.types.Scene) -> list[bpy.types.Object]:
     """Cameras of the listed photos, those that are still in the scene."""
-    present = current.objects[:]
-    return [item.camera for item in current.photo_pose.photos if item.camera in present]
+    return [item.camera for item in current.photo_pose.photos if item.present]
 
 
 classes = (PHOTOPOSE_OT_add_photos, PHOTOPOSE_OT_remove_photo, PHOTOPOSE_OT_bind_markers)
