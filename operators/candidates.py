@@ -28,9 +28,11 @@ class MatchedCameraOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
-        return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

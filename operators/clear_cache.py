@@ -42,8 +42,10 @@ class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "No network is in memory")
-        return _network_bytes() > 0
+        possible = _network_bytes() > 0
+        if not possible:
+            cls.poll_message_set(tip_, "No network is in memory")
+        return possible
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         from ..inference.memory import unload_networks

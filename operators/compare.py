@@ -44,8 +44,10 @@ class PHOTOPOSE_OT_compare(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
-        return context.scene.camera is not None and scene.PHOTO in context.scene.camera
+        possible = context.scene.camera is not None and scene.PHOTO in context.scene.camera
+        if not possible:
+            cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

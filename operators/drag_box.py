@@ -38,8 +38,10 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
-        return bool(context.scene.photo_pose.photo) and context.space_data is not None
+        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
+        return possible
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")

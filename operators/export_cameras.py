@@ -57,9 +57,12 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
         current = context.scene  # whose other objects can be many
-        return bool(current.camera and scene.PHOTO in current.camera) or any(scene.PHOTO in o for o in current.objects)
+        first = [current.camera] if current.camera else []
+        possible = any(scene.PHOTO in obj for objects in (first, current.objects) for obj in objects)
+        if not possible:
+            cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
+        return possible
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)

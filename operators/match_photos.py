@@ -56,8 +56,10 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Add photos to the list first")
-        return len(context.scene.photo_pose.photos) > 0
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "Add photos to the list first")
+        return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)

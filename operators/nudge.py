@@ -81,8 +81,10 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The scene has no active camera")
-        return context.scene.camera is not None
+        possible = context.scene.camera is not None
+        if not possible:
+            cls.poll_message_set(tip_, "The scene has no active camera")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -67,8 +67,10 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
-        return context.scene.camera is not None and context.space_data is not None
+        possible = context.scene.camera is not None and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
+        return possible
 
     def begin(self, context: bpy.types.Context) -> None:
         self._pins, self._held = Pins(Subject.read(context.scene)), None

@@ -88,6 +88,28 @@ def test_greyed_operators_explain_themselves(scene) -> None:
     assert greyed
 
 
+def test_reasons_are_given_only_where_an_operator_is_greyed(scene) -> None:
+    told: list[str] = []
+
+    def watch(_frame, event: str, called) -> None:
+        if event == "c_call" and called.__name__ == "poll_message_set":
+            told.append(called.__name__)
+
+    polled = [kind for kind in ours() if issubclass(kind, bpy.types.Operator) and hasattr(kind, "poll")]
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.photo_pose.photos.add()
+    wrong, usable = [], 0
+    for kind in polled:
+        told.clear()
+        sys.setprofile(watch)
+        can = kind.poll(bpy.context)
+        sys.setprofile(None)
+        usable += can
+        if len(told) != (not can):
+            wrong.append(kind.__name__)
+    assert 3 <= usable < len(polled) and wrong == []
+
+
 def test_operators_and_panels_have_names_like_blender_s_own() -> None:
     for kind in ours():
         if issubclass(kind, bpy.types.Operator):
