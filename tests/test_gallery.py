@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,6 +104,20 @@ def test_unloading_frees_what_networks_take(scene):
     if not used:
         with pytest.raises(RuntimeError, match="No network is in memory"):
             bpy.ops.photopose.unload_networks()
+
+
+def test_what_networks_take_is_told_at_once(scene):
+    """At every redraw; their tensors, hundreds, were counted anew each time, which took 200 ms here."""
+    pytest.importorskip("torch")
+    from photo_pose.inference.memory import network_bytes
+    from photo_pose.inference.networks import load_network
+
+    kept = [load_network(name) for name in ("u2netp", "efficientnet_lite0")]
+    network_bytes()
+    began = time.thread_time()
+    for _redraw in range(100):
+        assert network_bytes() > sum(parameter.nbytes for parameter in kept[0].parameters())
+    assert time.thread_time() - began < 0.1
 
 
 def test_the_view_under_the_mouse_is_the_one_looked_from(folder, scene):
