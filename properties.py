@@ -131,13 +131,18 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
 
 
-def _take_candidate(match: PhotoPoseMatch, context: bpy.types.Context) -> None:
-    camera = context.scene.camera
-    if match.candidates and camera and camera.data == match.id_data:
+def _taken(match: PhotoPoseMatch) -> int:
+    return match.taken
+
+
+def _take_candidate(match: PhotoPoseMatch, index: int) -> None:
+    """Lists and scripts set it, for the active camera; the operator writes down what it has taken."""
+    scene = bpy.context.scene
+    if match.candidates and scene.camera and scene.camera.data == match.id_data:
         try:
-            bpy.ops.photopose.take_candidate(index=match.active_candidate)
+            bpy.ops.photopose.take_candidate(index=index)
         except RuntimeError as error:  # Blender would only print it, where nobody looks
-            context.scene.photo_pose.result = str(error).removeprefix("Error: ").strip()
+            scene.photo_pose.result = str(error).removeprefix("Error: ").strip()
 
 
 class PhotoPoseMatch(bpy.types.PropertyGroup):
@@ -153,13 +158,27 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     )
     why: StringProperty(name="Why", description="Why the confidence is low")
     candidates: CollectionProperty(type=PhotoPoseCandidate, description="All answers, best first")
+    taken: IntProperty(name="Taken", min=0, options={"HIDDEN"})
     active_candidate: IntProperty(
-        name="Active Candidate", min=0, update=_take_candidate, description="The candidate that the camera was given"
+        name="Active Candidate",
+        min=0,
+        get=_taken,
+        set=_take_candidate,
+        description="The candidate that the camera was given",
     )
     snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
     adjusted: PointerProperty(
         type=PhotoPoseCandidate, description="The pose in which the camera was last scored after the match"
     )
+
+
+def _present(item: PhotoPosePhoto) -> bool:
+    """Drawing asks for it: of all objects of the scene only where no view layer knows the camera."""
+    camera, scene = item.camera, item.id_data
+    if camera is None:
+        return False
+    known = (camera.visible_get(view_layer=layer) or camera.hide_get(view_layer=layer) for layer in scene.view_layers)
+    return any(known) or camera in scene.objects[:]
 
 
 class PhotoPosePhoto(bpy.types.PropertyGroup):
@@ -168,6 +187,7 @@ class PhotoPosePhoto(bpy.types.PropertyGroup):
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
+    present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 

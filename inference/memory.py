@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
+from torch import nn
 
 from . import inception, networks, regressor
+
+_counted: WeakKeyDictionary[nn.Module, dict[int, int]] = WeakKeyDictionary()
 
 
 def network_bytes() -> int:
     """What the parameters of all networks take; some share theirs."""
-    tensors = (tensor for network in networks.in_memory for tensor in network.state_dict().values())
-    return sum({tensor.data_ptr(): tensor.element_size() * tensor.nelement() for tensor in tensors}.values())
+    return sum({place: size for network in networks.in_memory for place, size in _tensors(network).items()}.values())
+
+
+def _tensors(network: nn.Module) -> dict[int, int]:
+    """Addresses and bytes of its tensors, counted once: one that is in memory is used and not changed."""
+    if network not in _counted:
+        tensors = network.state_dict().values()
+        _counted[network] = {tensor.data_ptr(): tensor.element_size() * tensor.nelement() for tensor in tensors}
+    return _counted[network]
 
 
 def unload_networks() -> int:

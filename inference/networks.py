@@ -179,8 +179,9 @@ def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Mo
 
 def ready(network: nn.Module, device: str) -> nn.Module:
     """The network on that device, to be used and not to be trained."""
+    network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
     in_memory.add(network)
-    return network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    return network
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

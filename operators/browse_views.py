@@ -35,8 +35,10 @@ class PHOTOPOSE_OT_browse_views(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Use this in a 3D view")
-        return context.area is not None and context.area.type == "VIEW_3D"
+        possible = context.area is not None and context.area.type == "VIEW_3D"
+        if not possible:
+            cls.poll_message_set(tip_, "Use this in a 3D view")
+        return possible
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_iface as iface_
@@ -10,16 +12,19 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from .models import chosen_models
+from .steps import until_undo, was_stopped
 
 
 class ViewOperator:
-    """Mixin: a modal operator that draws over the 3D view in which it is invoked, until it calls `end`.
+    """Mixin: a modal operator that draws over the 3D view in which it is invoked, until it calls `end` or `cancel`.
 
-    A subclass gives `begin(context)`, which raises PoseError before it changes anything, and `draw_over()`.
+    A subclass gives `begin(context)`, which raises PoseError before it changes anything, `draw_over()`, and
+    `follow(context, event)`, which is its modal. What begin puts as `put_back` is called unless it ends well.
     """
 
     hint = ""  # in the status bar
     elsewhere = ""  # the sentence where there is no 3D view
+    put_back: Callable[[], None] | None = None
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         self.report({"ERROR"}, self.elsewhere)
@@ -35,19 +40,39 @@ class ViewOperator:
             return {"CANCELLED"}
         self._area = context.area
         self._region = next(region for region in context.area.regions if region.type == "WINDOW")
-        self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
-        context.workspace.status_text_set(iface_(self.hint))
+        self._drawing = until_undo(self._draws(context))
+        next(self._drawing)
         context.window_manager.modal_handler_add(self)
         context.area.tag_redraw()
         return {"RUNNING_MODAL"}
 
-    def cancel(self, context: bpy.types.Context) -> None:
-        self.end(context)
-
-    def end(self, context: bpy.types.Context) -> None:
-        bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
-        context.workspace.status_text_set(None)
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if was_stopped(self._drawing):
+            return {"CANCELLED", "PASS_THROUGH"}
         self._area.tag_redraw()
+        return self.follow(context, event)
+
+    def cancel(self, _context: bpy.types.Context) -> None:
+        self._drawing.close()
+
+    def end(self) -> None:
+        """Keeps what was done."""
+        self.put_back = None
+        self._drawing.close()
+
+    def _draws(self, context: bpy.types.Context) -> Iterator[None]:
+        """Closed, it leaves no trace."""
+        workspace = context.workspace
+        handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
+        workspace.status_text_set(iface_(self.hint))
+        try:
+            yield
+        finally:
+            bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
+            workspace.status_text_set(None)
+            self._area.tag_redraw()
+            if self.put_back:
+                self.put_back()
 
     def _draw(self) -> None:
         if bpy.context.area == self._area:  # every other 3D view calls this, too

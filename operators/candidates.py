@@ -28,9 +28,11 @@ class MatchedCameraOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
-        return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -87,9 +89,7 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
         self.take(context, match.candidates[self.index])
-        match = camera_object.data.photo_pose  # a camera that shared its data has its own now
-        if match.active_candidate != self.index:
-            match.active_candidate = self.index  # which comes back here once, for lists and scripts set it too
+        camera_object.data.photo_pose.taken = self.index  # a camera that shared its data has its own now
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):

@@ -42,8 +42,10 @@ class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "No network is in memory")
-        return _network_bytes() > 0
+        possible = _network_bytes() > 0
+        if not possible:
+            cls.poll_message_set(tip_, "No network is in memory")
+        return possible
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         from ..inference.memory import unload_networks
@@ -66,12 +68,10 @@ def _networks_told(_manager: bpy.types.WindowManager) -> str:
 
 
 def _told(_manager: bpy.types.WindowManager) -> str:
-    from .views import cache_files, cache_folder
+    from .views import cache_folder, cache_size
 
-    files = cache_files(cache_folder())
-    models = sum(file.suffix == ".npz" for file in files)
-    size = sum(file.stat().st_size for file in files) / 1e6
-    return iface_("{count} cached, {size:.1f} MB").format(count=models, size=size)
+    count, size = cache_size(cache_folder())
+    return iface_("{count} cached, {size:.1f} MB").format(count=count, size=size / 1e6)
 
 
 classes = (PHOTOPOSE_OT_clear_cache, PHOTOPOSE_OT_unload_networks)

@@ -6,6 +6,7 @@ All is drawn over the view: nothing in the scene changes, and so nothing has to 
 from __future__ import annotations
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, FloatProperty, PointerProperty
 
@@ -43,8 +44,10 @@ class PHOTOPOSE_OT_compare(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
-        return context.scene.camera is not None and scene.PHOTO in context.scene.camera
+        possible = context.scene.camera is not None and scene.PHOTO in context.scene.camera
+        if not possible:
+            cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -105,14 +108,12 @@ class Comparison:
 
     def start(self) -> None:
         self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_PIXEL")
-        bpy.app.handlers.load_pre.append(stop)
         bpy.app.handlers.depsgraph_update_post.append(_changed)
         if self.view == "BLINK":
             bpy.app.timers.register(_blink, first_interval=BLINK)
 
     def stop(self) -> None:
         bpy.types.SpaceView3D.draw_handler_remove(self.handle, "WINDOW")
-        bpy.app.handlers.load_pre.remove(stop)
         bpy.app.handlers.depsgraph_update_post.remove(_changed)
         for timer in (_blink, _renew):
             if bpy.app.timers.is_registered(timer):
@@ -145,8 +146,9 @@ def show(context: bpy.types.Context, view: str) -> None:
     redraw(context)
 
 
+@persistent
 def stop(*_file: object) -> None:
-    """Shows no comparison any more."""
+    """Shows no comparison any more, in another file either."""
     while _running:
         _running.pop().stop()
 
@@ -190,8 +192,10 @@ classes = (PHOTOPOSE_OT_compare, PhotoPoseCompare)
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_compare = PointerProperty(type=PhotoPoseCompare)
+    bpy.app.handlers.load_pre.append(stop)  # for good: Blender skips one where another leaves the list meanwhile
 
 
 def unregister() -> None:
     stop()
+    bpy.app.handlers.load_pre.remove(stop)
     del bpy.types.WindowManager.photo_pose_compare

@@ -27,6 +27,7 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.contact_sheet"
     bl_label = "Save Contact Sheet"
     bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
+    bl_options = set()
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"
@@ -36,8 +37,10 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Add photos to the list first")
-        return len(context.scene.photo_pose.photos) > 0
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "Add photos to the list first")
+        return possible
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:

@@ -38,8 +38,10 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
-        return bool(context.scene.photo_pose.photo) and context.space_data is not None
+        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
+        return possible
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")
@@ -51,8 +53,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = texture(self._photo.image)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._area.tag_redraw()
+    def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
@@ -64,7 +65,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
             self._corners = self._corners + self._held * way * (PRECISE if event.shift else 1.0)
             self._mouse = at
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self._held is not None:
-            self.end(context)
+            self.end()
             return self._take(context, frame)
         return {"RUNNING_MODAL"}
 

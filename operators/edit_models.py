@@ -17,8 +17,10 @@ class PHOTOPOSE_OT_add_models(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Select one or more objects")
-        return bool(context.selected_objects)
+        possible = bool(context.selected_objects)
+        if not possible:
+            cls.poll_message_set(tip_, "Select one or more objects")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         selected = set(context.selected_objects)
@@ -52,8 +54,10 @@ class PHOTOPOSE_OT_remove_model(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The list of models is empty")
-        return len(context.scene.photo_pose.models) > 0
+        possible = len(context.scene.photo_pose.models) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "The list of models is empty")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.photo_pose

@@ -58,8 +58,12 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
-        return any(scene.PHOTO in obj for obj in context.scene.objects)
+        current = context.scene  # whose other objects can be many
+        first = [current.camera] if current.camera else []
+        possible = any(scene.PHOTO in obj for objects in (first, current.objects) for obj in objects)
+        if not possible:
+            cls.poll_message_set(tip_, "No camera of the scene was matched to a photo yet")
+        return possible
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..inference.errors import PoseError, printable
 from ..preferences import preferred
+from .responsive import on_main
 
 LOG = logging.getLogger("photo_pose")
 LINES = 40
@@ -29,7 +30,7 @@ class Terminal(logging.StreamHandler):
     """To stderr, from the level that the preferences say."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= getattr(logging, preferred().log_level)
+        return record.levelno >= getattr(logging, on_main(preferred).log_level)
 
 
 recent, terminal = Recent(), Terminal()

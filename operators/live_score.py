@@ -12,7 +12,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Box, Camera
 from ..inference.steps import Steps, all_aside, aside
 from .responsive import responsive
-from .steps import require_packages
+from .steps import require_packages, until_undo
 
 if TYPE_CHECKING:
     from ..inference.image import Photo
@@ -39,7 +39,7 @@ class LiveScore:
     ) -> None:
         self.text = iface_("Score …")
         self._camera, self._judged, self._gain, self._known = camera, None, 0.0, known
-        self._steps = responsive(self._scores(photo, camera, box, root, views))
+        self._steps = until_undo(responsive(self._scores(photo, camera, box, root, views)))
 
     def follow(self, camera: Camera) -> None:
         """Goes on for a moment; camera: which the next score is to be about."""

@@ -27,7 +27,6 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_idname = "photopose.match_photo"
     bl_label = "Match Camera to Photo"
     bl_description = "Set the active camera so that the model lies on the photo"
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")

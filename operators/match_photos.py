@@ -50,7 +50,6 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         "Match every photo of the list, a camera each; a photo that fails says why and the others go on, "
         "Esc leaves all cameras as they were"
     )
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
@@ -59,8 +58,10 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Add photos to the list first")
-        return len(context.scene.photo_pose.photos) > 0
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "Add photos to the list first")
+        return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)

@@ -18,6 +18,7 @@ from . import scene
 from .camera_view import photo_in_view
 from .live_score import LiveScore
 from .standing import keep_score, known_score
+from .steps import until_undo, was_stopped
 from .subject import Subject
 
 MODES = {"O": "Orbit", "G": "Pan", "S": "Distance", "R": "Roll", "L": "Lens", "P": "Perspective"}  # by their keys
@@ -80,8 +81,10 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The scene has no active camera")
-        return context.scene.camera is not None
+        possible = context.scene.camera is not None
+        if not possible:
+            cls.poll_message_set(tip_, "The scene has no active camera")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -102,17 +105,19 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._restore = scene.restorer(context.scene.camera)
         self._camera, self._mode, self._area = self._subject.camera, "O", context.area
         self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
         self._score = self._live_score(context.scene)
-        self._timer = context.window_manager.event_timer_add(PAUSE, window=context.window)
+        self._kept, self._following = False, until_undo(self._follows(context))
+        next(self._following)
         scene.view_through_camera(context)
         context.window_manager.modal_handler_add(self)
         self._show(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if was_stopped(self._following):
+            return {"CANCELLED", "PASS_THROUGH"}
         try:
             return self._handle(context, event)
         except BaseException:
@@ -124,7 +129,8 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
             self.cancel(context)
             return {"CANCELLED"}
         if event.type in {"LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
-            self._end(context)
+            self._kept = True
+            self._following.close()
             keep_score(context.scene, self._subject.root, self._camera, self._subject.sphere, self._score.score)
             return {"FINISHED"}
         if event.type == "TIMER":
@@ -139,15 +145,22 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         self._show(context)
         return {"RUNNING_MODAL"}
 
-    def cancel(self, context: bpy.types.Context) -> None:
-        self._end(context)
-        self._restore()
+    def cancel(self, _context: bpy.types.Context) -> None:
+        self._following.close()
 
-    def _end(self, context: bpy.types.Context) -> None:
-        self._score.close()
-        context.window_manager.event_timer_remove(self._timer)
-        context.workspace.status_text_set(None)
-        self._area.header_text_set(None)
+    def _follows(self, context: bpy.types.Context) -> Iterator[None]:
+        """Closed, it leaves no trace, unless the camera is to be kept."""
+        manager, workspace, restore = context.window_manager, context.workspace, scene.restorer(context.scene.camera)
+        timer = manager.event_timer_add(PAUSE, window=context.window)
+        try:
+            yield
+        finally:
+            self._score.close()
+            manager.event_timer_remove(timer)
+            workspace.status_text_set(None)
+            self._area.header_text_set(None)
+            if not self._kept:
+                restore()
 
     def _live_score(self, current: bpy.types.Scene) -> LiveScore:
         from .views import ViewOptions

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..inference.errors import PoseError
 from ..preferences import preferred
+from .responsive import on_main
 
 
 class Package(NamedTuple):
@@ -35,12 +36,13 @@ def require_packages(*modules: str) -> None:
 
     modules: only these of PACKAGES.
     """
+    wanted = on_main(preferred)
     for module in modules or PACKAGES:
         if not _found(module):
-            _search_folder()
-        _check(module, _imported(module))
-    if preferred().threads and "torch" in (modules or PACKAGES):
-        sys.modules["torch"].set_num_threads(preferred().threads)
+            _search(wanted.packages)
+        _check(module, _imported(module, wanted.packages))
+    if wanted.threads and "torch" in (modules or PACKAGES):
+        sys.modules["torch"].set_num_threads(wanted.threads)
 
 
 def forget_folder() -> None:
@@ -57,20 +59,18 @@ def _found(module: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _search_folder() -> None:
+def _search(folder: str) -> None:
     """At the end of sys.path, so that nothing in it takes the place of what Blender brings, such as numpy."""
-    folder = preferred().packages
     if folder and folder not in sys.path:
         sys.path.append(folder)
         _searched.append(folder)
         importlib.invalidate_caches()
 
 
-def _imported(module: str) -> ModuleType:
+def _imported(module: str, folder: str) -> ModuleType:
     name = PACKAGES[module].name
     if not _found(module):
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        folder = preferred().packages
         also = f', also not in the chosen folder "{folder}"' if folder else ""
         raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {WAY_OUT}.")
     try:

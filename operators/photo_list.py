@@ -52,8 +52,10 @@ class PHOTOPOSE_OT_remove_photo(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The list of photos is empty")
-        return len(context.scene.photo_pose.photos) > 0
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "The list of photos is empty")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.photo_pose
@@ -76,8 +78,10 @@ class PHOTOPOSE_OT_bind_markers(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "No photo of the list has a camera yet")
-        return bool(photo_cameras(context.scene))
+        possible = any(item.present for item in context.scene.photo_pose.photos)
+        if not possible:
+            cls.poll_message_set(tip_, "No photo of the list has a camera yet")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         markers = context.scene.timeline_markers
@@ -112,8 +116,7 @@ def note(current: bpy.types.Scene, path: str | Path, camera: bpy.types.Object, m
 
 def photo_cameras(current: bpy.types.Scene) -> list[bpy.types.Object]:
     """Cameras of the listed photos, those that are still in the scene."""
-    present = current.objects[:]
-    return [item.camera for item in current.photo_pose.photos if item.camera in present]
+    return [item.camera for item in current.photo_pose.photos if item.present]
 
 
 classes = (PHOTOPOSE_OT_add_photos, PHOTOPOSE_OT_remove_photo, PHOTOPOSE_OT_bind_markers)

@@ -24,7 +24,6 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.propose_box"
     bl_label = "Find Object"
     bl_description = "Find the box of what stands out in the photo; again: of what stands out next"
-    bl_options = {"REGISTER", "UNDO"}
     phases = ((0.0, "Looking for it"),)
 
     x: FloatProperty(name="X", default=NOWHERE, options={"SKIP_SAVE"}, description="Of a point on the object, pixels")

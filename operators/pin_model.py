@@ -67,21 +67,22 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
-        return context.scene.camera is not None and context.space_data is not None
+        possible = context.scene.camera is not None and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Use this in a 3D view of a scene with an active camera")
+        return possible
 
     def begin(self, context: bpy.types.Context) -> None:
         self._pins, self._held = Pins(Subject.read(context.scene)), None
-        self._restore = scene.restorer(context.scene.camera)
+        self.put_back = scene.restorer(context.scene.camera)
         scene.view_through_camera(context)
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self._area.tag_redraw()
+    def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
         if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
-            self.end(context)
+            self.end()
             keep_score(context.scene, self._pins.subject.root, self._pins.camera, self._pins.subject.sphere)
             return {"FINISHED"}
         frame, size = self._frame(context.scene), self._pins.subject.camera.size
@@ -101,10 +102,6 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
             self._pins.points.pop()
             self._pins.targets.pop()
         return {"RUNNING_MODAL"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        self.end(context)
-        self._restore()
 
     def _frame(self, current: bpy.types.Scene) -> Box:
         region_3d = self._area.spaces.active.region_3d

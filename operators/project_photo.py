@@ -37,9 +37,11 @@ class PHOTOPOSE_OT_project_photo(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "Select a mesh, and make a camera active that was matched to a photo")
         camera, obj = context.scene.camera, context.active_object
-        return bool(camera and scene.PHOTO in camera and obj and obj.type == "MESH")
+        possible = bool(camera and scene.PHOTO in camera and obj and obj.type == "MESH")
+        if not possible:
+            cls.poll_message_set(tip_, "Select a mesh, and make a camera active that was matched to a photo")
+        return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -27,7 +27,6 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     bl_idname = "photopose.refine_camera"
     bl_label = "Refine Camera"
     bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")

@@ -35,6 +35,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
     bl_label = "Render Training Views"
     phases = ((0.0, "Rendering"),)
     bl_description = "Render the models from all around and keep what matching needs; the scene is not changed"
+    bl_options = set()
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
@@ -53,6 +54,7 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
     bl_label = "Save Training Views"
     phases = ((0.0, "Rendering"),)
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
+    bl_options = set()
 
     crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
     directory: StringProperty(

@@ -68,7 +68,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     models = {key: with_key(bpy.data.objects, key) for key in spheres}
     match.candidates.clear()
     match.adjusted.model = None
-    match.active_candidate = 0  # without candidates nothing is taken
+    match.taken = 0
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
     match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
     evidence = shown.evidence._replace(of_a_kind=found.share is not None)

@@ -18,14 +18,15 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.score_camera"
     bl_label = "Score Camera"
     bl_description = "Measure how well the model, as the active camera sees it now, agrees with the photo"
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set(tip_, "The active camera was not matched to a photo")
         camera = context.scene.camera
-        return bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)

@@ -45,6 +45,7 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.self_test"
     bl_label = "Self-Test"
     bl_description = "Match a rendered picture of the active model, or of a monkey, and tell how far off the result is"
+    bl_options = set()
 
     seed: IntProperty(name="Seed", min=0, description="Another number looks from another side")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import bpy
-import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..inference.errors import PoseError
-from ..inference.geometry import Camera, Sphere
+from ..inference.geometry import Camera, Sphere, blender_axes
 from . import scene
-from .results import read_pose, tell, write_pose
+from .results import tell, write_pose
 
 NEAR = 1e-4  # of a camera's numbers; Blender rounds less than that
 
@@ -25,7 +24,9 @@ def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.t
     except PoseError:  # it sees no photo any more
         return None
     kept = (item for item in (*match.candidates, match.adjusted, *match.snapshots) if item.model)
-    return next((item for item in kept if _same(read_pose(item, match.size), camera)), None)
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    matrix = blender_axes(camera.camera_to_world).ravel().tolist()
+    return next((item for item in kept if _has(item, matrix, [fx, fy, cx, cy])), None)
 
 
 def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
@@ -55,17 +56,19 @@ def known_score(current: bpy.types.Scene, camera_object: bpy.types.Object) -> fl
     return now.score if now and now.score else None
 
 
-def _same(one: Camera, other: Camera) -> bool:
-    placed = np.allclose(one.camera_to_world, other.camera_to_world, NEAR, NEAR)
-    return placed and np.allclose(one.K, other.K, 0, NEAR * one.focal)
+def _has(item: bpy.types.PropertyGroup, matrix: list[float], K: list[float]) -> bool:
+    """Whether a PhotoPoseCandidate has a camera's world matrix (16) and fx, fy, cx, cy; asked at every redraw."""
+    placed = all(abs(one - other) <= NEAR + NEAR * abs(other) for one, other in zip(item.matrix, matrix, strict=True))
+    kept = item.focal, item.focal, *item.principal_point
+    return placed and all(abs(one - other) <= NEAR * item.focal for one, other in zip(kept, K, strict=True))
 
 
 def _told(camera_object: bpy.types.Object) -> str:
     current = bpy.context.scene
     candidates = [*camera_object.data.photo_pose.candidates] if camera_object.type == "CAMERA" else []
-    if not candidates or is_sure(current, camera_object):
+    now = standing(current, camera_object) if candidates else None
+    if not candidates or now == candidates[0]:
         return ""
-    now = standing(current, camera_object)
     if now in candidates:
         told = rpt_("Candidate {number}: score {score:.2f}, the best candidate's is {best:.2f}")
     elif now and now.score:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
+from typing import Any
 from weakref import WeakSet
 
 import bpy
@@ -23,7 +24,7 @@ LOOKING = {  # around in the views, which goes on meanwhile; whatever changes th
     *("TRACKPADZOOM", "MOUSEROTATE", "MOUSESMARTZOOM", "NDOF_MOTION", "WINDOW_DEACTIVATE"),
 }
 MATCHING = ((0.0, "Training Views"), (0.5, "Matching"))  # phases of operators that prepare and then match
-_running: WeakSet[Steps[None]] = WeakSet()  # in the interface
+_running: WeakSet[Generator[Any, None, None]] = WeakSet()  # in the interface
 
 
 class StepsOperator:
@@ -32,6 +33,8 @@ class StepsOperator:
     Closing the generator early (Esc, or an error) must leave the scene as it was.
     """
 
+    # Without REGISTER: Adjust Last Operation would do minutes of work again in one go, without Esc
+    bl_options = {"UNDO"}
     phases = ((0.0, "Working"),)  # what is done from which progress on
     _warnings: Sequence[str] = ()
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
@@ -44,15 +47,14 @@ class StepsOperator:
         return result
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event | None) -> set[str]:
-        self._steps = self._timed(context, responsive(self.steps(context)))
-        _running.add(self._steps)
+        self._steps = until_undo(self._timed(context, responsive(self.steps(context))))
         result = self._step()
         if result == {"RUNNING_MODAL"}:
             context.window_manager.modal_handler_add(self)
         return result
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if getgeneratorstate(self._steps) == GEN_CLOSED:  # stop_all was here
+        if was_stopped(self._steps):
             return {"CANCELLED", "PASS_THROUGH"}
         if event.type == "ESC":
             self.cancel(context)
@@ -131,11 +133,21 @@ def _redraw_sidebars(manager: bpy.types.WindowManager) -> None:
         region.tag_redraw()
 
 
+def until_undo(running: Generator[Any, None, None]) -> Generator[Any, None, None]:
+    """The same generator, which an undo, a redo or a load closes before it begins."""
+    _running.add(running)
+    return running
+
+
+def was_stopped(running: Generator[Any, None, None]) -> bool:
+    return getgeneratorstate(running) == GEN_CLOSED
+
+
 @persistent
 def stop_all(*_arguments: object) -> None:
     """Cancels what runs: its data-blocks would be gone after an undo, which another window can ask for, or a load."""
-    for steps in list(_running):
-        steps.close()
+    for running in list(_running):
+        running.close()
 
 
 HANDLERS = (bpy.app.handlers.undo_pre, bpy.app.handlers.redo_pre, bpy.app.handlers.load_pre)

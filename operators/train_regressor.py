@@ -93,7 +93,6 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
     bl_description = (
         "Train a network that names the direction of these models in a photo at once, and choose it for matching"
     )
-    bl_options = {"REGISTER", "UNDO"}
     phases = ((0.0, "Rendering"), (RENDERED, "Training"))
 
     _asking = False  # whether the file browser is open

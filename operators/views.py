@@ -7,8 +7,11 @@ import json
 import os
 import re
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,10 +42,12 @@ if TYPE_CHECKING:
 
     from ..inference.augmentation import Views
 
+OURS = re.compile(r"[0-9a-f]{24}(\.\d+)?\.(npz|png)")  # names of cache files
 FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
 TEMPLATE_SAMPLES = 1  # of Cycles; four take three times as long and match no better (measured on real photos)
 PICTURE_SAMPLES = 4
 THUMBNAIL, ACROSS = 64, 16  # px, side of a picture in a sheet of all training views; pictures in a row
+SETTLED = 3 * 10**9  # ns since a folder's last change, from which the next one gets another time on any disk
 BATCH = 16  # views that go through the network at once
 NEAREST, FARTHEST = 0.75, 2.5  # distances of random views, in that of the training views
 
@@ -101,8 +106,30 @@ def cached_file(model: Model, options: ViewOptions, folder: Path) -> Path:
 
 def cache_files(folder: Path) -> list[Path]:
     """What was put there, and nothing else that may be there."""
-    ours = re.compile(r"[0-9a-f]{24}(\.\d+)?\.(npz|png)")
-    return sorted(path for path in folder.glob("*") if ours.fullmatch(path.name))
+    return sorted(path for path in folder.glob("*") if OURS.fullmatch(path.name))
+
+
+def cache_size(folder: Path) -> tuple[int, int]:
+    """How many templates were put there, and the bytes of it all; quick where nothing has changed."""
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:  # there is none yet
+        return 0, 0
+    if time.time_ns() - changed < SETTLED:  # it may change again at what is the same time to the disk
+        _measured.cache_clear()
+    return _measured(folder, changed)
+
+
+@lru_cache(1)
+def _measured(folder: Path, _changed: int) -> tuple[int, int]:
+    count = size = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if OURS.fullmatch(entry.name):
+                count += entry.name.endswith(".npz")
+                with suppress(OSError):  # another Blender has deleted it meanwhile
+                    size += entry.stat().st_size
+    return count, size
 
 
 def clear_cache(folder: Path) -> int:

@@ -29,7 +29,6 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_idname = "photopose.which_model"
     bl_label = "Which Model Is It?"
     bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
-    bl_options = {"REGISTER", "UNDO"}
     phases = MATCHING
 
     collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
@@ -79,7 +78,6 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
     bl_label = "Add Models of a Folder"
     phases = ((0.0, "Importing"),)
     bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
-    bl_options = {"REGISTER", "UNDO"}
 
     directory: StringProperty(
         name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}

@@ -15,7 +15,8 @@ class VIEW3D_PT_photo_pose_handover(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.operator("photopose.project_photo", icon="MOD_UVPROJECT")
-        caught = any("photo_pose_catcher" in obj for obj in context.scene.objects)
+        mark, current = "photo_pose_catcher", context.scene  # of planes, which can be deleted, and of scenes
+        caught = mark in current and any(mark in obj for obj in current.objects)
         layout.operator("photopose.shadow_catcher", icon="MOD_MASK", depress=caught)
         column = layout.column(align=True)
         column.operator("photopose.export_cameras", icon="EXPORT")

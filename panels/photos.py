@@ -12,10 +12,10 @@ ICONS = {"NONE": "IMAGE_DATA", "MATCHED": "CHECKMARK", "FAILED": "ERROR"}
 class PHOTOPOSE_UL_photos(bpy.types.UIList):
     """Photos and how sure their cameras are."""
 
-    def draw_item(self, context, layout, _data, item, _icon, _active_data, _active_property) -> None:
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
         row = layout.row()
         row.label(text=item.name, icon=ICONS[item.state], translate=False)
-        if item.state == "MATCHED" and item.camera in context.scene.objects[:]:
+        if item.state == "MATCHED" and item.present:
             right = row.row()
             right.alignment = "RIGHT"
             sure = f"{item.camera.data.photo_pose.confidence:.0%}"

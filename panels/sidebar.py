@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import time
+from functools import lru_cache
 from importlib.machinery import PathFinder
 from math import degrees
 
@@ -81,11 +83,16 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
     name = __package__.rpartition(".")[0]
     addon = preferences.addons.get(name)
     chosen = bpy.path.abspath(addon.preferences.packages) if addon else ""
-    folders = [*sys.path, chosen] if chosen else sys.path
-    missing = [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
+    missing = _missing((*sys.path, chosen) if chosen else tuple(sys.path), int(time.monotonic()))
     if missing:
         layout.label(text=iface_("Missing: {packages}").format(packages=", ".join(missing)), icon="ERROR")
         layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
+
+
+@lru_cache(1)
+def _missing(folders: tuple[str, ...], _second: int) -> list[str]:
+    """Looks into the folders, which may be slow ones, once a second at most."""
+    return [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
 
 
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 
 os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp())
 
@@ -43,7 +44,7 @@ class PHOTOPOSE_PT_test(bpy.types.Panel):
         """Ends the process: Blender would crash when it shows the panel."""
         status = 1
         try:
-            draw_all(self.layout, context)
+            asked[0](self.layout, context)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -51,21 +52,33 @@ class PHOTOPOSE_PT_test(bpy.types.Panel):
         os._exit(status)
 
 
-enable_extension()
-bpy.utils.register_class(PHOTOPOSE_PT_test)
-bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-if sys.argv[-1] == "model":
+def call(draw: Callable[[bpy.types.UILayout, bpy.types.Context], None]) -> None:
+    """Calls it as a panel of a 3D view."""
+    asked.append(draw)
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.wm.call_panel(name="PHOTOPOSE_PT_test", keep_open=False)
+
+
+def add_linked_model() -> None:
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.photopose.add_models()
     library = os.path.join(tempfile.mkdtemp(), "library.blend")
     bpy.data.libraries.write(library, {bpy.context.object})
-    with bpy.data.libraries.load(library, link=True) as (source, target):
-        target.objects = source.objects
+    with bpy.data.libraries.load(library, link=True) as (_source, target):
+        target.objects = [bpy.context.object.name]
     for kind in ("models", "answers"):
         getattr(bpy.context.scene.photo_pose, kind).add().object = target.objects[0]
     bpy.context.scene.photo_pose.focal_source = "LENS"
-window = bpy.context.window_manager.windows[0]
-area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-region = next(region for region in area.regions if region.type == "WINDOW")
-with bpy.context.temp_override(window=window, area=area, region=region):
-    bpy.ops.wm.call_panel(name="PHOTOPOSE_PT_test", keep_open=False)
+
+
+asked: list[Callable] = []
+enable_extension()
+bpy.utils.register_class(PHOTOPOSE_PT_test)
+bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+if __name__ == "__main__":
+    if sys.argv[-1] == "model":
+        add_linked_model()
+    call(draw_all)

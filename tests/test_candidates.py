@@ -91,6 +91,14 @@ def test_a_candidate_is_taken(scene, match):
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
 
 
+def test_a_click_takes_a_candidate_once(scene, match, capfd):
+    """Each time the camera is set the user is told."""
+    bpy.ops.photopose.take_candidate(index=2)
+    assert capfd.readouterr().out.count("azimuth") == 1
+    match.active_candidate = 1
+    assert capfd.readouterr().out.count("azimuth") == 1
+
+
 def test_another_camera_keeps_its_own_data(scene, match):
     other = bpy.data.objects.new("Other", scene.camera.data)
     matrix, lens = [*match.candidates[0].matrix], scene.camera.data.lens

@@ -130,16 +130,28 @@ def camera(scene, plain):
 
 
 def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, camera):
-    handlers = bpy.app.handlers.load_pre, bpy.app.handlers.depsgraph_update_post
-    before, without = snapshot(), [list(handler) for handler in handlers]
+    handlers = bpy.app.handlers.depsgraph_update_post
+    before, without = snapshot(), list(handlers)
     for view in ("EDGES", "DIFFERENCE", "BLINK"):
         assert bpy.ops.photopose.compare(view=view) == {"FINISHED"}
         assert bpy.context.window_manager.photo_pose_compare.view == view
-        assert [len(handler) for handler in handlers] == [len(others) + 1 for others in without]
+        assert len(handlers) == len(without) + 1
     assert bpy.app.timers.is_registered(compare._blink)
     bpy.ops.photopose.compare(view="PHOTO")
-    assert [list(handler) for handler in handlers] == without and not bpy.app.timers.is_registered(compare._blink)
+    assert list(handlers) == without and not bpy.app.timers.is_registered(compare._blink)
     assert differences(before, snapshot()) == {}
+
+
+def test_whoever_waits_for_a_file_after_us_is_called(monkey, camera):
+    """Blender skips one where a handler takes itself off the list that is being walked."""
+    called = []
+    others = [lambda *_file, name=name: called.append(name) for name in ("first", "second", "third")]
+    bpy.ops.photopose.compare(view="BLINK")
+    for other in others:
+        bpy.app.handlers.load_pre.append(other)
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    assert called == ["first", "second", "third"]
+    assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 
 def test_another_file_ends_it(monkey, camera):

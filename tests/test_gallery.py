@@ -1,5 +1,8 @@
 """The gallery of training views: pictures in the cache, the view sphere on screen, and clearing the cache."""
 
+import os
+import shutil
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,6 +59,27 @@ def test_only_our_files_are_deleted(folder):
     assert not differences(before, snapshot())
 
 
+def test_the_cache_s_size_is_known_again_after_every_change(folder):
+    """Also when it was looked at long after the last one, so that the answer was kept."""
+
+    def told() -> str:
+        old = folder.stat().st_mtime_ns - 10 * views.SETTLED
+        os.utime(folder, ns=(old, old))
+        return bpy.context.window_manager.photo_pose_cache
+
+    file, other = folder / ("0" * 24 + ".npz"), folder / ("f" * 24 + ".npz")
+    assert told() == "0 cached, 0.0 MB"
+    file.write_bytes(b"x" * 500_000)
+    assert bpy.context.window_manager.photo_pose_cache == told() == told() == "1 cached, 0.5 MB"
+    views._store(file, lambda path: path.write_bytes(b"x" * 900_000))
+    assert bpy.context.window_manager.photo_pose_cache == told() == "1 cached, 0.9 MB"
+    for size in range(1, 20):  # within what is the same time to the disk
+        views._store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
+        assert bpy.context.window_manager.photo_pose_cache == f"2 cached, {0.9 + size / 10:.1f} MB"
+    shutil.rmtree(folder)
+    assert bpy.context.window_manager.photo_pose_cache == "0 cached, 0.0 MB"
+
+
 def test_a_cache_that_cannot_be_cleared_is_told_in_one_sentence(folder):
     (folder / ("0" * 24 + ".npz")).mkdir()
     with pytest.raises(RuntimeError, match="^Error: The training views in .* cannot be deleted .*\\n$"):
@@ -80,6 +104,20 @@ def test_unloading_frees_what_networks_take(scene):
     if not used:
         with pytest.raises(RuntimeError, match="No network is in memory"):
             bpy.ops.photopose.unload_networks()
+
+
+def test_what_networks_take_is_told_at_once(scene):
+    """At every redraw; their tensors, hundreds, were counted anew each time, which took 200 ms here."""
+    pytest.importorskip("torch")
+    from photo_pose.inference.memory import network_bytes
+    from photo_pose.inference.networks import load_network
+
+    kept = [load_network(name) for name in ("u2netp", "efficientnet_lite0")]
+    network_bytes()
+    began = time.thread_time()
+    for _redraw in range(100):
+        assert network_bytes() > sum(parameter.nbytes for parameter in kept[0].parameters())
+    assert time.thread_time() - began < 0.1
 
 
 def test_the_view_under_the_mouse_is_the_one_looked_from(folder, scene):

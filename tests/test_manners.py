@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ bpy = pytest.importorskip("bpy")
 from conftest import IN_BLENDER, REPOSITORY, ROOT, run  # noqa: E402
 
 from photo_pose.operators.presets import camera_preset  # noqa: E402
+from photo_pose.operators.steps import StepsOperator  # noqa: E402
 
 
 def ours() -> Iterator[type]:
@@ -61,6 +63,17 @@ def test_all_panels_draw(scene: str, tmp_path: Path) -> None:
     assert len(told) > 5 and all(line.startswith("DRAWN ") for line in told), "\n".join(told)
 
 
+@pytest.mark.skipif(IN_BLENDER, reason="the process is of the bpy module")
+def test_large_scenes_and_caches_do_not_slow_the_panels_down(tmp_path: Path) -> None:
+    """All of them together, the rows of 20 photos and what greys buttons: 90 ms before, 6 now on one machine."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    told = run(sys.executable, ROOT / "tests/draw_speed.py", cache, BLENDER_USER_RESOURCES=str(tmp_path / "user"))
+    spent = {name: float(ms) for name, ms in re.findall(r"DRAWN (\w+) ([\d.]+)", told)}
+    assert len(spent) > 30 and {"PHOTOPOSE_UL_photos", "PHOTOPOSE_OT_bind_markers"} < spent.keys()
+    assert sum(spent.values()) < 20, spent
+
+
 def test_greyed_operators_explain_themselves(scene) -> None:
     greyed = 0
     for kind in bpy.types.Operator.__subclasses__():
@@ -75,12 +88,43 @@ def test_greyed_operators_explain_themselves(scene) -> None:
     assert greyed
 
 
+def test_reasons_are_given_only_where_an_operator_is_greyed(scene) -> None:
+    told: list[str] = []
+
+    def watch(_frame, event: str, called) -> None:
+        if event == "c_call" and called.__name__ == "poll_message_set":
+            told.append(called.__name__)
+
+    polled = [kind for kind in ours() if issubclass(kind, bpy.types.Operator) and hasattr(kind, "poll")]
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.photo_pose.photos.add()
+    wrong, usable = [], 0
+    for kind in polled:
+        told.clear()
+        sys.setprofile(watch)
+        can = kind.poll(bpy.context)
+        sys.setprofile(None)
+        usable += can
+        if len(told) != (not can):
+            wrong.append(kind.__name__)
+    assert 3 <= usable < len(polled) and wrong == []
+
+
 def test_operators_and_panels_have_names_like_blender_s_own() -> None:
     for kind in ours():
         if issubclass(kind, bpy.types.Operator):
             assert kind.bl_idname.startswith("photopose."), kind
             assert kind.__name__ == "PHOTOPOSE_OT_" + kind.bl_idname.partition(".")[2]
             assert kind.bl_label and not kind.bl_label.endswith("."), kind
+
+
+def test_long_work_is_never_done_again_by_adjust_last_operation() -> None:
+    """That would run it in one go, without Esc; one step of undo takes it back nevertheless."""
+    long = [kind for kind in ours() if issubclass(kind, StepsOperator)]
+    assert len(long) >= 10
+    assert {kind.__name__ for kind in long if "REGISTER" in kind.bl_options} == set()
+    unchanging = {"contact_sheet", "render_views", "save_views", "self_test"}
+    assert {kind.bl_idname.partition(".")[2] for kind in long if "UNDO" not in kind.bl_options} == unchanging
 
 
 def test_a_preset_is_kept_used_and_removed(scene, monkeypatch) -> None:

@@ -1,12 +1,15 @@
 """Nudging by number moves the camera that much, Esc's way back leaves no trace, and the live score knows better."""
 
+import threading
 import time
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("PIL")
+Image = pytest.importorskip("PIL.Image")
 
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
@@ -151,6 +154,70 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     assert len(waits) > 20
     assert np.mean(waits) < 0.3  # s, that Blender waits; in the mean, for other programs disturb
     assert differences(before, snapshot()) == {}
+
+
+def invoked(name: str, monkeypatch) -> bpy.types.Operator:
+    """The operator as it runs in a 3D view; the background has no events, so it is executed as if there was one."""
+    kind = getattr(bpy.types, f"PHOTOPOSE_OT_{name}")
+    event = SimpleNamespace(mouse_x=0, mouse_y=0)
+    monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, event))
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        assert getattr(bpy.ops.photopose, name)() == {"RUNNING_MODAL"}
+    return window.modal_operators[0]
+
+
+@contextmanager
+def noted(note):
+    """Calls it before an undo or a load, after all others."""
+
+    def call(*_file):
+        note()
+
+    both = bpy.app.handlers.undo_pre, bpy.app.handlers.load_pre
+    for handlers in both:
+        handlers.append(call)
+    yield
+    for handlers in both:
+        if call in handlers:  # a load has taken it off
+            handlers.remove(call)
+
+
+def load() -> None:
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+@pytest.mark.parametrize("stop", [bpy.ops.ed.undo, load])
+def test_undo_and_load_end_a_nudge_with_its_score(monkey, camera, scene, tmp_path, stop, monkeypatch):
+    pytest.importorskip("torch")
+    Image.new("RGB", SIZE, "grey").save(tmp_path / "grey.png")
+    camera[cameras.PHOTO] = str(tmp_path / "grey.png")
+    for step in ("first", "second"):
+        bpy.ops.ed.undo_push(message=step)
+    place, seen = tuple(camera.location), []
+    invoked("nudge", monkeypatch)._score.follow(TRUE)
+    camera.location.x += 1
+    threads = [one for one in threading.enumerate() if one.name.startswith("Photo Pose")]
+    with noted(lambda: seen.append(tuple(camera.location))):
+        stop()
+    for one in threads:
+        one.join(10)
+    assert len(threads) == 1 and not threads[0].is_alive()
+    assert seen == [place]  # put back while it was still there
+
+
+@pytest.mark.parametrize("stop", [bpy.ops.ed.undo, load])
+def test_undo_and_load_end_pinning(monkey, camera, scene, stop, monkeypatch):
+    for step in ("first", "second"):
+        bpy.ops.ed.undo_push(message=step)
+    place, seen = tuple(camera.location), []
+    invoked("pin_model", monkeypatch)
+    camera.location.x += 1
+    with noted(lambda: seen.append(tuple(camera.location))):
+        stop()
+    assert seen == [place]
 
 
 def test_bad_input_gives_one_sentence_and_changes_nothing(scene, camera, monkey, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,6 +55,19 @@ sys.stdout.flush()
 os._exit(status)
 """
 TELL = "print(sentence())"
+
+
+def test_the_panel_soon_sees_packages_come_and_go(tmp_path):
+    from photo_pose.panels.sidebar import _missing
+
+    for second, (packages, missing) in enumerate([((), ["PyTorch", "Pillow"]), (["PIL"], ["PyTorch"])]):
+        write(tmp_path, dict.fromkeys(packages, ""))
+        os.utime(tmp_path, (second, second))
+        assert _missing((str(tmp_path),), second) == missing
+        assert _missing((str(tmp_path), str(tmp_path / "none")), second) == missing
+    shutil.rmtree(tmp_path / "PIL")
+    os.utime(tmp_path, (9, 9))
+    assert _missing((str(tmp_path),), 9) == ["PyTorch", "Pillow"]
 
 
 def write(folder: Path, packages: dict[str, str]) -> Path:

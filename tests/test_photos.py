@@ -26,6 +26,7 @@ from photo_pose.operators import photo_list, views  # noqa: E402
 from photo_pose.operators import scene as cameras  # noqa: E402
 from photo_pose.operators.match_photos import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot  # noqa: E402
 from photo_pose.operators.matching import Match  # noqa: E402
+from photo_pose.operators.photo_list import photo_cameras  # noqa: E402
 from photo_pose.operators.results import Shown  # noqa: E402
 
 UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
@@ -104,6 +105,29 @@ def test_a_chosen_photo_becomes_the_current_one(scene, folder):
     bpy.ops.photopose.remove_photo()
     with pytest.raises(RuntimeError, match="list of photos is empty"):
         bpy.ops.photopose.remove_photo()
+
+
+def test_a_row_knows_whether_its_camera_is_in_the_scene(scene):
+    camera, (hidden, excluded) = add_camera(scene, "Own"), map(bpy.data.collections.new, ("Hidden", "Excluded"))
+    item = scene.photo_pose.photos.add()
+    assert not item.present
+    item.camera = camera
+    assert item.present
+    camera.hide_set(True)
+    assert item.present
+    camera.hide_set(False)
+    for collection in (hidden, excluded):
+        scene.collection.children.link(collection)
+    layers = bpy.context.view_layer.layer_collection.children
+    layers["Hidden"].hide_viewport, layers["Excluded"].exclude = True, True
+    for collection in (hidden, excluded):
+        camera.users_collection[0].objects.unlink(camera)
+        assert not item.present
+        collection.objects.link(camera)
+        assert item.present
+    bpy.data.scenes.new("Other").collection.objects.link(camera)
+    excluded.objects.unlink(camera)
+    assert not item.present and photo_cameras(scene) == []
 
 
 def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):

@@ -135,7 +135,7 @@ def test_loading_a_file_stops_what_runs(scene):
 
     running = responsive(steps())
     next(running)
-    operator_steps._running.add(running)
+    operator_steps.until_undo(running)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     assert done == ["cleared"] and not list(running)
 
