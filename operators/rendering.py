@@ -17,6 +17,7 @@ from mathutils import Matrix
 from ..inference.geometry import Camera, Sphere, blender_axes
 from ..inference.templates import Render, Rendering
 from .models import Model
+from .own_data import remove, render_result_kept
 from .scene import blender_lens
 
 SAMPLES = 2  # of Cycles: enough to look at
@@ -30,19 +31,17 @@ def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> I
     Works in a scene of its own and removes all it made, also after an error; the user's scene stays untouched.
     background: WHITE or TRANSPARENT (even white light), or HDRI (one of Blender's skies).
     """
-    kept_images = set(bpy.data.images)
     made: list[bpy.types.ID] = []
     try:
         scene = bpy.data.scenes.new("Photo Pose Studio")
         made.append(scene)
-        made += _furnish(scene, model)
-        made.append(_light(scene, background == "HDRI"))
+        _furnish(made, scene, model)
+        _light(made, scene, background == "HDRI")
         _set_up(scene, samples, background == "HDRI")
         with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
             yield lambda view: _render(scene, view, Path(folder) / "view.exr")
     finally:
-        bpy.data.batch_remove(made)
-        bpy.data.batch_remove(set(bpy.data.images) - kept_images)
+        remove(made)
 
 
 def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
@@ -77,24 +76,26 @@ def _fast_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _furnish(scene: bpy.types.Scene, model: Model) -> list[bpy.types.ID]:
+def _furnish(made: list[bpy.types.ID], scene: bpy.types.Scene, model: Model) -> None:
+    """All new data-blocks go into made, here as below, at once: what follows may fail."""
     lens = bpy.data.cameras.new("Photo Pose Camera")
+    made.append(lens)
     lens.clip_start, lens.clip_end = 0.01, 1000.0
     scene.camera = bpy.data.objects.new("Photo Pose Camera", lens)
+    made.append(scene.camera)
+    scene.collection.objects.link(scene.camera)
     normalise = np.diag([1 / model.sphere.radius] * 3 + [1.0])
     normalise[:3, 3] = -np.asarray(model.sphere.center) / model.sphere.radius
-    made = [lens, scene.camera]
     for mesh, matrix in model.parts:
         part = bpy.data.objects.new("Photo Pose Part", mesh)
-        part.matrix_world = Matrix(normalise @ matrix)
         made.append(part)
-    for item in made[1:]:
-        scene.collection.objects.link(item)
-    return made
+        part.matrix_world = Matrix(normalise @ matrix)
+        scene.collection.objects.link(part)
 
 
-def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
+def _light(made: list[bpy.types.ID], scene: bpy.types.Scene, sky: bool) -> None:
     scene.world = bpy.data.worlds.new("Photo Pose World")
+    made.append(scene.world)
     scene.world.use_nodes = True
     nodes, links = scene.world.node_tree.nodes, scene.world.node_tree.links
     background = next(node for node in nodes if node.type == "BACKGROUND")  # its name is in the user's language
@@ -103,8 +104,8 @@ def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
         texture = nodes.new("ShaderNodeTexEnvironment")
         path = Path(bpy.utils.system_resource("DATAFILES"), SKY)
         texture.image = bpy.data.images.load(str(path))
+        made.append(texture.image)
         links.new(texture.outputs["Color"], background.inputs["Color"])
-    return scene.world
 
 
 def _set_up(scene: bpy.types.Scene, samples: int, sky: bool) -> None:
@@ -139,7 +140,7 @@ def _render(scene: bpy.types.Scene, view: Camera, path: Path) -> Rendering:
         setattr(scene.camera.data, field, value)
     scene.camera.matrix_world = Matrix(blender_axes(view.camera_to_world))
     scene.render.filepath = str(path)
-    with quiet() if bpy.app.background else nullcontext():
+    with quiet() if bpy.app.background else nullcontext(), render_result_kept():
         bpy.ops.render.render(write_still=True, scene=scene.name)
     channels = read_exr(path)
     return Rendering(_straight(channels), _backdrop(channels), np.stack([channels[f"Position.{c}"] for c in "XYZ"], -1))

@@ -1,9 +1,13 @@
-"""What a model is, through the dependency graph."""
+"""What a model is: what a render shows of an object and its children."""
+
+import time
 
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
+
+from blender_state import differences, snapshot  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.operators.models import chosen_models, evaluated, scene_roots  # noqa: E402
@@ -197,7 +201,7 @@ def test_slots_of_the_object_overrule_the_mesh(scene):
         assert [material.name for material in model.parts[0].mesh.materials] == ["Of the object"]
 
 
-@pytest.mark.parametrize("hidden", ["hide_render", "hide_viewport"])
+@pytest.mark.parametrize("hidden", ["hide_render", "is_holdout"])
 def test_hidden_models_are_refused(scene, hidden):
     obj = cube()
     setattr(obj, hidden, True)
@@ -229,3 +233,168 @@ def test_names_choose_models(scene):
     assert chosen_models(scene) == [first, second]
     with pytest.raises(PoseError, match='no object "Chair"'):
         chosen_models(scene, ["Chair"])
+
+
+def stray(obj, place=(0, 0, 30)) -> None:
+    """A vertex that no face uses."""
+    obj.data.vertices.add(1)
+    obj.data.vertices[-1].co = place
+    obj.data.update()
+
+
+def test_vertices_without_faces_count_nowhere(scene):
+    obj = cube()
+    stray(obj)
+    obj.data.edges.add(1)
+    obj.data.edges[-1].vertices = (0, 8)
+    with evaluated(obj) as model:
+        assert len(model.vertices) == 8
+        assert model.sphere.radius == pytest.approx(3**0.5) and not model.sphere.center.any()
+
+
+MODIFIERS = [  # type, settings; size in a render, size in the viewport
+    ("ARRAY", {"count": 3, "show_viewport": False}, [6, 2, 2]),
+    ("ARRAY", {"count": 3, "show_render": False}, [2, 2, 2]),
+    ("MIRROR", {"show_render": False}, [2, 2, 2]),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings", "size"), MODIFIERS)
+def test_modifiers_are_those_of_a_render(scene, kind, settings, size):
+    obj = cube()
+    modifier = obj.modifiers.new("Modifier", kind)
+    for name, value in settings.items():
+        setattr(modifier, name, value)
+    bpy.context.view_layer.update()
+    before = snapshot()
+    np.testing.assert_allclose(extent(obj), size)
+    assert differences(before, snapshot()) == {}
+
+
+def test_subdivision_is_that_of_a_render(scene):
+    modifier = cube().modifiers.new("Subdivision", "SUBSURF")
+    modifier.levels, modifier.render_levels = 0, 2
+    with evaluated(bpy.context.object) as model:
+        assert len(model.vertices) == 98
+    scene.render.use_simplify, scene.render.simplify_subdivision_render = True, 1
+    with evaluated(bpy.context.object) as model:
+        assert len(model.vertices) == 26
+
+
+def in_collection(scene, obj, name="Collection", parent=None):
+    collection = bpy.data.collections.new(name)
+    (parent or scene.collection).children.link(collection)
+    for holder in obj.users_collection:
+        holder.objects.unlink(obj)
+    collection.objects.link(obj)
+    return bpy.context.view_layer.layer_collection.children[name] if parent is None else collection
+
+
+def hide_in_viewports(obj, _collection) -> None:
+    obj.hide_viewport = True
+
+
+def hide_by_the_eye(obj, _collection) -> None:
+    obj.hide_set(True)
+
+
+def hide_collection_in_viewports(_obj, collection) -> None:
+    collection.collection.hide_viewport = True
+
+
+def hide_collection_by_the_eye(_obj, collection) -> None:
+    collection.hide_viewport = True
+
+
+@pytest.mark.parametrize(
+    "hide", [hide_in_viewports, hide_by_the_eye, hide_collection_in_viewports, hide_collection_by_the_eye]
+)
+def test_what_only_the_viewport_hides_is_there(scene, hide):
+    parent, child = cube(), cube(location=(4, 0, 0))
+    child.parent = parent
+    hide(child, in_collection(scene, child))
+    alone = cube(location=(0, 9, 0))
+    hide(alone, in_collection(scene, alone, "Other"))
+    bpy.context.view_layer.update()
+    before = snapshot()
+    np.testing.assert_allclose(extent(parent), [6, 2, 2])
+    assert scene_roots(scene) == [parent, alone]
+    assert differences(before, snapshot()) == {}
+
+
+def exclude(_obj, collection) -> None:
+    collection.exclude = True
+
+
+def hide_collection(_obj, collection) -> None:
+    collection.collection.hide_render = True
+
+
+def hold_out(_obj, collection) -> None:
+    collection.holdout = True
+
+
+def only_reflect(_obj, collection) -> None:
+    collection.indirect_only = True
+
+
+def hide_from_camera(obj, _collection) -> None:
+    obj.visible_camera = False
+
+
+def hide_object(obj, _collection) -> None:
+    obj.hide_render = True
+
+
+@pytest.mark.parametrize("hide", [exclude, hide_collection, hold_out, only_reflect, hide_from_camera, hide_object])
+def test_what_renders_do_not_show_is_not_there(scene, hide):
+    parent, child = cube(), cube(location=(4, 0, 0))
+    child.parent = parent
+    hide(child, in_collection(scene, child))
+    alone = cube(location=(0, 9, 0))
+    hide(alone, in_collection(scene, alone, "Other"))
+    bpy.context.view_layer.update()
+    np.testing.assert_allclose(extent(parent), [2, 2, 2])
+    assert scene_roots(scene) == [parent]
+    with pytest.raises(PoseError, match='"Cube.002" has no faces that show in a render'), evaluated(alone):
+        pass
+
+
+def test_instances_show_the_members_that_renders_show(scene):
+    library = bpy.data.collections.new("Library")
+    outer = cube()
+    seen, unseen, nested = cube(location=(3, 0, 0)), cube(location=(0, 5, 0)), cube(location=(0, 0, 7))
+    for obj in (outer, seen, unseen):
+        scene.collection.objects.unlink(obj)
+        library.objects.link(obj)
+    seen.hide_viewport, unseen.hide_render = True, True
+    in_collection(scene, nested, "Nested", library).hide_render = True
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", library
+    scene.collection.objects.link(instance)
+    np.testing.assert_allclose(extent(instance), [5, 2, 2])
+    assert scene_roots(scene) == [instance]
+
+
+@pytest.mark.parametrize("render", [True, False])
+def test_instancers_show_themselves_as_in_renders(scene, render):
+    parent, child = cube(), cube(location=(0, 0, 0))
+    parent.scale = (3, 3, 3)
+    child.parent = parent
+    parent.instance_type = "VERTS"
+    parent.show_instancer_for_render, parent.show_instancer_for_viewport = render, not render
+    with evaluated(parent) as model:
+        assert len(model.parts) == 8 + render
+
+
+def test_a_large_scene_does_not_slow_down_its_models(scene):
+    """A model's time must not depend on what else there is."""
+    mesh = cube().data
+    others = [bpy.data.objects.new("Other", mesh) for _number in range(3000)]
+    for obj in others:
+        scene.collection.objects.link(obj)
+    bpy.context.view_layer.update()
+    began = time.perf_counter()
+    for obj in others[:5]:
+        extent(obj)
+    assert (time.perf_counter() - began) / 5 < 0.5

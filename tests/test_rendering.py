@@ -151,3 +151,65 @@ def test_template_view_holds_the_model(scene):
     rows, columns = np.nonzero(alpha > 127)
     box = Box.around(view.project(outline))
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx(tuple(box), abs=1.5)
+
+
+def users_work(folder) -> dict[str, bpy.types.ID]:
+    """What somebody else opens and adds meanwhile."""
+    blank = bpy.data.images.new("Blank", 4, 4)
+    blank.filepath_raw, blank.file_format = str(folder / "opened.png"), "PNG"
+    blank.save()
+    mesh = bpy.data.meshes.new("Mesh of the user")
+    made = {
+        "opened": bpy.data.images.load(blank.filepath_raw),
+        "mesh": mesh,
+        "object": bpy.data.objects.new("Object of the user", mesh),
+        "material": bpy.data.materials.new("Material of the user"),
+        "world": bpy.data.worlds.new("World of the user"),
+    }
+    bpy.context.scene.collection.objects.link(made["object"])
+    return made
+
+
+def end(steps, how: str) -> None:
+    if how == "end":
+        finish(steps)
+    elif how == "Esc":
+        steps.close()
+    else:
+        with pytest.raises(ZeroDivisionError):
+            steps.throw(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("how", ["end", "Esc", "error"])
+@pytest.mark.parametrize("background", ["WHITE", "HDRI"])
+def test_what_the_user_adds_meanwhile_stays(busy_scene, tmp_path, background, how):
+    blocks = set(bpy.data.user_map())
+    with evaluated(busy_scene.objects["Suzanne"]) as model:
+        steps = save_views(model, FEW._replace(background=background), "OBJECT", tmp_path)
+        next(steps)
+        added = users_work(tmp_path)
+        end(steps, how)
+    assert {name: block.name for name, block in added.items()}  # a removed one has no name
+    left = set(bpy.data.user_map()) - blocks
+    assert left == {*added.values(), bpy.data.images["Blank"]}
+
+
+def test_what_the_user_removes_meanwhile_is_no_matter(busy_scene, tmp_path):
+    before = snapshot()
+    with evaluated(busy_scene.objects["Suzanne"]) as model, studio(model) as render:
+        render(VIEW)
+        bpy.data.objects.remove(bpy.data.objects["Photo Pose Part"])
+        bpy.data.worlds.remove(bpy.data.worlds["Photo Pose World"])
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_render_of_the_user_stays(busy_scene):
+    busy_scene.render.engine = "CYCLES"
+    busy_scene.cycles.samples, busy_scene.render.resolution_percentage = 1, 3
+    busy_scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    with evaluated(busy_scene.objects["Suzanne"]) as model, studio(model) as render:
+        render(VIEW)
+        assert "Render Result" not in bpy.data.images
+        bpy.ops.render.render()
+        render(VIEW)
+    assert "Render Result" in bpy.data.images
