@@ -24,7 +24,6 @@ from . import (
     presets,
     project_photo,
     refine_camera,
-    render_graph,
     render_views,
     score_camera,
     self_test,
@@ -37,7 +36,6 @@ from . import (
 )
 
 OPERATORS = (
-    render_graph,
     edit_models,
     render_views,
     match_photo,

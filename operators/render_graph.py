@@ -17,7 +17,7 @@ class PhotoPoseReader(bpy.types.RenderEngine):
     """Renders nothing, but calls `read` with what there is to render."""
 
     bl_idname = "PHOTO_POSE_READER"
-    bl_label = "Photo Pose (only reads scenes)"
+    bl_label = "Photo Pose"
     read: Callable[[bpy.types.Depsgraph], None] | None = None
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
@@ -39,13 +39,14 @@ def read_rendered(read: Callable[[bpy.types.Depsgraph], Result], objects: Iterab
         except Exception as error:  # which Blender would only print
             results.append((None, error))
 
+    layer = bpy.context.view_layer
+    shown = _shown(layer, set(objects))
+    bpy.utils.register_class(PhotoPoseReader)  # for no longer: it is no engine to choose
     try:
-        layer = bpy.context.view_layer
-        shown = _shown(layer, set(objects))
-        made.append(bpy.data.scenes.new("Photo Pose Idle"))
-        _render(_stage(made, shown), layer.name, answer, made[0])
+        _render(_stage(made, shown), layer.name, answer, _idle(made))
     finally:
         remove(made)
+        bpy.utils.unregister_class(PhotoPoseReader)
     if not results:
         raise PoseError("Blender gives no render of the scene now; it may be rendering something else.")
     result, error = results[0]
@@ -56,7 +57,7 @@ def read_rendered(read: Callable[[bpy.types.Depsgraph], Result], objects: Iterab
 
 def _shown(layer: bpy.types.ViewLayer, objects: set[bpy.types.Object]) -> list[bpy.types.Object]:
     """Those of the objects that a render of the view layer has and its camera sees."""
-    held = objects.intersection(_rendered(layer.layer_collection))
+    held = [obj for obj in dict.fromkeys(_rendered(layer.layer_collection)) if obj in objects]  # in Blender's order
     return [obj for obj in held if not (obj.holdout_get(view_layer=layer) or obj.indirect_only_get(view_layer=layer))]
 
 
@@ -87,6 +88,18 @@ def _stage(made: list[bpy.types.ID], objects: Iterable[bpy.types.Object]) -> bpy
     return scene
 
 
+def _idle(made: list[bpy.types.ID]) -> bpy.types.Scene:
+    """An empty scene at the current frame.
+
+    Before and after an operator Blender brings the context's scene up to date, which takes long for a large one; the
+    frame is the context's, too.
+    """
+    scene, current = bpy.data.scenes.new("Photo Pose Idle"), bpy.context.scene
+    made.append(scene)
+    scene.frame_current, scene.frame_subframe = current.frame_current, current.frame_subframe
+    return scene
+
+
 def _render(
     scene: bpy.types.Scene, layer: str, answer: Callable[[bpy.types.Depsgraph], None], idle: bpy.types.Scene
 ) -> None:
@@ -99,13 +112,9 @@ def _render(
     scene.view_layers[layer].use = True
     PhotoPoseReader.read = answer
     try:
-        # before and after an operator, Blender brings the context's scene up to date, which takes long for a large one
         with render_result_kept(), bpy.context.temp_override(scene=idle, view_layer=idle.view_layers[0]):
             bpy.ops.render.render(scene=scene.name, layer=layer)
     except RuntimeError as error:
         raise PoseError(f"Blender gives no render of the scene: {str(error).strip()}") from error
     finally:
         PhotoPoseReader.read = None
-
-
-classes = (PhotoPoseReader,)
