@@ -61,7 +61,7 @@ def available() -> bool:
 
 def drawable(model: Model) -> bool:
     """Whether all of the model's materials are simple enough to be drawn as they look."""
-    return all(paint(material) for mesh, _matrix in model.parts for material in mesh.materials)
+    return all(paint(material) for part in model.parts for material in part.mesh.materials)
 
 
 def preferable(model: Model) -> bool:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
+if TYPE_CHECKING:
+    from .models import Part
 
-def looks(parts: Iterable[tuple[bpy.types.Mesh, np.ndarray]], world_from_model: np.ndarray, radius: float) -> str:
-    """Hash of geometry, materials and orientation of parts (mesh, its matrix (4, 4) to the world), in any order.
+
+def looks(parts: Sequence[Part], world_from_model: np.ndarray, radius: float) -> str:
+    """Hash of geometry, materials and orientation of parts, in any order.
 
     Relative to the root at world_from_model (4, 4), so moving a model or scaling all of it changes nothing, nor do
     names; radius is its size, against which float noise in places is rounded away.
     """
-    parts = list(parts)
     scale = np.abs(world_from_model[:3, :3]).max()
 
     def place(matrix: np.ndarray) -> bytes:
         return _rounded(matrix[:3, :3] / scale) + _rounded((matrix[:3, 3] - world_from_model[:3, 3]) / radius)
 
     materials = _Materials(place)
-    meshes = {mesh: _mesh_hash(mesh, materials) for mesh in {mesh for mesh, _matrix in parts}}
-    pieces = sorted(meshes[mesh] + place(matrix) for mesh, matrix in parts)
+    meshes = {mesh: _mesh_hash(mesh, materials) for mesh in {part.mesh for part in parts}}
+    infos = {mesh: any(materials.ask_for_object(one) for one in mesh.materials) for mesh in meshes}
+    pieces = sorted(
+        meshes[part.mesh] + place(part.matrix) + (f"{part.color} {part.index}".encode() if infos[part.mesh] else b"")
+        for part in parts
+    )
     return _hash(_rounded(world_from_model[:3, :3] / scale), *pieces).hex()
 
 
@@ -102,6 +109,11 @@ class _Materials:
         uv_map = next((layer.name for layer in mesh.uv_layers if layer.active_render), "")
         unnamed = (uv_map, mesh.color_attributes.default_color_name if mesh.color_attributes else "")
         return _hash(text.encode(), *(_layer_hash(mesh, name) for name in (*unnamed, *layers)))
+
+    def ask_for_object(self, material: bpy.types.Material | None) -> bool:
+        """Whether it looks different on objects of another color or index; of those of `hash_on`."""
+        text = self.texts.get(material, ("",))[0]
+        return "type=OBJECT_INFO" in text or "attribute_type=OBJECT" in text
 
     def _material(self, material: bpy.types.Material | None, layers: list[str]) -> str:
         if material is None:

@@ -20,10 +20,12 @@ Block = TypeVar("Block", bound=bpy.types.ID)
 
 
 class Part(NamedTuple):
-    """One evaluated piece of a model: a copy of its mesh and its place in the world."""
+    """One evaluated piece of a model: a copy of its mesh, its place in the world, and what materials ask of objects."""
 
     mesh: bpy.types.Mesh
     matrix: np.ndarray  # (4, 4), mesh -> world
+    color: tuple[float, ...]  # RGBA, of the Object Info node
+    index: int
 
 
 class Model(NamedTuple):
@@ -135,7 +137,7 @@ def _parts(
             key = (obj.data.as_pointer(), *materials)
             if key not in copies:
                 copies[key] = _copied_mesh(obj, depsgraph)
-            parts.append(Part(copies[key], np.array(matrix)))
+            parts.append(Part(copies[key], np.array(matrix), tuple(obj.color), obj.pass_index))
     return np.array(root.evaluated_get(depsgraph).matrix_world), parts
 
 
@@ -174,7 +176,7 @@ def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
 
 
 def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
-    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix in parts if mesh.polygons]
+    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix, *_info in parts if mesh.polygons]
     if not clouds:
         raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
     vertices = np.concatenate(clouds)

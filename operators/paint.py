@@ -53,7 +53,7 @@ def paint(material: bpy.types.Material | None) -> Paint | None:
 def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
     """All of the model's triangles by their image (None: none); a material without a paint shows its plain color."""
     pieces: dict[bpy.types.Image | None, list[Surface]] = {}
-    for mesh, matrix in model.parts:
+    for mesh, matrix, *_info in model.parts:
         placed = _placed(mesh, matrix, model)
         mesh.calc_loop_triangles()
         slots = read_values(mesh.loop_triangles, "material_index", np.int32)
@@ -68,7 +68,7 @@ def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
 
 def shape(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """The model without its paint: vertices (V, 3) float32 in its unit sphere, triangles (T, 3) int32."""
-    parts = [(_placed(mesh, matrix, model), _triangles(mesh, "vertices")) for mesh, matrix in model.parts]
+    parts = [(_placed(mesh, matrix, model), _triangles(mesh, "vertices")) for mesh, matrix, *_info in model.parts]
     vertices, triangles = zip(*parts, strict=True)
     return np.concatenate(vertices), _renumbered(triangles, vertices)
 

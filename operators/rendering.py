@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -86,11 +87,55 @@ def _furnish(made: list[bpy.types.ID], scene: bpy.types.Scene, model: Model) -> 
     scene.collection.objects.link(scene.camera)
     normalise = np.diag([1 / model.sphere.radius] * 3 + [1.0])
     normalise[:3, 3] = -np.asarray(model.sphere.center) / model.sphere.radius
-    for mesh, matrix in model.parts:
-        part = bpy.data.objects.new("Photo Pose Part", mesh)
+    anchored = _Anchored(made, normalise)
+    for item in model.parts:
+        part = bpy.data.objects.new("Photo Pose Part", item.mesh)
         made.append(part)
-        part.matrix_world = Matrix(normalise @ matrix)
+        part.matrix_world = Matrix(normalise @ item.matrix)
+        part.color, part.pass_index = item.color, item.index
         scene.collection.objects.link(part)
+        for slot in part.material_slots:
+            if slot.material and _points_at_objects(slot.material.node_tree):
+                original, slot.link = slot.material, "OBJECT"
+                slot.material = anchored.material(original)
+
+
+def _points_at_objects(tree: bpy.types.NodeTree | None) -> bool:
+    """Whether nodes, or those in groups, take the coordinates of another object."""
+    nodes = tree.nodes if tree else ()
+    return any(getattr(node, "object", None) or _points_at_objects(getattr(node, "node_tree", None)) for node in nodes)
+
+
+class _Anchored:
+    """Copies of materials that point at objects: at ones of the studio, where those are as the model is there.
+
+    normalise (4, 4): world -> studio. All new data-blocks go into made.
+    """
+
+    def __init__(self, made: list[bpy.types.ID], normalise: np.ndarray) -> None:
+        self.made, self.normalise = made, normalise
+        self.material, self.anchor = cache(self._material), cache(self._anchor)
+
+    def _material(self, original: bpy.types.Material) -> bpy.types.Material:
+        material = original.copy()
+        self.made.append(material)
+        self._redirect(material.node_tree)
+        return material
+
+    def _redirect(self, tree: bpy.types.NodeTree) -> None:
+        for node in tree.nodes:
+            if getattr(node, "object", None):
+                node.object = self.anchor(node.object)
+            if _points_at_objects(getattr(node, "node_tree", None)):
+                node.node_tree = node.node_tree.copy()
+                self.made.append(node.node_tree)
+                self._redirect(node.node_tree)
+
+    def _anchor(self, original: bpy.types.Object) -> bpy.types.Object:
+        anchor = bpy.data.objects.new("Photo Pose Anchor", None)
+        self.made.append(anchor)
+        anchor.matrix_world = Matrix(self.normalise @ np.array(original.matrix_world))
+        return anchor
 
 
 def _light(made: list[bpy.types.ID], scene: bpy.types.Scene, sky: bool) -> None:

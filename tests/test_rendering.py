@@ -213,3 +213,65 @@ def test_a_render_of_the_user_stays(busy_scene):
         bpy.ops.render.render()
         render(VIEW)
     assert "Render Result" in bpy.data.images
+
+
+def glowing(output: str, kind: str, **settings):
+    """A material that glows in the colour of a node's output."""
+    material = bpy.data.materials.new("Glow")
+    material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    source, glow = nodes.new(f"ShaderNode{kind}"), nodes.new("ShaderNodeEmission")
+    for name, value in settings.items():
+        setattr(source, name, value)
+    links.new(source.outputs[output], glow.inputs["Color"])
+    links.new(glow.outputs[0], next(node for node in nodes if node.type == "OUTPUT_MATERIAL").inputs["Surface"])
+    return material
+
+
+def in_group(material):
+    """The same with its nodes' source in a group."""
+    group = bpy.data.node_groups.new("Group", "ShaderNodeTree")
+    group.interface.new_socket("Vector", in_out="OUTPUT", socket_type="NodeSocketVector")
+    tree = material.node_tree
+    old = next(node for node in tree.nodes if node.type == "TEX_COORD")
+    source, end = group.nodes.new("ShaderNodeTexCoord"), group.nodes.new("NodeGroupOutput")
+    source.object = old.object
+    group.links.new(source.outputs["Object"], end.inputs[0])
+    holder = tree.nodes.new("ShaderNodeGroup")
+    holder.node_tree = group
+    tree.links.new(holder.outputs[0], old.outputs["Object"].links[0].to_socket)
+    return material
+
+
+@pytest.mark.parametrize("place", [lambda material: material, in_group])
+def test_coordinates_of_another_object_are_where_it_is(scene, place):
+    bpy.ops.object.empty_add(location=(2, 0, 1))
+    bpy.context.object.scale = (2, 2, 2)
+    empty = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(location=(3, 1, 2))
+    cube = bpy.context.object
+    cube.data.materials.append(place(glowing("Object", "TexCoord", object=empty)))
+    bpy.context.view_layer.update()
+    before = snapshot()
+    with evaluated(cube) as model, studio(model) as render:
+        view = render(VIEW)
+        world = view.points * model.sphere.radius + model.sphere.center
+    assert differences(before, snapshot()) == {}
+    solid = view.rgba[..., 3] == 255
+    linear = ((world[solid] - [2, 0, 1]) / 2).clip(0, 1)
+    expected = 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(view.rgba[solid][:, :3] - expected).mean() < 3  # of two samples in a pixel
+
+
+def test_the_color_of_objects_is_rendered(scene):
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    cube.data.materials.append(glowing("Color", "ObjectInfo"))
+    prints = set()
+    for color in ((1, 0, 0, 1), (0, 1, 0, 1)):
+        cube.color = color
+        with evaluated(cube) as model, studio(model) as render:
+            view = render(VIEW)
+            prints.add(model.fingerprint)
+        assert (np.median(view.rgba[view.rgba[..., 3] == 255], 0) == np.multiply(color, 255)).all()
+    assert len(prints) == 2
