@@ -20,7 +20,7 @@ from ..inference.templates import Render, Rendering
 from ..preferences import preferred
 from .models import Model
 from .own_data import remove, render_result_kept
-from .paint import Surface, paint, shape, surfaces
+from .paint import Surface, drawable, shape, surfaces
 from .rendering import quiet
 from .shaders import TILES, heights_shader, points_shader, surface_shader, view_shader
 
@@ -57,11 +57,6 @@ assert surface and context and egl.eglMakeCurrent(display, surface, surface, con
 def available() -> bool:
     """Whether drawing works in this process; found out without any danger to it, once."""
     return not bpy.app.background or (_has_opengl() and _gpu_starts())
-
-
-def drawable(model: Model) -> bool:
-    """Whether all of the model's materials are simple enough to be drawn as they look."""
-    return all(paint(material) for part in model.parts for material in part.mesh.materials)
 
 
 def preferable(model: Model) -> bool:

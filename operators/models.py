@@ -137,8 +137,16 @@ def _parts(
             key = (obj.data.as_pointer(), *materials)
             if key not in copies:
                 copies[key] = _copied_mesh(obj, depsgraph)
-            parts.append(Part(copies[key], np.array(matrix), tuple(obj.color), obj.pass_index))
-    return np.array(root.evaluated_get(depsgraph).matrix_world), parts
+            place = np.array(_fallen(owner, depsgraph) @ matrix)
+            parts.append(Part(copies[key], place, tuple(obj.color), obj.pass_index))
+    return np.array(_fallen(root, depsgraph) @ root.evaluated_get(depsgraph).matrix_world), parts
+
+
+def _fallen(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Matrix:
+    """How physics moved an object, which only the scene itself knows and no copy of it."""
+    if not any(one.rigid_body for one in lineage(obj)):
+        return Matrix()
+    return obj.matrix_world @ obj.evaluated_get(depsgraph).matrix_world.inverted_safe()
 
 
 def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:

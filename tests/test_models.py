@@ -129,6 +129,16 @@ def test_objects_are_read_at_the_current_frame(scene):
     np.testing.assert_allclose(extent(obj), [6, 2, 2], rtol=1e-5)
 
 
+def test_rigid_bodies_are_where_they_fell(scene):
+    obj = cube(location=(0, 0, 50))
+    bpy.ops.rigidbody.object_add()
+    for frame in range(1, 21):
+        scene.frame_set(frame)
+    with evaluated(obj) as model:
+        assert model.sphere.center[2] == pytest.approx(obj.matrix_world.translation.z) and model.sphere.center[2] < 48
+        np.testing.assert_allclose(model.world_from_model, obj.matrix_world)
+
+
 def test_text_and_curves_are_models(scene):
     bpy.ops.object.text_add()
     assert scene_roots(scene) == [bpy.context.object]
