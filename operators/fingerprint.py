@@ -218,7 +218,7 @@ def _content(image: bpy.types.Image, frame: int) -> Iterator[bytes]:
         image.pixels.foreach_get(pixels)
         yield _hash(pixels.tobytes())
     elif image.packed_files:
-        yield from (_hash(packed.data) for packed in image.packed_files)
+        yield from (_hash(packed.packed_file.data) for packed in image.packed_files)
     else:
         yield _file_hash(_numbered(path, frame) if image.source == "SEQUENCE" else path)
 
@@ -231,7 +231,7 @@ def _tiles(image: bpy.types.Image, path: str) -> Iterator[bytes]:
             image.save(filepath=str(Path(folder, "tile.<UDIM>.exr")), save_copy=True)
             yield from (_file_hash(str(file)) for file in sorted(Path(folder).iterdir()))
     elif image.packed_files:
-        yield from (_hash(packed.data) for packed in image.packed_files)
+        yield from (_hash(packed.packed_file.data) for packed in image.packed_files)
     else:
         for tile in image.tiles:
             column, row = (tile.number - 1001) % 10 + 1, (tile.number - 1001) // 10 + 1

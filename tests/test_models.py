@@ -506,6 +506,27 @@ def test_a_repainted_packed_image_changes_the_fingerprint(painted):
     assert painted.changed(lambda: image.pixels.foreach_set(np.full(64, 0.3, np.float32))) == [True]
 
 
+@pytest.mark.parametrize("tiled", [False, True])
+def test_what_is_packed_is_in_the_fingerprint(painted, tmp_path, tiled):
+    for tile in (1001, 1002):
+        picture(tmp_path / f"tile.{tile}.png", 0.5)
+    image = bpy.data.images.load(str(tmp_path / "tile.1001.png"))
+    if tiled:
+        image.source, image.filepath = "TILED", str(tmp_path / "tile.<UDIM>.png")
+        image.tiles.new(1002) if image.tiles.get(1002) is None else None
+    painted.texture(image)
+
+    def pack_another():
+        picture(tmp_path / ("tile.1002.png" if tiled else "tile.1001.png"), 0.7)
+        image.unpack(method="REMOVE")
+        image.reload()
+        image.pack()
+
+    image.pack()
+    assert not image.is_dirty and len(image.packed_files) == 1 + tiled
+    assert painted.changed(pack_another, lambda: picture(tmp_path / "tile.1001.png", 0.8)) == [True, False]
+
+
 def test_the_frame_of_a_sequence_is_in_the_fingerprint(painted, scene, tmp_path):
     for frame in range(1, 5):
         picture(tmp_path / f"film_{frame:03d}.png", frame / 10)
