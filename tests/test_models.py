@@ -651,3 +651,18 @@ def test_names_and_what_shows_nowhere_are_not_in_the_fingerprint(painted):
         texture.location, texture.label, texture.use_custom_color = (5, 5), "Here", True
 
     assert painted.changed(rename, move, add_unused, arrange) == [False] * 4
+
+
+def test_every_kind_of_node_has_a_fingerprint(painted):
+    kinds = [name for name in dir(bpy.types) if name.startswith("ShaderNode") and name not in {"ShaderNode"}]
+    end = next(node for node in painted.tree.nodes if node.type == "OUTPUT_MATERIAL")
+    prints = set()
+    for kind in kinds:
+        try:
+            node = painted.tree.nodes.new(kind)
+        except RuntimeError:  # a base of others
+            continue
+        if node.outputs:
+            painted.tree.links.new(node.outputs[0], end.inputs["Surface"])
+            prints.add(fingerprint(painted.obj))
+    assert len(prints) > 80
