@@ -19,7 +19,8 @@ from ..inference.geometry import Camera
 from ..inference.templates import Render, Rendering
 from ..preferences import preferred
 from .models import Model
-from .paint import Surface, paint, shape, surfaces
+from .own_data import remove, render_result_kept
+from .paint import Surface, drawable, shape, surfaces
 from .rendering import quiet
 from .shaders import TILES, heights_shader, points_shader, surface_shader, view_shader
 
@@ -56,11 +57,6 @@ assert surface and context and egl.eglMakeCurrent(display, surface, surface, con
 def available() -> bool:
     """Whether drawing works in this process; found out without any danger to it, once."""
     return not bpy.app.background or (_has_opengl() and _gpu_starts())
-
-
-def drawable(model: Model) -> bool:
-    """Whether all of the model's materials are simple enough to be drawn as they look."""
-    return all(paint(material) for mesh, _matrix in model.parts for material in mesh.materials)
 
 
 def preferable(model: Model) -> bool:
@@ -231,7 +227,6 @@ def _gpu_starts() -> bool:
 
 def _throw_away_render() -> None:
     """Before Blender 5.2 only a Workbench render starts the gpu module in background mode."""
-    images = set(bpy.data.images)
     scene = bpy.data.scenes.new("Photo Pose Start")
     lens = bpy.data.cameras.new("Photo Pose Start")
     scene.camera = bpy.data.objects.new("Photo Pose Start", lens)
@@ -239,7 +234,7 @@ def _throw_away_render() -> None:
         scene.render.engine = "BLENDER_WORKBENCH"
         scene.render.resolution_x = scene.render.resolution_y = 8
         scene.render.use_compositing = scene.render.use_sequencer = False
-        bpy.ops.render.render(scene=scene.name)
+        with render_result_kept():
+            bpy.ops.render.render(scene=scene.name)
     finally:
-        bpy.data.batch_remove([scene.camera, lens, scene])
-        bpy.data.batch_remove(set(bpy.data.images) - images)
+        remove([scene.camera, lens, scene])

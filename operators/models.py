@@ -13,16 +13,20 @@ from mathutils import Matrix
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere, nearest_rotation
 from .fingerprint import looks
+from .own_data import remove
+from .render_graph import read_rendered
 from .textures import readable_textures
 
 Block = TypeVar("Block", bound=bpy.types.ID)
 
 
 class Part(NamedTuple):
-    """One evaluated piece of a model: a copy of its mesh and its place in the world."""
+    """One evaluated piece of a model: a copy of its mesh, its place in the world, and what materials ask of objects."""
 
     mesh: bpy.types.Mesh
     matrix: np.ndarray  # (4, 4), mesh -> world
+    color: tuple[float, ...]  # RGBA, of the Object Info node
+    index: int
 
 
 class Model(NamedTuple):
@@ -43,8 +47,9 @@ def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None
     Looks at every object without a parent, or only among the given ones; what only catches shadows is no model.
     """
     candidates = [obj for obj in scene.objects if not obj.parent] if among is None else among
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    shown = {ancestor for _object, owner, _matrix in _shown_meshes(depsgraph) for ancestor in lineage(owner)}
+    objects = scene.objects if among is None else families(among)
+    owners = read_rendered(lambda depsgraph: {owner for _object, owner, _matrix in _shown_meshes(depsgraph)}, objects)
+    shown = {ancestor for owner in owners for ancestor in lineage(owner)}
     return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
 
 
@@ -97,25 +102,22 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
 
     PoseError when it has nothing to render or broken geometry.
     """
-    for obj in (root, *root.children_recursive):
+    family = families([root])
+    for obj in family:
         obj.update_from_editmode()
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    family = {root, *root.children_recursive}
     copies: dict[tuple[int, ...], bpy.types.Mesh] = {}  # instances of one mesh with the same materials share one
-    parts = []
     try:
-        for obj, owner, matrix in _shown_meshes(depsgraph):
-            if owner in family:
-                materials = (slot.material.as_pointer() if slot.material else 0 for slot in obj.material_slots)
-                key = (obj.data.as_pointer(), *materials)
-                if key not in copies:
-                    copies[key] = _copied_mesh(obj, depsgraph)
-                parts.append(Part(copies[key], np.array(matrix)))
-        model = _measured(root, parts)
+        model = _measured(root, *read_rendered(lambda depsgraph: _parts(depsgraph, root, family, copies), family))
         with readable_textures(copies.values()) as lacking:
             yield model._replace(fingerprint=model.fingerprint + "".join(lacking), lacking=tuple(lacking))
     finally:
-        bpy.data.batch_remove(copies.values())
+        remove(copies.values())
+
+
+def families(roots: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
+    """These objects, their children, and theirs."""
+    family = set(roots)
+    return family | {obj for obj in bpy.data.objects if not family.isdisjoint(lineage(obj.parent))}
 
 
 def unscaled(obj: bpy.types.Object) -> np.ndarray:
@@ -144,6 +146,32 @@ def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:
         obj = obj.parent
 
 
+def _parts(
+    depsgraph: bpy.types.Depsgraph,
+    root: bpy.types.Object,
+    family: set[bpy.types.Object],
+    copies: dict[tuple[int, ...], bpy.types.Mesh],
+) -> tuple[np.ndarray, list[Part]]:
+    """Where the root stands, and what its family shows; new meshes go into copies."""
+    parts = []
+    for obj, owner, matrix in _shown_meshes(depsgraph):
+        if owner in family:
+            materials = (slot.material.as_pointer() if slot.material else 0 for slot in obj.material_slots)
+            key = (obj.data.as_pointer(), *materials)
+            if key not in copies:
+                copies[key] = _copied_mesh(obj, depsgraph)
+            place = np.array(_fallen(owner, depsgraph) @ matrix)
+            parts.append(Part(copies[key], place, tuple(obj.color), obj.pass_index))
+    return np.array(_fallen(root, depsgraph) @ root.evaluated_get(depsgraph).matrix_world), parts
+
+
+def _fallen(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Matrix:
+    """How physics moved an object, which only the scene itself knows and no copy of it."""
+    if not any(one.rigid_body for one in lineage(obj)):
+        return Matrix()
+    return obj.matrix_world @ obj.evaluated_get(depsgraph).matrix_world.inverted_safe()
+
+
 def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
     """(evaluated mesh object, original object that owns it, matrix) of all that a render would show with faces.
 
@@ -155,9 +183,14 @@ def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Objec
         if obj.type != "MESH":
             continue
         owner = (instance.parent if instance.is_instance else obj).original
-        shown = instance.show_self and not obj.hide_render and not owner.hide_render
-        if shown and (obj.data.polygons or obj.mode == "EDIT"):  # an edited mesh keeps its faces elsewhere
+        has_faces = obj.data.polygons or obj.mode == "EDIT"  # an edited mesh keeps its faces elsewhere
+        if instance.show_self and has_faces and _in_sight(obj) and _in_sight(owner):
             yield obj, owner, instance.matrix_world.copy()
+
+
+def _in_sight(obj: bpy.types.Object) -> bool:
+    """Whether a render's camera sees the object, if it shows at all; not through it, nor only its shadow."""
+    return not (obj.hide_render or obj.is_holdout) and obj.visible_camera
 
 
 def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
@@ -173,8 +206,8 @@ def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
     return mesh
 
 
-def _measured(root: bpy.types.Object, parts: list[Part]) -> Model:
-    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix in parts if mesh.polygons]
+def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
+    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix, *_info in parts if mesh.polygons]
     if not clouds:
         raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
     vertices = np.concatenate(clouds)
@@ -184,12 +217,16 @@ def _measured(root: bpy.types.Object, parts: list[Part]) -> Model:
     radius = float(np.linalg.norm(vertices - center, axis=1).max())
     if radius < 1e-9 or radius < 1e-7 * np.abs(center).max():
         raise PoseError(f'Model "{root.name}" has no size.')
-    world_from_model = np.array(root.matrix_world)
     fingerprint = looks(parts, world_from_model, radius)
     return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
 
 
 def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
+    """(N, 3) of the vertices that faces use; others show nowhere."""
     coordinates = np.empty(3 * len(mesh.vertices), np.float32)
     mesh.vertices.foreach_get("co", coordinates)
-    return coordinates.reshape(-1, 3).astype(float)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    used = np.zeros(len(mesh.vertices), bool)
+    used[corners] = True
+    return coordinates.reshape(-1, 3)[used].astype(float)

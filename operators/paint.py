@@ -54,22 +54,38 @@ def paint(material: bpy.types.Material | None) -> Paint | None:
 def surfaces(model: Model) -> dict[bpy.types.Image | None, Surface]:
     """All of the model's triangles by their image (None: none); a material without a paint shows its plain color."""
     pieces: dict[bpy.types.Image | None, list[Surface]] = {}
-    for mesh, matrix in model.parts:
+    for mesh, matrix, *_info in model.parts:
         placed = _placed(mesh, matrix, model)
         mesh.calc_loop_triangles()
-        slots = read_values(mesh.loop_triangles, "material_index", np.int32)
         materials = list(mesh.materials) or [None]
+        slots = _slots(mesh.loop_triangles, materials)
         for index, material in enumerate(materials):
-            chosen = slots.clip(0, len(materials) - 1) == index
+            chosen = slots == index
             if chosen.any():
                 layers = paint(material) or Paint(tuple(material.diffuse_color)[:3])
                 pieces.setdefault(layers.image, []).append(_surface(mesh, placed, layers, chosen))
     return {image: _joined(some) for image, some in pieces.items()}
 
 
+def drawable(model: Model) -> bool:
+    """Whether all materials that faces of the model have are simple enough to be drawn as they look."""
+    return all(paint(material) for mesh in {part.mesh for part in model.parts} for material in _materials(mesh))
+
+
+def _materials(mesh: bpy.types.Mesh) -> list[bpy.types.Material | None]:
+    """Those that faces have."""
+    slots = list(mesh.materials) or [None]
+    return [slots[slot] for slot in np.unique(_slots(mesh.polygons, slots))]
+
+
+def _slots(faces: bpy.types.bpy_prop_collection, slots: Sequence[bpy.types.Material | None]) -> np.ndarray:
+    """Each face's or triangle's; the last one where there are fewer."""
+    return read_values(faces, "material_index", np.int32).clip(0, len(slots) - 1)
+
+
 def shape(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """The model without its paint: vertices (V, 3) float32 in its unit sphere, triangles (T, 3) int32."""
-    parts = [(_placed(mesh, matrix, model), _triangles(mesh, "vertices")) for mesh, matrix in model.parts]
+    parts = [(_placed(mesh, matrix, model), _triangles(mesh, "vertices")) for mesh, matrix, *_info in model.parts]
     vertices, triangles = zip(*parts, strict=True)
     return np.concatenate(vertices), _renumbered(triangles, vertices)
 

@@ -15,6 +15,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Camera
 from . import scene
 from .paint import read_values
+from .render_graph import read_rendered
 from .steps import require_packages
 
 NOTICED = 0.5  # px, by which a UV map may be off in silence
@@ -136,12 +137,16 @@ def _assign(mesh: bpy.types.Mesh, slot: int, chosen: np.ndarray) -> None:
 
 
 def _world_vertices(obj: bpy.types.Object) -> np.ndarray:
-    """(N, 3) as shown where modifiers only move vertices, else of the mesh itself."""
-    evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    mesh = evaluated.data if len(evaluated.data.vertices) == len(obj.data.vertices) else obj.data
-    points = read_values(mesh.vertices, "co").reshape(-1, 3)
-    matrix = np.array(evaluated.matrix_world)
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
+    """(N, 3) as rendered where modifiers only move vertices, else of the mesh itself."""
+
+    def read(depsgraph: bpy.types.Depsgraph) -> np.ndarray:
+        evaluated = obj.evaluated_get(depsgraph)
+        mesh = evaluated.data if len(evaluated.data.vertices) == len(obj.data.vertices) else obj.data
+        points = read_values(mesh.vertices, "co").reshape(-1, 3)
+        matrix = np.array(evaluated.matrix_world)
+        return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+    return read_rendered(read, [obj])
 
 
 def _slot(obj: bpy.types.Object, material: bpy.types.Material) -> int:

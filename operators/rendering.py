@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,7 @@ from mathutils import Matrix
 from ..inference.geometry import Camera, Sphere, blender_axes
 from ..inference.templates import Render, Rendering
 from .models import Model
+from .own_data import remove, render_result_kept
 from .scene import blender_lens
 
 SAMPLES = 2  # of Cycles: enough to look at
@@ -30,19 +32,17 @@ def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> I
     Works in a scene of its own and removes all it made, also after an error; the user's scene stays untouched.
     background: WHITE or TRANSPARENT (even white light), or HDRI (one of Blender's skies).
     """
-    kept_images = set(bpy.data.images)
     made: list[bpy.types.ID] = []
     try:
         scene = bpy.data.scenes.new("Photo Pose Studio")
         made.append(scene)
-        made += _furnish(scene, model)
-        made.append(_light(scene, background == "HDRI"))
+        _furnish(made, scene, model)
+        _light(made, scene, background == "HDRI")
         _set_up(scene, samples, background == "HDRI")
         with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
             yield lambda view: _render(scene, view, Path(folder) / "view.exr")
     finally:
-        bpy.data.batch_remove(made)
-        bpy.data.batch_remove(set(bpy.data.images) - kept_images)
+        remove(made)
 
 
 def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
@@ -77,24 +77,70 @@ def _fast_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _furnish(scene: bpy.types.Scene, model: Model) -> list[bpy.types.ID]:
+def _furnish(made: list[bpy.types.ID], scene: bpy.types.Scene, model: Model) -> None:
+    """All new data-blocks go into made, here as below, at once: what follows may fail."""
     lens = bpy.data.cameras.new("Photo Pose Camera")
+    made.append(lens)
     lens.clip_start, lens.clip_end = 0.01, 1000.0
     scene.camera = bpy.data.objects.new("Photo Pose Camera", lens)
+    made.append(scene.camera)
+    scene.collection.objects.link(scene.camera)
     normalise = np.diag([1 / model.sphere.radius] * 3 + [1.0])
     normalise[:3, 3] = -np.asarray(model.sphere.center) / model.sphere.radius
-    made = [lens, scene.camera]
-    for mesh, matrix in model.parts:
-        part = bpy.data.objects.new("Photo Pose Part", mesh)
-        part.matrix_world = Matrix(normalise @ matrix)
+    anchored = _Anchored(made, normalise)
+    for item in model.parts:
+        part = bpy.data.objects.new("Photo Pose Part", item.mesh)
         made.append(part)
-    for item in made[1:]:
-        scene.collection.objects.link(item)
-    return made
+        part.matrix_world = Matrix(normalise @ item.matrix)
+        part.color, part.pass_index = item.color, item.index
+        scene.collection.objects.link(part)
+        for slot in part.material_slots:
+            if slot.material and _points_at_objects(slot.material.node_tree):
+                original, slot.link = slot.material, "OBJECT"
+                slot.material = anchored.material(original)
 
 
-def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
+def _points_at_objects(tree: bpy.types.NodeTree | None) -> bool:
+    """Whether nodes, or those in groups, take the coordinates of another object."""
+    nodes = tree.nodes if tree else ()
+    return any(getattr(node, "object", None) or _points_at_objects(getattr(node, "node_tree", None)) for node in nodes)
+
+
+class _Anchored:
+    """Copies of materials that point at objects: at ones of the studio, where those are as the model is there.
+
+    normalise (4, 4): world -> studio. All new data-blocks go into made.
+    """
+
+    def __init__(self, made: list[bpy.types.ID], normalise: np.ndarray) -> None:
+        self.made, self.normalise = made, normalise
+        self.material, self.anchor = cache(self._material), cache(self._anchor)
+
+    def _material(self, original: bpy.types.Material) -> bpy.types.Material:
+        material = original.copy()
+        self.made.append(material)
+        self._redirect(material.node_tree)
+        return material
+
+    def _redirect(self, tree: bpy.types.NodeTree) -> None:
+        for node in tree.nodes:
+            if getattr(node, "object", None):
+                node.object = self.anchor(node.object)
+            if _points_at_objects(getattr(node, "node_tree", None)):
+                node.node_tree = node.node_tree.copy()
+                self.made.append(node.node_tree)
+                self._redirect(node.node_tree)
+
+    def _anchor(self, original: bpy.types.Object) -> bpy.types.Object:
+        anchor = bpy.data.objects.new("Photo Pose Anchor", None)
+        self.made.append(anchor)
+        anchor.matrix_world = Matrix(self.normalise @ np.array(original.matrix_world))
+        return anchor
+
+
+def _light(made: list[bpy.types.ID], scene: bpy.types.Scene, sky: bool) -> None:
     scene.world = bpy.data.worlds.new("Photo Pose World")
+    made.append(scene.world)
     scene.world.use_nodes = True
     nodes, links = scene.world.node_tree.nodes, scene.world.node_tree.links
     background = next(node for node in nodes if node.type == "BACKGROUND")  # its name is in the user's language
@@ -103,8 +149,8 @@ def _light(scene: bpy.types.Scene, sky: bool) -> bpy.types.World:
         texture = nodes.new("ShaderNodeTexEnvironment")
         path = Path(bpy.utils.system_resource("DATAFILES"), SKY)
         texture.image = bpy.data.images.load(str(path))
+        made.append(texture.image)
         links.new(texture.outputs["Color"], background.inputs["Color"])
-    return scene.world
 
 
 def _set_up(scene: bpy.types.Scene, samples: int, sky: bool) -> None:
@@ -139,7 +185,7 @@ def _render(scene: bpy.types.Scene, view: Camera, path: Path) -> Rendering:
         setattr(scene.camera.data, field, value)
     scene.camera.matrix_world = Matrix(blender_axes(view.camera_to_world))
     scene.render.filepath = str(path)
-    with quiet() if bpy.app.background else nullcontext():
+    with quiet() if bpy.app.background else nullcontext(), render_result_kept():
         bpy.ops.render.render(write_still=True, scene=scene.name)
     channels = read_exr(path)
     return Rendering(_straight(channels), _backdrop(channels), np.stack([channels[f"Position.{c}"] for c in "XYZ"], -1))

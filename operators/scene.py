@@ -133,7 +133,8 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
         written = camera_object.data
         if written != data:
             camera_object.data = data
-            bpy.data.cameras.remove(written)
+            if not written.users:  # else it is not, or no longer, write_camera's alone
+                bpy.data.cameras.remove(written)
         for block, values in ((camera_object, place), (data, lens)):
             for name, value in values.items():
                 setattr(block, name, value)

@@ -20,6 +20,7 @@ from ..inference.steps import Steps, aside, within
 from ..preferences import preferred
 from .journal import LOG
 from .models import Model, evaluated, lineage, scene_roots
+from .own_data import remove
 from .rendering import in_unit_sphere, studio
 from .steps import StepsOperator, require_packages
 
@@ -124,7 +125,7 @@ def _subject(context: bpy.types.Context) -> Iterator[bpy.types.Object]:
         context.scene.collection.objects.link(monkey)
         yield monkey
     finally:
-        bpy.data.batch_remove([monkey, mesh])
+        remove([monkey, mesh])
 
 
 classes = (PHOTOPOSE_OT_self_test,)

@@ -14,15 +14,13 @@ from bpy.props import StringProperty
 from ..inference.errors import PoseError
 from ..inference.steps import Steps, aside, within
 from .models import chosen_models, collection_models, with_key
+from .own_data import added_to, remove
 from .photo_properties import PhotoProperties
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ..inference.pose import Target
     from ..inference.ranking import Answer
-
-
-INTERFACE = {"window_managers", "screens", "workspaces", "scenes"}  # nothing that files bring
 
 
 class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operator):
@@ -92,18 +90,10 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
             raise PoseError("Choose a folder with model files.")
-        from .importing import import_models, model_files
+        from .importing import model_files
 
         files = model_files(Path(bpy.path.abspath(self.directory)))
-        before = {block for blocks in _data() for block in blocks}
-        roots = []
-        try:
-            for number, file in enumerate(files):
-                roots += import_models(context.scene, file)
-                yield (number + 1) / len(files)
-        except BaseException:  # Esc too
-            bpy.data.batch_remove({block for blocks in _data() for block in blocks} - before)
-            raise
+        roots = yield from imported(context.scene, files)
         listed = {item.object for item in context.scene.photo_pose.models}
         for root in roots:
             if root not in listed:
@@ -111,10 +101,20 @@ class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
         self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
 
 
-def _data() -> list[bpy.types.bpy_prop_collection]:
-    """All kinds of data-blocks that files bring."""
-    kinds = (prop for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION")
-    return [getattr(bpy.data, prop.identifier) for prop in kinds if prop.identifier not in INTERFACE]
+def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.types.Object]]:
+    """The models of all files; where that ends before, what they brought is gone, and nothing else."""
+    from .importing import import_models
+
+    brought, roots = [], []
+    try:
+        for number, file in enumerate(files):
+            with added_to(brought):
+                roots += import_models(scene, file)
+            yield (number + 1) / len(files)
+    except BaseException:  # Esc too
+        remove(brought)
+        raise
+    return roots
 
 
 classes = (PHOTOPOSE_OT_which_model, PHOTOPOSE_OT_add_folder)

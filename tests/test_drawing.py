@@ -187,3 +187,14 @@ def test_without_opengl_blender_lives_on(broken, tmp_path):
     blender = [bpy.app.binary_path, "-b", "--factory-startup", "--python-exit-code", "1", "--python"]
     command = [*(blender if bpy.app.binary_path else [sys.executable]), script]
     assert "available: False" in run(*command, BLENDER_USER_RESOURCES=str(tmp_path / "user"), **broken)
+
+
+def test_a_material_that_no_face_has_keeps_nothing_from_being_drawn(scene):
+    bpy.ops.mesh.primitive_cube_add()
+    mesh = bpy.context.object.data
+    for one in (material("Plain"), material("Glass", Transmission_Weight=1)):
+        mesh.materials.append(one)
+    for slot, possible in ((0, True), (1, False)):
+        mesh.polygons[0].material_index = slot
+        with evaluated(bpy.context.object) as model:
+            assert drawable(model) == possible

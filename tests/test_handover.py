@@ -437,6 +437,21 @@ def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
     assert texture.image == scene.camera.data.background_images[0].image
 
 
+@pytest.mark.parametrize("shown", ["show_render", "show_viewport"])
+def test_the_photo_is_projected_onto_the_mesh_as_it_renders(matched, scene, cube, shown):
+    scene.camera = next(obj for obj in scene.objects if "wide" in obj.name)
+    modifier = cube.modifiers.new("Grow", "DISPLACE")
+    modifier.mid_level, modifier.strength = 0.0, 0.3
+    modifier.show_viewport = modifier.show_render = False
+    setattr(modifier, shown, True)
+    assert bpy.ops.photopose.project_photo() == {"FINISHED"}
+    uvs = np.array([corner.uv for corner in cube.data.uv_layers["Photo wide"].data])
+    modifier.show_viewport = shown == "show_render"
+    rendered = cube.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.vertices
+    world = np.array([cube.matrix_world @ rendered[loop.vertex_index].co for loop in cube.data.loops])
+    np.testing.assert_allclose(uvs * [640, -400] + [0, 400], WIDE.project(world), atol=0.01)
+
+
 def test_the_projected_photo_is_rendered_where_it_was_taken(scene, cube, tmp_path, capfd):
     """On faces so large and near that the UV map, linear over them, would be many pixels off; the photo is waves of
     colour, by whose slope a difference of colours is one of places."""

@@ -108,6 +108,16 @@ def test_the_way_back_leaves_no_trace(monkey, camera, scene):
     assert differences(before, snapshot()) == {}
 
 
+def test_the_way_back_removes_no_lens_that_others_use(camera, scene):
+    others = [bpy.data.objects.new("Other", camera.data)]
+    restore = cameras.restorer(camera)
+    cameras.write_camera(scene, camera, cameras.read_camera(scene, camera))
+    written = camera.data
+    others.append(bpy.data.objects.new("Of the user", written))
+    restore()
+    assert others[-1].data == written and camera.data == others[0].data != written
+
+
 def test_the_model_follows_the_mouse():
     class Dragged(nudging.NudgeProperties):
         azimuth = elevation = roll = 0.0

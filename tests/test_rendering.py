@@ -151,3 +151,127 @@ def test_template_view_holds_the_model(scene):
     rows, columns = np.nonzero(alpha > 127)
     box = Box.around(view.project(outline))
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == pytest.approx(tuple(box), abs=1.5)
+
+
+def users_work(folder) -> dict[str, bpy.types.ID]:
+    """What somebody else opens and adds meanwhile."""
+    blank = bpy.data.images.new("Blank", 4, 4)
+    blank.filepath_raw, blank.file_format = str(folder / "opened.png"), "PNG"
+    blank.save()
+    mesh = bpy.data.meshes.new("Mesh of the user")
+    made = {
+        "opened": bpy.data.images.load(blank.filepath_raw),
+        "mesh": mesh,
+        "object": bpy.data.objects.new("Object of the user", mesh),
+        "material": bpy.data.materials.new("Material of the user"),
+        "world": bpy.data.worlds.new("World of the user"),
+    }
+    bpy.context.scene.collection.objects.link(made["object"])
+    return made
+
+
+def end(steps, how: str) -> None:
+    if how == "end":
+        finish(steps)
+    elif how == "Esc":
+        steps.close()
+    else:
+        with pytest.raises(ZeroDivisionError):
+            steps.throw(ZeroDivisionError())
+
+
+@pytest.mark.parametrize("how", ["end", "Esc", "error"])
+@pytest.mark.parametrize("background", ["WHITE", "HDRI"])
+def test_what_the_user_adds_meanwhile_stays(busy_scene, tmp_path, background, how):
+    blocks = set(bpy.data.user_map())
+    with evaluated(busy_scene.objects["Suzanne"]) as model:
+        steps = save_views(model, FEW._replace(background=background), "OBJECT", tmp_path)
+        next(steps)
+        added = users_work(tmp_path)
+        end(steps, how)
+    assert {name: block.name for name, block in added.items()}  # a removed one has no name
+    left = set(bpy.data.user_map()) - blocks
+    assert left == {*added.values(), bpy.data.images["Blank"]}
+
+
+def test_what_the_user_removes_meanwhile_is_no_matter(busy_scene, tmp_path):
+    before = snapshot()
+    with evaluated(busy_scene.objects["Suzanne"]) as model, studio(model) as render:
+        render(VIEW)
+        bpy.data.objects.remove(bpy.data.objects["Photo Pose Part"])
+        bpy.data.worlds.remove(bpy.data.worlds["Photo Pose World"])
+    assert differences(before, snapshot()) == {}
+
+
+def test_a_render_of_the_user_stays(busy_scene):
+    busy_scene.render.engine = "CYCLES"
+    busy_scene.cycles.samples, busy_scene.render.resolution_percentage = 1, 3
+    busy_scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    with evaluated(busy_scene.objects["Suzanne"]) as model, studio(model) as render:
+        render(VIEW)
+        assert "Render Result" not in bpy.data.images
+        bpy.ops.render.render()
+        render(VIEW)
+    assert "Render Result" in bpy.data.images
+
+
+def glowing(output: str, kind: str, **settings):
+    """A material that glows in the colour of a node's output."""
+    material = bpy.data.materials.new("Glow")
+    material.use_nodes = True
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    source, glow = nodes.new(f"ShaderNode{kind}"), nodes.new("ShaderNodeEmission")
+    for name, value in settings.items():
+        setattr(source, name, value)
+    links.new(source.outputs[output], glow.inputs["Color"])
+    links.new(glow.outputs[0], next(node for node in nodes if node.type == "OUTPUT_MATERIAL").inputs["Surface"])
+    return material
+
+
+def in_group(material):
+    """The same with its nodes' source in a group."""
+    group = bpy.data.node_groups.new("Group", "ShaderNodeTree")
+    group.interface.new_socket("Vector", in_out="OUTPUT", socket_type="NodeSocketVector")
+    tree = material.node_tree
+    old = next(node for node in tree.nodes if node.type == "TEX_COORD")
+    source, end = group.nodes.new("ShaderNodeTexCoord"), group.nodes.new("NodeGroupOutput")
+    source.object = old.object
+    group.links.new(source.outputs["Object"], end.inputs[0])
+    holder = tree.nodes.new("ShaderNodeGroup")
+    holder.node_tree = group
+    tree.links.new(holder.outputs[0], old.outputs["Object"].links[0].to_socket)
+    return material
+
+
+@pytest.mark.parametrize("place", [lambda material: material, in_group])
+def test_coordinates_of_another_object_are_where_it_is(scene, place):
+    bpy.ops.object.empty_add(location=(2, 0, 1))
+    bpy.context.object.scale = (2, 2, 2)
+    empty = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(location=(3, 1, 2))
+    cube = bpy.context.object
+    cube.data.materials.append(place(glowing("Object", "TexCoord", object=empty)))
+    bpy.context.view_layer.update()
+    before = snapshot()
+    with evaluated(cube) as model, studio(model) as render:
+        view = render(VIEW)
+        world = view.points * model.sphere.radius + model.sphere.center
+    assert differences(before, snapshot()) == {}
+    solid = view.rgba[..., 3] == 255
+    linear = ((world[solid] - [2, 0, 1]) / 2).clip(0, 1)
+    expected = 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(view.rgba[solid][:, :3] - expected).mean() < 3  # of two samples in a pixel
+
+
+def test_the_color_of_objects_is_rendered(scene):
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    cube.data.materials.append(glowing("Color", "ObjectInfo"))
+    prints = set()
+    for color in ((1, 0, 0, 1), (0, 1, 0, 1)):
+        cube.color = color
+        with evaluated(cube) as model, studio(model) as render:
+            view = render(VIEW)
+            prints.add(model.fingerprint)
+        assert (np.median(view.rgba[view.rgba[..., 3] == 255], 0) == np.multiply(color, 255)).all()
+    assert len(prints) == 2

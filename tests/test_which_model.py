@@ -16,7 +16,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators import importing, views  # noqa: E402
+from photo_pose.operators import importing, views, which_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
@@ -107,6 +107,28 @@ def test_a_folder_that_cannot_be_used_leaves_nothing(scene, tmp_path):
             bpy.ops.photopose.add_folder(directory=str(folder))
         assert differences(before, snapshot()) == {}
     assert importing.model_files(tmp_path / "a.obj") == [tmp_path / "a.obj"]
+
+
+@pytest.mark.parametrize("how", ["Esc", "error"])
+def test_what_the_user_adds_while_a_folder_is_imported_stays(scene, tmp_path, how):
+    for name in ("a", "b", "c"):
+        wedge(tmp_path / f"{name}.obj")
+    if how == "error":
+        (tmp_path / "c.obj").write_text("")
+    blocks = set(bpy.data.user_map())
+    steps = which_model.imported(scene, sorted(tmp_path.glob("*.obj")))
+    next(steps)
+    bpy.ops.mesh.primitive_cube_add()
+    added = {bpy.context.object, bpy.context.object.data}
+    added |= {bpy.data.materials.new("Of the user"), bpy.data.images.new("Of the user", 4, 4)}
+    next(steps)
+    bpy.data.objects.remove(scene.objects["a"])  # and what is gone is gone
+    if how == "Esc":
+        steps.close()
+    else:
+        with pytest.raises(PoseError, match="c.obj"):
+            next(steps)
+    assert set(bpy.data.user_map()) - blocks == added
 
 
 def test_headless_which(monkey, photo, tmp_path):
