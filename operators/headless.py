@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from .output import (
     save_contact_sheet,
     save_overlay,
     save_scene,
+    tell,
     use_threads,
 )
 from .rendering import quiet
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         _download()
     check_network(options, patches=options.method != "knn")
     began = time.perf_counter()
-    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
+    cache = options.cache or cache_folder()
+    targets = finish(matching.prepare(models, view_options(options), cache, tell))
     onboarding = time.perf_counter() - began
 
     results, stems = [], stems_of(jobs)
@@ -94,7 +95,7 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
         line.update(_matched(job, stem, work, seconds))
     except PoseError as error:
         line.update(status="error", error=str(error))
-        print(f"photo_pose: {error}", file=sys.stderr)
+        tell(str(error))
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from ..inference.errors import PoseError
@@ -15,7 +14,7 @@ from . import matching
 from .headless import check_network
 from .identifying import which
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
-from .output import Work, described, make_folder, open_scene, save_overlay, use_threads
+from .output import Work, described, make_folder, open_scene, save_overlay, tell, use_threads
 from .views import cache_folder
 
 
@@ -30,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     models = models_of(options)
     make_folder(options.out)
     check_network(options, patches=True)
-    targets = finish(matching.prepare(models, view_options(options), options.cache or cache_folder()))
+    cache = options.cache or cache_folder()
+    targets = finish(matching.prepare(models, view_options(options), cache, tell))
     failed = 0
     listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
     with listing as file, matching.target_renderer() as renderer:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
                 line.update(_ranked(job, stem, work))
             except PoseError as error:
                 line.update(status="error", error=str(error))
-                print(f"photo_pose: {error}", file=sys.stderr)
+                tell(str(error))
                 failed += 1
             file.write(json.dumps(line) + "\n")
             file.flush()

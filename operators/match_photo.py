@@ -69,7 +69,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
             options = matching_options(self, photo, views)
             finding = find_and_match(photo, camera, box, targets, renderer, method=self.method, **options)

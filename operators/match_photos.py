@@ -69,7 +69,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(chosen_models(context.scene), views, cache), 0.0, 0.5)
+        roots = chosen_models(context.scene)
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
 
             def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:

@@ -98,28 +98,62 @@ def photo_camera(
     return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
 
 
-def prepare(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> Steps[list[Target]]:
-    """Targets for matching: the training views of every model, rendered where the cache has none."""
+def prepare(
+    roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path, warn: Callable[[str], None] = LOG.warning
+) -> Steps[list[Target]]:
+    """Targets for matching: the training views of every model, rendered where the cache has none.
+
+    warn is told, in a sentence, of a model that is left out, or can hardly be matched. PoseError where none is left.
+    """
     from ..inference.networks import feature_network, has_patches
-    from ..inference.pose import Target
     from ..inference.regressor import load_regressor
-    from ..inference.retrieval import Index, Whitening, common_patches
 
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
-    found, common = [], None
+    found: list[Target | PoseError] = []
     for number, root in enumerate(roots):
-        with evaluated(root) as model:
-            steps = model_templates(model, options, cache)
-            templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
-            file = cached_file(model, options, cache)
-        found.append((model.name, model.sphere, templates, file))
+        part = number / len(roots), (number + 1) / len(roots)
+        found.append((yield from within(_onboarded(root, options, cache), *part)))
+    failed = [one for one in found if isinstance(one, PoseError)]
+    targets = [one for one in found if not isinstance(one, PoseError)]
+    if failed and not targets:
+        raise failed[0]
+    for error in failed:
+        warn(str(error))
     if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
-        patches = (common_patches(templates) for _name, _sphere, templates, _file in found)
-        common = yield from aside(Whitening.common, patches)
+        targets = yield from aside(_comparable, targets)
+        told = rpt_('Model "{name}" is so thin that it can hardly be matched: only its shape tells.')
+        for target in targets:
+            if target.index.templates.thin:
+                warn(told.format(name=target.name))
     yield 1.0
-    return [Target(name, sphere, Index(templates, common), file) for name, sphere, templates, file in found]
+    return targets
+
+
+def _onboarded(root: bpy.types.Object, options: ViewOptions, cache: Path) -> Steps[Target | PoseError]:
+    """A model's target, or why there is none."""
+    from ..inference.pose import Target
+    from ..inference.retrieval import Index
+
+    try:
+        with evaluated(root) as model:
+            templates = yield from model_templates(model, options, cache)
+            file = cached_file(model, options, cache)
+    except PoseError as error:
+        return error
+    if not templates.coverage.any():
+        return PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
+    return Target(model.name, model.sphere, Index(templates), file)
+
+
+def _comparable(targets: Sequence[Target]) -> list[Target]:
+    """The targets with a common whitening; thin ones have no say in it unless all are."""
+    from ..inference.retrieval import Index, Whitening, common_patches
+
+    templates = [target.index.templates for target in targets]
+    common = Whitening.common(map(common_patches, [one for one in templates if not one.thin] or templates))
+    return [target._replace(index=Index(target.index.templates, common)) for target in targets]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,11 @@ def open_scene(options: argparse.Namespace) -> None:
             bpy.ops.wm.open_mainfile(filepath=str(blend.resolve()))
         elif hasattr(options, "blend"):
             bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+def tell(sentence: str) -> None:
+    """What went wrong with a photo or a model, on stderr."""
+    print(f"photo_pose: {sentence}", file=sys.stderr)
 
 
 def use_threads(count: int | None) -> None:

@@ -41,7 +41,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         from .views import cache_folder
 
         roots = chosen_models(context.scene)
-        targets = yield from prepare(roots, self.view_options(), cache_folder())
+        targets = yield from prepare(roots, self.view_options(), cache_folder(), self.warn)
         views = sum(len(target.index.templates.directions) for target in targets)
         told = rpt_("{views} training views of {models} models are ready")
         self.report({"INFO"}, told.format(views=views, models=len(targets)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
 from weakref import WeakSet
@@ -32,6 +33,7 @@ class StepsOperator:
     """
 
     phases = ((0.0, "Working"),)  # what is done from which progress on
+    _warnings: Sequence[str] = ()
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -63,6 +65,10 @@ class StepsOperator:
     def cancel(self, _context: bpy.types.Context) -> None:
         self._steps.close()
 
+    def warn(self, text: str) -> None:
+        """Reports it when the steps end, after what they report: that is what is seen."""
+        self._warnings = (*self._warnings, text)
+
     def _step(self) -> set[str]:
         try:
             next(self._steps)
@@ -86,6 +92,7 @@ class StepsOperator:
         """The same steps, their progress on screen until they end, in whatever way."""
         manager, workspace, began = context.window_manager, context.workspace, time.perf_counter()
         manager.progress_begin(0, 1)
+        self._warnings = ()
         try:
             with closing(steps):
                 for step in steps:
@@ -93,6 +100,9 @@ class StepsOperator:
                         self._show(context, step)
                     yield step
             LOG.info("%s took %.1f s", self.bl_label, time.perf_counter() - began)
+            for text in self._warnings:
+                LOG.warning(text)
+                self.report({"WARNING"}, text)
         finally:
             manager.progress_end()
             manager.photo_pose.stage = ""

@@ -46,7 +46,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         else:
             roots = chosen_models(context.scene)
         views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache), 0.0, 0.5)
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
             options = {"mask": photo.mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
             asking = which(photo, camera, box, targets, renderer, **options)
