@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from ..inference.errors import PoseError
 from ..inference.image import checked_box, load_photo
 from ..inference.ranking import is_strange
 from ..inference.steps import finish
+from ..inference.strict_json import json_text
 from . import matching
 from .headless import check_network
 from .identifying import which
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
                 line.update(status="error", error=str(error))
                 tell(str(error))
                 failed += 1
-            file.write(json.dumps(line) + "\n")
+            file.write(json_text(line) + "\n")
             file.flush()
     return 1 if failed else 0
 
