@@ -53,18 +53,22 @@ SAMPLES = 2  # of Cycles, for views that verify a pose
 
 class Match(NamedTuple):
     """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box; share:
-    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree."""
+    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree; verified:
+    whether they were compared with the photo, as nearest views are not."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
     located: bool = False
     share: float | None = None
+    verified: bool = True
 
     @property
-    def confidence(self) -> float:
-        """Probability, 0..1, that the best candidate's view is less than 10 degrees off."""
+    def confidence(self) -> float | None:
+        """Probability, 0..1, that the best candidate's view is less than 10 degrees off; None: not verified."""
         from ..inference import candidates, voting
 
+        if not self.verified:
+            return None
         if self.share is not None:
             return voting.confidence(self.share)
         return candidates.confidence(self.candidates, self.located)
@@ -233,7 +237,7 @@ def match(
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
-    return Match(candidates, seconds, share=share)
+    return Match(candidates, seconds, share=share, verified=method != "KNN")
 
 
 def _doubted(
@@ -319,7 +323,7 @@ def _located(
         steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
         part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
         tried.append((box, (yield from within(steps, *part))))
-        if tried[-1][1].confidence > SURE:
+        if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
     return box, best._replace(located=True)

@@ -1,4 +1,4 @@
-"""Draws all our panels and menus once, in an empty scene or with a model in it, and prints their names.
+"""Draws all our panels and menus once, in an empty scene, with a model in it or in a file's, and prints their names.
 
 Blender gives no layout in the background, except to a panel that is called by an operator: that one draws the others.
 """
@@ -65,6 +65,10 @@ if sys.argv[-1] == "model":
         getattr(bpy.context.scene.photo_pose, kind).add().object = target.objects[0]
     bpy.context.scene.photo_pose.focal_source = "LENS"
 window = bpy.context.window_manager.windows[0]
+if sys.argv[-1].endswith(".blend"):
+    with bpy.data.libraries.load(sys.argv[-1]) as (source, target):
+        target.scenes = source.scenes
+    window.scene = target.scenes[0]
 area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
 region = next(region for region in area.regions if region.type == "WINDOW")
 with bpy.context.temp_override(window=window, area=area, region=region):
