@@ -13,6 +13,7 @@ from PIL import Image
 
 from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
 from .crops import SIZE, photo_view
+from .errors import PoseError
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
@@ -226,6 +227,17 @@ def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarr
         across = translation[:2] / translation[2] + wanted.center - apparent.center
         translation = np.array([*across, 1.0]) * translation[2] * zoom
     return Pose(rotation, translation, camera.K)
+
+
+def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that have no number which is none; PoseError where all have."""
+    numbers = [
+        [*one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation] for one in candidates
+    ]
+    known = [one for one, own in zip(candidates, numbers, strict=True) if np.isfinite(own).all()]
+    if not known:
+        raise PoseError("No pose can be computed from this photo: drag another box around the object.")
+    return known
 
 
 def _area(box: Box) -> float:

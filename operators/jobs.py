@@ -15,7 +15,7 @@ from ..inference.errors import PoseError
 from ..inference.image import Photo, load_photo
 from ..inference.pose import Target
 from .importing import import_models, model_files
-from .models import chosen_models
+from .models import chosen_models, with_key
 from .views import ViewOptions, subdivisions_for
 
 JOB_KEYS = ("photo", "box", "mask", "focal", "lens", "sensor", "principal_point", "object")
@@ -75,14 +75,15 @@ def stems_of(jobs: Iterable[Job]) -> list[str]:
 
 
 def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
-    """The targets with these names, all without names."""
+    """The targets with these names, all without names; PoseError where there are none but objects that were left out."""
     names = [names] if isinstance(names, str) else names
     if not names:
         return targets
-    missing = [name for name in names if name not in {target.name for target in targets}]
-    if missing:
-        raise PoseError(f'There is no model "{missing[0]}".')
-    return [target for target in targets if target.name in names]
+    found = [target for target in targets if target.name in names]
+    missing = [name for name in names if name not in {target.name for target in found}]
+    if missing and not (found and all(with_key(bpy.data.objects, name) for name in missing)):
+        raise PoseError(f'There is no model "{missing[0]}" that can be matched.')
+    return found
 
 
 def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:

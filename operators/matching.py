@@ -234,6 +234,7 @@ def match(
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
     else:
         candidates, share = naming.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
+    candidates = pose.finite(candidates)
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from photo_pose.inference import pose, retrieval
 from photo_pose.inference.crops import SIZE, photo_view, template_view
+from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import (
     Box,
     Camera,
@@ -190,3 +191,13 @@ def test_relative_is_the_inverse_of_placed():
     again = pose.placed(camera, seen, sphere)
     np.testing.assert_allclose(again.camera_to_world, camera.camera_to_world, atol=1e-12)
     np.testing.assert_array_equal(again.K, K)
+
+
+def test_no_candidate_has_a_number_that_is_none():
+    camera = Camera(intrinsics(500, (SIZE, SIZE)), np.eye(4), (SIZE, SIZE))
+    lost = camera.placed(np.diag([1, 1, np.nan, 1]))
+    good = pose.Candidate("a", camera, 0.5)
+    bad = [good._replace(score=np.nan), good._replace(camera=lost), good._replace(lens_deviation=np.inf)]
+    assert pose.finite([bad[0], good, *bad[1:]]) == [good]
+    with pytest.raises(PoseError, match="No pose"):
+        pose.finite(bad)

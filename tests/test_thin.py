@@ -20,7 +20,7 @@ from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, angle_between  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.operators import matching, views  # noqa: E402
+from photo_pose.operators import jobs, matching, views  # noqa: E402
 from photo_pose.operators.views import ViewOptions  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,3 +171,13 @@ def test_headless_lines_are_json_beside_wires(scene, views_folder, tmp_path):
         (line,) = (tmp_path / "o" / listing).read_text().splitlines()
         line = json.loads(line, parse_constant=pytest.fail)
         assert (line["model"] if command == "match" else line["models"][0]["model"]) == "Suzanne"
+
+
+def test_a_job_that_asks_for_what_was_left_out_is_told(scene, views_folder):
+    """And it goes on with the others that it asks for; no name of nothing is overlooked."""
+    sentences = []
+    targets = finish(matching.prepare([add_monkey(), strip(NOTHING)], FEW, views_folder, sentences.append))
+    for names in ("Strip", ["Suzanne", "Stirp"]):
+        with pytest.raises(PoseError, match=r'"St.*p".*can be matched'):
+            jobs.wanted(targets, names)
+    assert [target.name for target in jobs.wanted(targets, ["Strip", "Suzanne"])] == ["Suzanne"]
