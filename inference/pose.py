@@ -231,10 +231,10 @@ def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarr
 
 def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those that have no number which is none; PoseError where all have."""
-    numbers = [
-        [*one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation] for one in candidates
-    ]
-    known = [one for one, own in zip(candidates, numbers, strict=True) if np.isfinite(own).all()]
+    known = []
+    for one in candidates:
+        numbers = *one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation
+        known += [one] if np.isfinite(numbers).all() else []
     if not known:
         raise PoseError("No pose can be computed from this photo: drag another box around the object.")
     return known
