@@ -75,7 +75,7 @@ def stems_of(jobs: Iterable[Job]) -> list[str]:
 
 
 def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
-    """The targets with these names, all without names; PoseError where there are none but objects that were left out."""
+    """The targets with these names, all without names; models that were left out lack, unless there are no others."""
     names = [names] if isinstance(names, str) else names
     if not names:
         return targets
