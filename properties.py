@@ -156,6 +156,9 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     confidence: FloatProperty(
         name="Confidence", subtype="FACTOR", min=0, max=1, description="Probability that the best candidate is right"
     )
+    verified: BoolProperty(
+        name="Verified", default=True, description="Whether the confidence is known; that of nearest views is not"
+    )
     why: StringProperty(name="Why", description="Why the confidence is low")
     candidates: CollectionProperty(type=PhotoPoseCandidate, description="All answers, best first")
     taken: IntProperty(name="Taken", min=0, options={"HIDDEN"})

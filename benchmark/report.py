@@ -108,7 +108,7 @@ def _grouped(found: Sequence[Line], of: dict[str, Query]) -> dict[str, dict[str,
 
 def reliability(found: Sequence[Line]) -> dict[str, Any]:
     """Confidence against the share of right answers: bins, expected calibration error and Brier score."""
-    answered = [line for line in found if "candidates" in line]
+    answered = [line for line in found if line.get("confidence") is not None]  # nearest views have none
     said = np.array([line["confidence"] for line in answered])
     right = np.array([error(line, "view") < RIGHT for line in answered], float)
     number = np.minimum((said * BINS).astype(int), BINS - 1)
@@ -158,7 +158,7 @@ def _worst(found: Sequence[Line], of: dict[str, Query], folder: Path, count: int
             _outline(picture, Image.open(folder / line["outline"]), FOUND)
         picture.thumbnail((TILE - 4, TILE - 4))
         sheet.paste(picture, corner)
-        said = f", confidence {line['confidence']:.2f}" if "confidence" in line else ""
+        said = f", confidence {line['confidence']:.2f}" if line.get("confidence") is not None else ""
         draw.text((corner[0], corner[1] + TILE), f"{query.id}: {error(line, 'view'):.0f} degrees{said}", "black")
     return sheet
 

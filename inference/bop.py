@@ -6,14 +6,15 @@ scale that takes the model's own coordinates to these millimetres.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .errors import PoseError
 from .geometry import Camera, nearest_rotation
+from .strict_json import json_text
 
 
 class View(NamedTuple):
@@ -27,10 +28,15 @@ class View(NamedTuple):
 
 
 def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
-    """Images are numbered from 0, models from 1 in order of their names; millimetres: of a unit of the world."""
+    """Images are numbered from 0, models from 1 in order of their names; millimetres: of a unit of the world.
+
+    PoseError, before anything is written, for a view whose numbers are not finite: the format has none for that.
+    """
     numbers = {name: number for number, name in enumerate(sorted({view.model for view in views}), 1)}
     cameras, truth = {}, {}
     for index, view in enumerate(views):
+        if not np.isfinite([view.camera.K.sum(), view.camera.camera_to_world.sum(), view.model_to_world.sum()]).all():
+            raise PoseError(f"The pose of '{view.photo}' is not known: its numbers are not finite.")
         world = view.camera.world_to_camera
         model = world @ view.model_to_world
         cameras[index] = {"cam_K": view.camera.K.ravel().tolist(), "depth_scale": 1.0}
@@ -38,7 +44,7 @@ def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
         entry = {**_pose(model, "m2c", millimetres), "obj_id": numbers[view.model], "model": view.model}
         truth[index] = [entry | {"scale": (view.scale * millimetres).tolist()}]
     for name, content in (("scene_camera.json", cameras), ("scene_gt.json", truth)):
-        lines = ",\n".join(f'  "{index}": {json.dumps(entry)}' for index, entry in content.items())
+        lines = ",\n".join(f'  "{index}": {json_text(entry)}' for index, entry in content.items())
         (folder / name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 

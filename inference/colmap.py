@@ -73,7 +73,7 @@ def _shots(lines: list[str], lenses: dict[str, tuple]) -> Iterator[tuple[str, Sh
         if not line.strip():
             continue
         numbers, (lens, name) = np.array(line.split()[1:8], float), line.split(maxsplit=9)[8:]
-        if not np.isfinite(numbers).all():
+        if not (np.isfinite(numbers).all() and numbers[:4].any()):
             raise ValueError(f"no camera stands at {numbers}")
         next(rows, None)  # the image's points
         pose = np.eye(4)

@@ -16,13 +16,14 @@ GRID = SIZE // STRIDE  # patches a side
 FIRST_PATCH = 10.0  # px, middle of what the first patch describes (measured: networks.py); not 8, for padding is uneven
 PADDING = 0.1  # of the box's longer side, left free on each side
 LENS = 50 / 36  # focal length over sensor width of the template cameras
+SMALLEST = 1e-3  # of the template cameras' pictures, side of a view's box: a needle, seen from its point, has none
 DISTANCE = float(1 / np.sin(np.arctan(0.5 / LENS)))  # from which the unit sphere just fills that lens
 
 
 def template_view(direction: np.ndarray, outline: np.ndarray, distance: float = DISTANCE) -> Camera:
     """Camera whose image is the crop of a model, outline (P, 3) in its unit sphere, seen from direction (3,)."""
     camera = Camera(intrinsics(LENS, (1, 1)), look_at(direction * distance, np.zeros(3)), (1, 1))
-    return camera.windowed(_window(Box.around(camera.project(outline))), (SIZE, SIZE))
+    return camera.windowed(_window(Box.around(camera.project(outline)), SMALLEST), (SIZE, SIZE))
 
 
 def photo_view(camera: Camera, box: Box, roll: float = 0.0, scale: float = 1.0) -> Camera:
@@ -43,9 +44,9 @@ def patch_centers() -> np.ndarray:
     return np.stack(np.meshgrid(steps, steps), -1)
 
 
-def _window(box: Box) -> Box:
+def _window(box: Box, smallest: float = 0.0) -> Box:
     """The padded square around a box, moved so that the patches' centres lie evenly in it."""
-    side = max(box.width, box.height) * (1 + 2 * PADDING)
+    side = max(box.width, box.height, smallest) * (1 + 2 * PADDING)
     left, top = box.center - side * (0.5 + (FIRST_PATCH - STRIDE / 2) / SIZE)
     return Box(left, top, left + side, top + side)
 

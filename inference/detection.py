@@ -67,20 +67,22 @@ class Stencils(NamedTuple):
 
     @classmethod
     def of(cls, templates: Templates, whitening: Whitening, cells: int) -> Stencils:
-        """Of views about 18 degrees apart, resampled so that the model's longer side has that many cells."""
+        """Of views about 18 degrees apart, resampled so that the model's longer side has that many cells; none of views
+        in which it is too thin to cover a cell."""
         views = np.unique((templates.directions @ view_sphere(2, full=True).T).argmax(0))
         outlines = np.stack([templates.camera(view).project(templates.outline) for view in views])
         low, high = outlines.min(1, keepdims=True), outlines.max(1, keepdims=True)
-        middles, sides = (low + high) / 2, (high - low).max(-1, keepdims=True)
+        middles, sides = (low + high) / 2, (high - low).max(-1, keepdims=True).clip(1)
         offsets = (np.arange(cells * SAMPLES) + 0.5) / (cells * SAMPLES) - 0.5
         at = middles[:, None] + np.stack(np.meshgrid(offsets, offsets), -1) * sides[:, None]
         coverage = templates.coverage[views].astype(np.float32)[..., None]
         shares = _sampled(coverage, at)
         features = _sampled(templates.features[views].astype(np.float32) * coverage, at) / np.maximum(shares, 1e-3)
-        patches = unit(whitening(features)) * (shares > COVERED)
-        patches /= np.maximum((shares > COVERED).sum((1, 2, 3), keepdims=True), 1)
+        covered = shares > COVERED
+        shown = covered.any((1, 2, 3))
+        patches = (unit(whitening(features)) * covered)[shown] / covered[shown].sum((1, 2, 3), keepdims=True)
         kernels = torch.from_numpy(patches).float().permute(0, 3, 1, 2).contiguous()
-        return cls(views, (outlines - middles) * (cells / sides), kernels)
+        return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], kernels)
 
     def cosines(self, picture: Picture) -> Tensor:
         """(N, H', W') at every place; stencils may stick out by half."""
@@ -172,16 +174,18 @@ class Overview(NamedTuple):
     def find(self, templates: Templates) -> Steps[list[list[Found]]]:
         """The places where the photo looks like the model, likeliest first, at most PLACES: of each the closer looks
         that show it, best first."""
-        searches, first = [], []
-        for cells in (FEWEST_CELLS, *CELLS):
+        first: list[Found] = []
+        for number, cells in enumerate((FEWEST_CELLS, *CELLS), 1):
+            stencils = Stencils.of(templates, self.whitening, cells)
+            if not len(stencils.views):
+                return []
             large = [picture for picture in self.pictures if cells > FEWEST_CELLS or max(picture.view.size) >= SIDES[0]]
-            search, found = Search.everywhere(self.camera, Stencils.of(templates, self.whitening, cells), large)
-            searches.append(search)
+            search, found = Search.everywhere(self.camera, stencils, large)
             first += found
-            yield 0.5 * len(searches) / (1 + len(CELLS))
+            yield 0.5 * number / (1 + len(CELLS))
         places: list[list[Found]] = []
         for number, one in enumerate(distinct(first)):
-            _add(places, self.closer(one, searches[-1]))
+            _add(places, self.closer(one, search))
             yield 0.5 + 0.5 * (number + 1) / PLACES
         return places
 

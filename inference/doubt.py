@@ -15,6 +15,7 @@ MISFIT = 1.5  # ratio of the longer sides of the box and of the model in the pho
 OVERLAP = 0.5  # of the model with the object's mask
 KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
+UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
 
 
 class Evidence(NamedTuple):
@@ -30,9 +31,11 @@ class Evidence(NamedTuple):
 
 
 def why_low(
-    candidates: Sequence[Candidate], confidence: float, evidence: Evidence, translate: Callable[[str], str] = str
+    candidates: Sequence[Candidate], confidence: float | None, evidence: Evidence, translate: Callable[[str], str] = str
 ) -> str:
-    """One sentence, in the user's language, empty where the confidence, 0..1, is high."""
+    """One sentence, in the user's language, empty where the confidence, 0..1, is high; None: it is not known."""
+    if confidence is None:
+        return translate(UNVERIFIED)
     return "" if confidence >= CLEAR else next(_reasons(candidates, evidence, translate))
 
 

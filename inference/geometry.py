@@ -128,8 +128,9 @@ def direction_from_angles(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def angles_from_direction(direction: np.ndarray) -> tuple[float, float]:
-    """(azimuth, elevation) of a direction (3,) of any length; azimuth in (-pi, pi], 0 at the poles."""
-    x, y, z = direction / np.linalg.norm(direction)
+    """(azimuth, elevation) of a direction (3,) of any length; azimuth in (-pi, pi], 0 at the poles; without length both
+    are 0."""
+    x, y, z = direction / max(float(np.linalg.norm(direction)), 1e-12)
     horizontal = np.hypot(x, y)
     azimuth = np.arctan2(x, -y) if horizontal > 1e-9 else 0.0
     return float(azimuth), float(np.arctan2(z, horizontal))
@@ -177,7 +178,7 @@ def turned_about(camera_to_world: np.ndarray, center: np.ndarray, axis: np.ndarr
     """camera_to_world (4, 4) turned about a line through center (3,) along axis (3,), counter-clockwise where that
     points at the viewer: center stays where it is in the picture, and as far away."""
     turn = np.eye(4)
-    turn[:3, :3] = rotation_from_vector(axis / np.linalg.norm(axis) * angle)
+    turn[:3, :3] = rotation_from_vector(axis / max(float(np.linalg.norm(axis)), 1e-12) * angle)
     turn[:3, 3] = center - turn[:3, :3] @ center
     return turn @ camera_to_world
 

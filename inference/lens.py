@@ -63,7 +63,13 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
 
 
 def fitted(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
-    """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width."""
+    """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width.
+
+    Quality is infinitely low where a part of the model would lie behind the camera: that tells nothing.
+    """
+    if np.isfinite(quality).sum() < 3:
+        return Lens(float(np.exp(logs[int(quality.argmax())])), SPREAD)
+    logs, quality = logs[np.isfinite(quality)], quality[np.isfinite(quality)]
     weight = np.exp((quality - quality.max()) / trust.sharpness / 2)
     curvature, slope, _ = np.polyfit(logs, quality, 2, w=weight)
     peak = -slope / 2 / curvature if curvature < 0 else logs[int(quality.argmax())]

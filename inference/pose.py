@@ -13,6 +13,7 @@ from PIL import Image
 
 from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
 from .crops import SIZE, photo_view
+from .errors import PoseError
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
@@ -28,6 +29,8 @@ FLIPPED = np.radians(25)  # how far from exactly turned round a view may be to s
 CUT_OFF = 0.35  # of a box's size, that may lie beyond each border of the photo that it touches
 ASPECT_WEIGHT = 4.0  # standard deviations lost per unit of log aspect between the box and a view's box
 ASPECT_LIMIT = 1.0  # of that log, for a box may be cut off
+FLAT = 1e-3  # of a box's longer side, and of a model's radius: nothing is flatter
+OPPOSITE = 0.1  # length of the mean of unit directions below which they have none
 
 Extract = Callable[[np.ndarray], np.ndarray]  # crops (N, S, S, 3) uint8 -> features (N, G, G, C)
 
@@ -161,11 +164,17 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
         templates = target.index.templates
         distances = np.linalg.norm(pooled(target.index.features) - photo, axis=1)
         nearest = np.argsort(distances)[:neighbours]
-        seen_upright = look_at(templates.directions[nearest].sum(0), np.zeros(3))[:3, :3].T
+        seen_upright = look_at(_mean_direction(templates.directions[nearest]), np.zeros(3))[:3, :3].T
         rotation = crops.views[upright].camera_to_world[:3, :3] @ seen_upright
         pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
         starts.append(Start(target, pose, -float(distances[nearest].mean())))
     return sorted(starts, key=lambda start: -start.score)
+
+
+def _mean_direction(directions: np.ndarray) -> np.ndarray:
+    """(3,) of directions (N, 3), nearest first; opposite ones, as of symmetric models, have none but the nearest's."""
+    mean = directions.mean(0)
+    return mean if np.linalg.norm(mean) > OPPOSITE else directions[0]
 
 
 def with_flip(chosen: list[int], scores: np.ndarray, rotations: np.ndarray, count: int) -> list[int]:
@@ -195,6 +204,7 @@ def framing(crops: PhotoCrops, index: Index) -> tuple[np.ndarray, np.ndarray]:
     """For every view with every roll (V, R): the crop that frames the object as the view's own crop does, and by how
     much the aspects of the view's box and of the photo's differ, 0..ASPECT_LIMIT."""
     sizes, upright = index.sizes(crops.rolls), index.sizes(np.zeros(1))
+    sizes, upright = np.maximum(sizes, FLAT), np.maximum(upright, FLAT)
     scale = np.abs(np.log(upright.max(-1) / sizes.max(-1))[..., None] - np.log(SCALES)).argmin(-1)
     aspect = np.log(sizes[..., 0] / sizes[..., 1]) - np.log(crops.box.width / crops.box.height)
     return np.arange(len(crops.rolls)) * len(SCALES) + scale, np.minimum(np.abs(aspect), ASPECT_LIMIT)
@@ -213,10 +223,27 @@ def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarr
         translation[2] = max(translation[2], 0.05 - turned[:, 2].min())
         seen = turned + translation
         apparent = Box.around(seen[:, :2] / seen[:, 2:])
-        zoom = np.sqrt(apparent.width * apparent.height / (wanted.width * wanted.height))
+        zoom = np.sqrt(_area(apparent) / _area(wanted))
         across = translation[:2] / translation[2] + wanted.center - apparent.center
         translation = np.array([*across, 1.0]) * translation[2] * zoom
     return Pose(rotation, translation, camera.K)
+
+
+def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that have no number which is none; PoseError where all have."""
+    known = []
+    for one in candidates:
+        numbers = *one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation
+        known += [one] if np.isfinite(numbers).all() else []
+    if not known:
+        raise PoseError("No pose can be computed from this photo: drag another box around the object.")
+    return known
+
+
+def _area(box: Box) -> float:
+    """Of a box that is at least a bit wide and high: a flat model, seen from its edge, has none."""
+    least = FLAT * max(box.width, box.height, FLAT)
+    return max(box.width, least) * max(box.height, least)
 
 
 def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:

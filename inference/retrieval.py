@@ -21,6 +21,8 @@ from .templates import Templates
 WHITENED = 64  # principal components
 SPARSE = 7  # of the patches on a model every so manieth is enough for the common whitening
 POOLED = 8  # cells a side of the coarse map
+FAINT = 1e-4  # of the patches' mean square: what varies less is no signal, and is not made one
+SAMPLING = 0.1  # of the mean variance, times (channels / patches)^2: what few patches say of an axis is chance
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,26 @@ class Whitening:
 
     @classmethod
     def of(cls, patches: np.ndarray) -> Whitening:
-        """Fitted to patches (N, C)."""
+        """Fitted to patches (N, C), at least one."""
         mean = patches.mean(0)
-        return cls._of(mean, np.cov((patches - mean).T))
+        return cls._of(mean, np.cov((patches - mean).T, ddof=int(len(patches) > 1)), len(patches))
 
     @classmethod
     def common(cls, models: Iterable[np.ndarray]) -> Whitening:
         """Fitted to the patches (N, C) of several models, each of which counts as much."""
-        moments = [(patches.mean(0), patches.T @ patches / len(patches)) for patches in models]
-        mean, square = (np.mean(moment, axis=0) for moment in zip(*moments, strict=True))
-        return cls._of(mean, square - np.outer(mean, mean))
+        moments = [(patches.mean(0), patches.T @ patches / len(patches), len(patches)) for patches in models]
+        means, squares, counts = zip(*moments, strict=True)
+        mean = np.mean(means, axis=0)
+        return cls._of(mean, np.mean(squares, axis=0) - np.outer(mean, mean), sum(counts))
 
     @classmethod
-    def _of(cls, mean: np.ndarray, covariance: np.ndarray) -> Whitening:
+    def _of(cls, mean: np.ndarray, covariance: np.ndarray, count: int) -> Whitening:
+        """Of so many patches; none of their axes is amplified beyond what they can tell of it."""
         values, vectors = np.linalg.eigh(covariance)
-        order = np.argsort(-values)[:WHITENED]
-        return cls(mean, (vectors[:, order] / np.sqrt(values[order] + 1e-6)).astype(np.float32))
+        order, variance = np.argsort(-values)[:WHITENED], float(values.mean())
+        square = float((mean**2).mean()) + variance
+        noise = square * max(FAINT, count**-2) + variance * SAMPLING * (len(mean) / count) ** 2 + 1e-6
+        return cls(mean, (vectors[:, order] / np.sqrt(values[order].clip(0) + noise)).astype(np.float32))
 
     def __call__(self, features: np.ndarray, components: int = WHITENED) -> np.ndarray:
         """(..., C) -> (..., components)."""
@@ -68,7 +74,9 @@ class Index:
 
     @cached_property
     def whitening(self) -> Whitening:
-        return Whitening.of(self.features[self.templates.covered])
+        """The common one where the model's own views show too little of it."""
+        thin = self.templates.thin and self.common
+        return self.common if thin else Whitening.of(self.templates.on_model(self.features))
 
     def sizes(self, rolls: np.ndarray) -> np.ndarray:
         """`apparent_sizes`, computed once for the same rolls (R,)."""
@@ -167,7 +175,7 @@ def similarity(index: Index, features: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def common_patches(templates: Templates) -> np.ndarray:
     """(N, C): some of the patches on the model, for `Whitening.common`."""
-    return templates.features[templates.covered][::SPARSE].astype(np.float32)
+    return templates.on_model(templates.features)[:: 1 if templates.thin else SPARSE].astype(np.float32)
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from .crops import FIRST_PATCH, SIZE, STRIDE
 from .geometry import Camera, view_sphere
 
 COVERED = 0.4  # part of a patch that the model must cover to count
+FEWEST = 4  # patches that a view of a model shows in the mean, unless that is thin
 
 
 class Rendering(NamedTuple):
@@ -90,6 +91,18 @@ class Templates:
     def covered(self) -> np.ndarray:
         """(V, G, G) bool: patches that show the model."""
         return self.coverage > COVERED
+
+    @property
+    def thin(self) -> bool:
+        """Whether the views hardly show a patch of the model, as those of a wire."""
+        return bool(self.covered.sum() < FEWEST * len(self.covered))
+
+    def on_model(self, features: np.ndarray) -> np.ndarray:
+        """Those of features (V, G, G, C) that show the model: (N, C); of a thin one those that show most of it."""
+        if not self.thin:
+            return features[self.covered]
+        most = np.argsort(-self.coverage, None)[: FEWEST * len(features)]
+        return features[np.unravel_index(most, self.coverage.shape)]
 
     def save(self, path: Path, **more: Any) -> None:
         np.savez(path, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)

@@ -89,7 +89,8 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     except PoseError as error:
         return Cell(photo.image, item.name, str(error))
     rgba = model_in_photo(camera, sphere, renderer(key), SIDE)
-    sure = f"confidence {known.confidence:.2f}" if is_sure(current, item.camera) else "adjusted"
+    sure = f"confidence {known.confidence:.2f}" if known.verified else "not verified"
+    sure = sure if is_sure(current, item.camera) else "adjusted"
     return Cell(overlay(photo, rgba), item.name, f"{key}, {sure}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..inference.errors import PoseError, printable
 from ..inference.geometry import Camera, nearest_rotation
+from ..inference.strict_json import json_text
 from . import scene
 from .models import chosen_models, evaluated, key_of, own_scale, unscaled
 from .standing import is_sure, standing
@@ -127,7 +127,7 @@ def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
 
 def _write_json(folder: Path, current: bpy.types.Scene) -> int:
     lines = [_described(current, one, model_of(current, one)) for one in taken(current)]
-    (folder / "cameras.json").write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    (folder / "cameras.json").write_text(json_text(lines, indent=1) + "\n", encoding="utf-8")
     return len(lines)
 
 
@@ -137,7 +137,7 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
     from .output import blender_camera, described
 
     match, now = one.camera_object.data.photo_pose, standing(current, one.camera_object)
-    sure = match.confidence if is_sure(current, one.camera_object) else None
+    sure = match.confidence if match.verified and is_sure(current, one.camera_object) else None
     with evaluated(root) as model:
         line = described(Candidate(model.name, one.camera, now.score if now else None), model.sphere)
     size, box = list(one.camera.size), list(match.box)

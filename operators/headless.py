@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from ..inference.image import DEFAULT_SENSOR, Photo, checked_box, load_photo
 from ..inference.names import feature_name
 from ..inference.overlay import intersection_over_union
 from ..inference.steps import finish
+from ..inference.strict_json import json_text
 from . import matching, scene
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .journal import sentence_of
@@ -76,7 +76,7 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
             onboarding = 0.0  # only the first photo waits for the training views
-            file.write(json.dumps(results[-1]) + "\n")
+            file.write(json_text(results[-1]) + "\n")
             file.flush()
     return results
 

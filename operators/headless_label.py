@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ..inference.distortion import NOTICED
 from ..inference.errors import PoseError
 from ..inference.geometry import Sphere
 from ..inference.image import DEFAULT_SENSOR, Photo, load_photo
+from ..inference.strict_json import json_text
 from .jobs import stems_of
 from .journal import sentence_of
 from .label_photo import board_place
@@ -66,7 +66,7 @@ def _calibrate(options: argparse.Namespace, board: Board) -> tuple[Calibration, 
         "photos": dict(zip(used, found.errors.round(4).tolist(), strict=True)),
         "failed": failed,
     }
-    (options.out / "calibration.json").write_text(json.dumps(listing, indent=1), encoding="utf-8")
+    (options.out / "calibration.json").write_text(json_text(listing, indent=1), encoding="utf-8")
     return found, len(failed)
 
 
@@ -82,7 +82,7 @@ def _label_all(options: argparse.Namespace, board: Board, lens: Calibration | No
                 line.update(status="error", error=sentence_of(error, path))
                 _tell({str(path): line["error"]})
                 failed += 1
-            file.write(json.dumps(line) + "\n")
+            file.write(json_text(line) + "\n")
     return failed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ..inference.errors import PoseError
 from ..inference.image import checked_box, load_photo
 from ..inference.ranking import is_strange
 from ..inference.steps import finish
+from ..inference.strict_json import json_text
 from . import matching
 from .headless import check_network
 from .identifying import which
@@ -44,7 +44,7 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, stem, work)
             failed += line["status"] == "error"
-            file.write(json.dumps(line) + "\n")
+            file.write(json_text(line) + "\n")
             file.flush()
     return 1 if failed else 0
 

@@ -16,7 +16,7 @@ from ..inference.errors import PoseError
 from ..inference.image import Photo, load_photo
 from ..inference.pose import Target
 from .importing import import_models, model_files
-from .models import chosen_models
+from .models import chosen_models, with_key
 from .views import ViewOptions, subdivisions_for
 
 Job = dict[str, Any]  # JOB_KEYS, what is not given is None; and fault: why a line cannot be followed, else None
@@ -149,14 +149,15 @@ def stems_of(photos: Iterable[str | Path | None]) -> list[str]:
 
 
 def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
-    """The targets with these names, all without names."""
+    """The targets with these names, all without names; models that were left out lack, unless there are no others."""
     names = [names] if isinstance(names, str) else names
     if not names:
         return targets
-    missing = [name for name in names if name not in {target.name for target in targets}]
-    if missing:
-        raise PoseError(f'There is no model "{missing[0]}".')
-    return [target for target in targets if target.name in names]
+    found = [target for target in targets if target.name in names]
+    missing = [name for name in names if name not in {target.name for target in found}]
+    if missing and not (found and all(with_key(bpy.data.objects, name) for name in missing)):
+        raise PoseError(f'There is no model "{missing[0]}" that can be matched.')
+    return found
 
 
 def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:

@@ -53,18 +53,22 @@ SAMPLES = 2  # of Cycles, for views that verify a pose
 
 class Match(NamedTuple):
     """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box; share:
-    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree."""
+    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree; verified:
+    whether they were compared with the photo, as nearest views are not."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
     located: bool = False
     share: float | None = None
+    verified: bool = True
 
     @property
-    def confidence(self) -> float:
-        """Probability, 0..1, that the best candidate's view is less than 10 degrees off."""
+    def confidence(self) -> float | None:
+        """Probability, 0..1, that the best candidate's view is less than 10 degrees off; None: not verified."""
         from ..inference import candidates, voting
 
+        if not self.verified:
+            return None
         if self.share is not None:
             return voting.confidence(self.share)
         return candidates.confidence(self.candidates, self.located)
@@ -103,29 +107,61 @@ def prepare(
 ) -> Steps[list[Target]]:
     """Targets for matching: the training views of every model, rendered where the cache has none.
 
-    warn is told, in a sentence, of a model that lacks textures.
+    warn is told, in a sentence, of a model that lacks textures, is left out, or can hardly be matched.
+    PoseError where none is left.
     """
     from ..inference.networks import feature_network, has_patches
-    from ..inference.pose import Target
     from ..inference.regressor import load_regressor
-    from ..inference.retrieval import Index, Whitening, common_patches
 
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
-    found, common = [], None
+    found: list[Target | PoseError] = []
     for number, root in enumerate(roots):
+        part = number / len(roots), (number + 1) / len(roots)
+        found.append((yield from within(_onboarded(root, options, cache, warn), *part)))
+    failed = [one for one in found if isinstance(one, PoseError)]
+    targets = [one for one in found if not isinstance(one, PoseError)]
+    if failed and not targets:
+        raise failed[0]
+    for error in failed:
+        warn(str(error))
+    if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
+        targets = yield from aside(_comparable, targets)
+        told = rpt_('Model "{name}" is so thin that it can hardly be matched: only its shape tells.')
+        for target in targets:
+            if target.index.templates.thin:
+                warn(told.format(name=target.name))
+    yield 1.0
+    return targets
+
+
+def _onboarded(
+    root: bpy.types.Object, options: ViewOptions, cache: Path, warn: Callable[[str], None]
+) -> Steps[Target | PoseError]:
+    """A model's target, or why there is none."""
+    from ..inference.pose import Target
+    from ..inference.retrieval import Index
+
+    try:
         with evaluated(root) as model:
             warn_of_lacking(model.name, model.lacking, warn)
-            steps = model_templates(model, options, cache)
-            templates = yield from within(steps, number / len(roots), (number + 1) / len(roots))
+            templates = yield from model_templates(model, options, cache)
             file = cached_file(model, options, cache)
-        found.append((model.name, model.sphere, templates, file))
-    if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
-        patches = (common_patches(templates) for _name, _sphere, templates, _file in found)
-        common = yield from aside(Whitening.common, patches)
-    yield 1.0
-    return [Target(name, sphere, Index(templates, common), file) for name, sphere, templates, file in found]
+    except PoseError as error:
+        return error
+    if not templates.coverage.any():
+        return PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
+    return Target(model.name, model.sphere, Index(templates), file)
+
+
+def _comparable(targets: Sequence[Target]) -> list[Target]:
+    """The targets with a common whitening; thin ones have no say in it unless all are."""
+    from ..inference.retrieval import Index, Whitening, common_patches
+
+    templates = [target.index.templates for target in targets]
+    common = Whitening.common(map(common_patches, [one for one in templates if not one.thin] or templates))
+    return [target._replace(index=Index(target.index.templates, common)) for target in targets]
 
 
 @contextmanager
@@ -202,10 +238,11 @@ def match(
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
     else:
         candidates, share = naming.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
+    candidates = pose.finite(candidates)
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
-    return Match(candidates, seconds, share=share)
+    return Match(candidates, seconds, share=share, verified=method != "KNN")
 
 
 def _doubted(
@@ -291,7 +328,7 @@ def _located(
         steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
         part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
         tried.append((box, (yield from within(steps, *part))))
-        if tried[-1][1].confidence > SURE:
+        if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
     return box, best._replace(located=True)

@@ -113,7 +113,8 @@ def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Seq
         name, text = printable(Path(line["photo"] or "").name), line["error"]
         picture = None
         if text is None:
-            text = f"{line['model']}, confidence {line['confidence']:.2f}"
+            known = line["confidence"] is not None
+            text = f"{line['model']}, " + (f"confidence {line['confidence']:.2f}" if known else "not verified")
             picture = load_photo(folder / f"{stem}_overlay.png").image
         cells.append(Cell(picture, name, text))
     save_picture(contact_sheet(cells), folder / "contact_sheet.png")

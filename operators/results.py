@@ -70,7 +70,8 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.adjusted.model = None
     match.taken = 0
     match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
-    match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
+    match.model, match.score = models[best.model], best.score
+    match.verified, match.confidence = found.verified, found.confidence or 0.0
     evidence = shown.evidence._replace(of_a_kind=found.share is not None)
     match.why = why_low(found.candidates, found.confidence, evidence, rpt_)
     for candidate, picture in zip(found.candidates, shown.pictures, strict=True):

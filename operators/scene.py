@@ -65,6 +65,8 @@ def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: t
         raise PoseError(f"The camera {camera_object.name} is not a perspective camera.")
     # normalized() takes the scale out axis by axis, as Blender does when it renders
     pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
+    if not (np.abs(pose).max() < FARTHEST and np.linalg.det(pose)):
+        raise PoseError(f"The camera {camera_object.name} stands nowhere: its matrix has no size, or is no number.")
     camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
     if size is None:
         return camera

@@ -31,6 +31,7 @@ from ..inference.geometry import (
 )
 from ..inference.names import feature_name, identity
 from ..inference.steps import Steps, aside
+from ..inference.strict_json import json_text
 from ..inference.templates import Templates, extreme_points, patch_coverage, patch_points
 from ..preferences import preferred
 from . import drawing
@@ -283,7 +284,7 @@ def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> S
             azimuth, elevation = np.degrees(angles_from_direction(direction))
             listing.append({"file": file, "azimuth": round(azimuth, 3), "elevation": round(elevation, 3)})
             yield (index + 1) / len(options.directions)
-    _written(lambda path: path.write_text(json.dumps(listing, indent=1)), folder / f"{name}_views.json")
+    _written(lambda path: path.write_text(json_text(listing, indent=1)), folder / f"{name}_views.json")
     return len(listing)
 
 

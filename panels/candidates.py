@@ -7,7 +7,7 @@ from math import degrees, pi
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import MARGINS, SidebarPanel, draw_text
+from .sidebar import SidebarPanel, draw_text, width_of
 
 WORDS, FAIR = ("High", "Fair", "Low"), 0.5  # from this confidence on it is not low
 UNIT = 20  # px of a button's height, at normal size
@@ -31,19 +31,20 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         camera = context.scene.camera
         match = camera.data.photo_pose
         self._draw_sureness(context, match, camera.photo_pose_adjusted)
-        width = context.region.width / context.preferences.system.ui_scale - MARGINS
-        self._draw_candidates(match, camera.matrix_world, max(width / UNIT / COLUMNS, 3))
+        self._draw_candidates(match, camera.matrix_world, max(width_of(context) / UNIT / COLUMNS, 3))
         self._draw_turns()
 
     def _draw_sureness(self, context: bpy.types.Context, match, adjusted: str) -> None:
-        """The confidence is the best candidate's; another pose has but a score, if somebody measured it."""
+        """The confidence is the best candidate's, if it was verified; another pose has but a score, if that was
+        measured."""
         if adjusted:
             draw_text(context, self.layout, adjusted)
             self.layout.operator("photopose.score_camera", icon="DRIVER_DISTANCE")
             return
-        word = WORDS[0 if not match.why else 1 if match.confidence >= FAIR else 2]
-        text = f"{iface_('Confidence')}: {iface_(word)}, {match.confidence:.0%}"
-        self.layout.progress(factor=match.confidence, text=text)
+        if match.verified:
+            word = WORDS[0 if not match.why else 1 if match.confidence >= FAIR else 2]
+            text = f"{iface_('Confidence')}: {iface_(word)}, {match.confidence:.0%}"
+            self.layout.progress(factor=match.confidence, text=text)
         draw_text(context, self.layout, match.why)
 
     def _draw_candidates(self, match, matrix, scale: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .sidebar import PHOTO, SidebarPanel, copy, draw_text
 
@@ -18,7 +19,8 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
         if item.state == "MATCHED" and item.present:
             right = row.row()
             right.alignment = "RIGHT"
-            sure = f"{item.camera.data.photo_pose.confidence:.0%}"
+            match = item.camera.data.photo_pose
+            sure = f"{match.confidence:.0%}" if match.verified else iface_("Not Verified")
             right.label(text="Adjusted" if item.camera.photo_pose_adjusted else sure)
 
 

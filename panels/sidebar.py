@@ -69,9 +69,14 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
+def width_of(context: bpy.types.Context) -> float:
+    """Of what the region shows between its margins, px at normal size."""
+    return context.region.width / (context.preferences.system.ui_scale or 1) - MARGINS  # 0 in the background
+
+
 def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
     """A sentence in as many lines as the sidebar's width asks for."""
-    width = context.region.width / context.preferences.system.ui_scale - MARGINS
+    width = width_of(context)
     letter = 2 * LETTER if max(text, default="") >= WIDE else LETTER
     lines = layout.column(align=True)
     for line in textwrap.wrap(text, max(int(width / letter), 10)):

@@ -1,4 +1,4 @@
-"""Draws all our panels and menus once, in an empty scene or with a model in it, and prints their names.
+"""Draws all our panels and menus once, in an empty scene, with a model in it or in a file's, and prints their names.
 
 Blender gives no layout in the background, except to a panel that is called by an operator: that one draws the others.
 """
@@ -74,6 +74,12 @@ def add_linked_model() -> None:
     bpy.context.scene.photo_pose.focal_source = "LENS"
 
 
+def show_scene(file: str) -> None:
+    with bpy.data.libraries.load(file) as (source, target):
+        target.scenes = source.scenes
+    bpy.context.window_manager.windows[0].scene = target.scenes[0]
+
+
 asked: list[Callable] = []
 enable_extension()
 bpy.utils.register_class(PHOTOPOSE_PT_test)
@@ -81,4 +87,6 @@ bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 if __name__ == "__main__":
     if sys.argv[-1] == "model":
         add_linked_model()
+    elif sys.argv[-1].endswith(".blend"):
+        show_scene(sys.argv[-1])
     call(draw_all)

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from photo_pose.inference.doubt import UNLIKE, Evidence, why_low
+from photo_pose.inference.doubt import UNLIKE, UNVERIFIED, Evidence, why_low
 from photo_pose.inference.geometry import Box, Camera, intrinsics
 from photo_pose.inference.pose import Candidate
 
@@ -45,3 +45,8 @@ def test_the_cause_is_named(found, evidence, words):
     sentence = why_low(found, 0.4, evidence)
     assert words in sentence and sentence.count(".") + sentence.count("?") == 1
     assert why_low(found, 0.9, evidence) == ""
+
+
+def test_what_was_compared_with_nothing_is_not_doubted_but_unknown():
+    assert why_low(candidates(-25.0, -26.0), None, GOOD) == UNVERIFIED
+    assert why_low(candidates(-25.0), None, Evidence(Box(0, 0, 640, 480), SIZE, BOX, 0.1)) == UNVERIFIED

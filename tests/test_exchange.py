@@ -111,8 +111,10 @@ def test_colmap_refuses_in_one_sentence(tmp_path):
     with pytest.raises(PoseError, match="OPENCV_FISHEYE is none of"):
         read_colmap(tmp_path)
     (tmp_path / "cameras.txt").write_text("1 PINHOLE 640 480 500 500 320 240\n")
-    with pytest.raises(PoseError, match="damaged"):
-        read_colmap(tmp_path)
+    for turned_nowhere in ("1 1 0 0\n", "1 0 0 0 0 0 0 5 1 a.jpg\n\n"):
+        (tmp_path / "images.txt").write_text(turned_nowhere)
+        with pytest.raises(PoseError, match="damaged"):
+            read_colmap(tmp_path)
 
 
 @pytest.mark.parametrize("vector", [(0, 0, 0), (np.pi, 0, 0), (0, 3.1415, 0), (0.3, -2, 1), (-2, 2, 0.1)])

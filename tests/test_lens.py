@@ -192,3 +192,15 @@ def test_a_shared_lens_is_the_weighted_median():
     assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.1), lens.Lens(40, 0.1)]) == pytest.approx(40)
     assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.01), lens.Lens(40, 0.1)]) == pytest.approx(90, rel=0.02)
     assert lens.shared([lens.Lens(30, 0.0), lens.Lens(90, 0.001)]) == pytest.approx(30)  # one is known
+
+
+def test_a_focal_length_at_which_the_model_is_behind_the_camera_tells_nothing():
+    """Of a near object: its cost is infinite, and the others decide."""
+    logs = np.log(lens.LENSES)
+    quality = -((logs - np.log(50)) ** 2)
+    wide = np.where(lens.LENSES < 35, -np.inf, quality)
+    assert lens.fitted(logs, wide, lens.TEXTURED).focal == pytest.approx(50, rel=0.02)
+    for known in (0, 1, 2):
+        nearly = np.where(np.arange(len(logs)) < known, quality, -np.inf)
+        found = lens.fitted(logs, nearly, lens.TEXTURED)
+        assert found.focal == pytest.approx(lens.LENSES[max(known - 1, 0)]) and found.deviation == lens.SPREAD

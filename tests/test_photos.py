@@ -227,7 +227,7 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder
     cache = views_folder if progress > 0.5 else tmp_path
     look = SimpleNamespace(views_and_cache=lambda: (views.ViewOptions("UPPER", 2), cache), any_roll=False)
     look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
-    look.skip_matched = look.shared_lens = False
+    look.skip_matched, look.shared_lens, look.warn = False, False, pytest.fail
     look.focal_source, look.method = "LENS", "MATCH"
     steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
     while isinstance(step := next(steps), Work) or step < progress:

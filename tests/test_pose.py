@@ -1,20 +1,31 @@
 """Retrieval and start poses, stage by stage."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import made_up
 import numpy as np
 import pytest
 
+pytest.importorskip("PIL")
+from PIL import Image
+
 from photo_pose.inference import pose, retrieval
 from photo_pose.inference.crops import SIZE, photo_view, template_view
+from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import (
     Box,
     Camera,
     Sphere,
+    angle_between,
     intrinsics,
     look_at,
     rotation_angle,
     rotation_from_vector,
     view_sphere,
 )
+from photo_pose.inference.image import Photo
+from photo_pose.inference.steps import finish
 from photo_pose.inference.templates import Templates
 
 RANDOM = np.random.default_rng(5)
@@ -66,6 +77,57 @@ def test_whitened_patches_have_unit_variance_and_no_correlation():
     patches = (RANDOM.normal(size=(5000, 100)) @ RANDOM.normal(size=(100, 100))).astype(np.float32)
     white = retrieval.Whitening.of(patches)(patches, 32)
     np.testing.assert_allclose(np.cov(white.T), np.eye(32), atol=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 20, 60])
+def test_few_patches_do_not_amplify_noise(count):
+    """What they say of most axes is chance: other patches of the same kind do not become huge along these."""
+    kind = RANDOM.normal(size=(112, 112)) * np.geomspace(1, 0.01, 112)
+    patches = (3 + RANDOM.normal(size=(count, 112)) @ kind.T).astype(np.float32)
+    for fitted in (retrieval.Whitening.of(patches), retrieval.Whitening.common([patches])):
+        others = fitted((3 + RANDOM.normal(size=(500, 112)) @ kind.T).astype(np.float32))
+        assert np.isfinite(others).all() and others.std(0).max() < 25, others.std(0).max()
+
+
+def test_patches_that_are_all_alike_are_no_signal():
+    patches = (np.linspace(-4, 4, 112) + 1e-3 * RANDOM.normal(size=(4000, 112))).astype(np.float32)
+    assert retrieval.Whitening.of(patches)(patches).std(0).max() < 0.1
+
+
+def test_a_view_from_the_edge_of_a_flat_model_has_numbers():
+    """A card, and a needle that its end hides: their crops, sizes and start poses."""
+    needle = np.array([[-1.0, 0, 0], [1, 0, 0]])
+    card = np.array([[x, y, 0.0] for x in (-0.7, 0.7) for y in (-0.7, 0.7)])
+    for outline in (needle, card):
+        cameras = [template_view(direction, outline) for direction in view_sphere(1)]
+        K, poses = np.stack([one.K for one in cameras]), np.stack([one.camera_to_world for one in cameras])
+        assert np.isfinite(K).all()
+        nothing = np.zeros((len(cameras), 1, 1, 1))
+        index = retrieval.Index(Templates(view_sphere(1), poses, K, nothing, nothing[..., 0], nothing, outline))
+        camera, box = Camera(intrinsics(900, (1200, 900)), np.eye(4), (1200, 900)), Box(300, 200, 700, 210)
+        picture = Image.new("RGB", (1200, 900))
+        crops = pose.PhotoCrops(Photo(picture, picture.size, None, None, Path("a.png"), True), camera, box,
+                                pose.UPRIGHT_ROLLS, lambda pictures: pictures)  # fmt: skip
+        with np.errstate(divide="raise", invalid="raise"):
+            _crop, misfit = pose.framing(crops, index)
+            starts = [pose.start_pose(camera, box, outline, turn) for turn in index.templates.rotations]
+        assert np.isfinite(misfit).all() and np.isfinite([one.translation for one in starts]).all()
+        assert all(0.5 < one.translation[2] < 1e4 for one in starts)
+
+
+def test_nearest_views_from_opposite_sides_give_the_nearest_one_s_direction():
+    """As of a symmetric model: their mean is no direction."""
+    taken = Camera(intrinsics(420, (400, 300)), look_at(np.array([0, -3.0, 0.2]), np.zeros(3)), (400, 300))
+    crops, templates = made_up.crops_of(taken, made_up.photo_of(taken)), made_up.templates()
+    front, back = (int((templates.directions @ [0, side, 0]).argmax()) for side in (-1, 1))
+    features = np.zeros_like(templates.features)
+    features[[front, back]] = finish(crops.compute([crops.upright]))
+    features[back] *= 0.9
+    index = retrieval.Index(replace(templates, features=features))
+    with np.errstate(invalid="raise"):
+        (start,) = pose.nearest_neighbours(crops, [pose.Target("a", Sphere(np.zeros(3), 1.0), index)])
+    seen_from = -start.pose.rotation.T @ start.pose.translation
+    assert np.degrees(angle_between(seen_from, templates.directions[front])) < 15 and np.isfinite(start.score)
 
 
 def test_diverse_starts_are_apart_and_best_first():
@@ -129,3 +191,13 @@ def test_relative_is_the_inverse_of_placed():
     again = pose.placed(camera, seen, sphere)
     np.testing.assert_allclose(again.camera_to_world, camera.camera_to_world, atol=1e-12)
     np.testing.assert_array_equal(again.K, K)
+
+
+def test_no_candidate_has_a_number_that_is_none():
+    camera = Camera(intrinsics(500, (SIZE, SIZE)), np.eye(4), (SIZE, SIZE))
+    lost = camera.placed(np.diag([1, 1, np.nan, 1]))
+    good = pose.Candidate("a", camera, 0.5)
+    bad = [good._replace(score=np.nan), good._replace(camera=lost), good._replace(lens_deviation=np.inf)]
+    assert pose.finite([bad[0], good, *bad[1:]]) == [good]
+    with pytest.raises(PoseError, match="No pose"):
+        pose.finite(bad)

@@ -340,3 +340,14 @@ def test_3d_views_turn_to_the_camera(scene, camera_object):
     assert views and views[0].region_3d.view_perspective != "CAMERA"
     scene_io.view_through_camera(bpy.context)
     assert all(view.region_3d.view_perspective == "CAMERA" for view in views)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0])
+def test_a_camera_that_stands_nowhere_is_refused(scene, scale):
+    """As an object may be by a script or a driver."""
+    camera = bpy.data.objects.new("Lost", bpy.data.cameras.new("Lost"))
+    scene.collection.objects.link(camera)
+    camera.matrix_world = Matrix.Diagonal((scale, scale, scale, 1))
+    bpy.context.view_layer.update()
+    with pytest.raises(PoseError, match="Lost"):
+        scene_io.read_camera(scene, camera)

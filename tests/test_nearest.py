@@ -1,0 +1,68 @@
+"""Nearest views are compared with nothing: how sure they are is not known, and nobody says anything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+pytest.importorskip("torch")
+
+from conftest import run  # noqa: E402
+from suzanne import add_monkey, box, photographed  # noqa: E402
+
+from photo_pose.inference.doubt import UNVERIFIED  # noqa: E402
+from photo_pose.operators import views  # noqa: E402
+from photo_pose.operators.contact_sheet import _cell  # noqa: E402
+from photo_pose.operators.matching import model_renderer  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+GIVEN = {"method": "KNN", "subdivisions": 1, "focal_source": "LENS", "lens": 45}
+
+
+@pytest.fixture
+def photo(scene, views_folder, tmp_path, monkeypatch):
+    """Of the monkey in the scene."""
+    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    return photographed(add_monkey(), tmp_path / "photo.png")
+
+
+def test_a_match_by_nearest_views_is_not_verified(scene, photo, tmp_path):
+    """With a box and without one; the panel, the sheet and the export say so, and no number."""
+    for given in ({"box": box(bpy.data.objects["Suzanne"])}, {}):
+        assert bpy.ops.photopose.match_photo(filepath=str(photo), **given, **GIVEN) == {"FINISHED"}
+        match = scene.camera.data.photo_pose
+        assert not match.verified and match.why == UNVERIFIED and len(match.candidates) == 1
+    bpy.ops.photopose.export_cameras(directory=str(tmp_path), format="JSON")
+    (line,) = json.loads((tmp_path / "cameras.json").read_text(), parse_constant=pytest.fail)
+    assert line["confidence"] is None and line["score"] < 0
+    item = scene.photo_pose.photos.add()
+    item.name, item.path, item.camera, item.state = photo.name, str(photo), scene.camera, "MATCHED"
+    with model_renderer() as renderer:
+        assert _cell(scene, item, renderer).text == "Suzanne, not verified"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    drawn = run(sys.executable, ROOT / "tests/draw_panels.py", tmp_path / "scene.blend")
+    assert "Traceback" not in drawn and "DRAWN VIEW3D_PT_photo_pose_candidates" in drawn
+    assert bpy.ops.photopose.match_photo(filepath=str(photo), box=match.box, **GIVEN | {"method": "MATCH"})
+    assert scene.camera.data.photo_pose.verified and scene.camera.data.photo_pose.confidence > 0.5
+
+
+def test_headless_confidence_is_null(scene, photo, tmp_path, views_folder):
+    around = [str(edge) for edge in box(bpy.data.objects["Suzanne"])]
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    given = "--blend", "scene.blend", "--photo", photo, "--views", "17", "--cache", views_folder, "--out", "o"
+    done = subprocess.run(
+        [sys.executable, ROOT / "batch.py", *given, "--box", *around, "--method", "knn", "--contact-sheet"],
+        env={**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    line = json.loads((tmp_path / "o/results.jsonl").read_text(), parse_constant=pytest.fail)
+    assert line["status"] == "ok" and line["confidence"] is None and np.isfinite(line["score"])
+    assert (tmp_path / "o/contact_sheet.png").is_file()
