@@ -11,7 +11,7 @@ from .alignment import FREE, Locks
 from .geometry import Camera
 from .lens import find_lens
 from .overlay import intersection_over_union
-from .pose import Candidate, PhotoCrops, Start, Target, placed, relative
+from .pose import Candidate, PhotoCrops, Start, Target, relative
 from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, look_closely, refine, score, verify
 from .retrieval import pooled, unit
 from .silhouette import follow_found_mask, follow_given_mask
@@ -45,12 +45,8 @@ def find_candidates(
     renderer: Renderer,
     count: int = 6,
     stages: Stages = ALL,
-    free_lens: bool = False,
 ) -> Steps[list[Candidate]]:
-    """At most count poses for the starts, best first.
-
-    With a free lens the camera's focal length is but a first guess.
-    """
+    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
     closeups = yield from within(approach(crops, starts, count, ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
@@ -60,15 +56,14 @@ def find_candidates(
         for count, start, end in ((REFINED, 0.6, 0.75), (1, 0.75, 0.8)):
             refined = yield from within(refine(crops, verified[:count], renderer, details=stages.details), start, end)
             verified = _ranked([*refined, *verified[count:]])
-    deviation = 0.0
-    if free_lens and stages.lens:
-        found, lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
-        verified, deviation = _with_best(verified, found), lens.deviation
+    if crops.lens.doubt and stages.lens:
+        found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
+        verified = _with_best(verified, found)
     if stages.silhouette:
         verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
-    return [one._replace(lens_deviation=deviation, alike=same) for one, same in zip(found, alike, strict=True)]
+    return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
 
 
 def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
@@ -157,5 +152,4 @@ def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Rende
 
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
-    target = closeup.start.target
-    return Candidate(target.name, placed(crops.camera, closeup.pose, target.sphere), value)
+    return crops.candidate(closeup.start, closeup.pose, value)

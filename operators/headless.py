@@ -140,7 +140,7 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple
         any_roll=options.any_roll,
         method=options.method.upper(),
         count=options.candidates,
-        free_lens=job["focal"] is None and job["lens"] is None and photo.exif_focal is None,
+        lens=matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
         stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
         network=options.network,
         device=options.device,

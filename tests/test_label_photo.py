@@ -98,6 +98,19 @@ def test_the_camera_is_found(photos, scene, options):
     assert bpy.path.abspath(image.filepath) == str(photos[1])
 
 
+@pytest.mark.parametrize(("f35", "recorded", "deviation"), [(38, SIZE, "± 2."), (60, (3000, 2000), "± 0.")])
+def test_exif_is_believed_where_it_fits_the_picture(photos, scene, f35, recorded, deviation):
+    """A crop's is not: the board tells the lens, and better."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0xA405: f35, 0xA002: recorded[0], 0xA003: recorded[1]})
+    exif[0x8769] = 0
+    for path in photos:
+        Image.open(path).save(path, exif=exif)
+    assert labelled(photos) == {"FINISHED"}
+    assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(700, rel=0.01)
+    assert deviation in scene.photo_pose.result
+
+
 def test_the_lens_of_the_active_camera_and_the_world_s_plane(scene, tmp_path):
     photos = photographed(tmp_path, Matrix())
     scene.camera = bpy.data.objects.new("Own", bpy.data.cameras.new("Own"))
