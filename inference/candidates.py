@@ -115,14 +115,24 @@ def improve(
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that already sees the target about right, before and after refinement.
 
-    What locks names stays; where the score does not rise, all stays. crops looks through the camera's intrinsics.
+    What locks names stays; where the score does not rise, all stays. A free principal point stays, too, where
+    that is better. crops looks through the camera's intrinsics.
     """
-    after = before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
-    for round_ in range(ROUNDS):
-        part = 0.2 + 0.8 * round_ / ROUNDS, 0.2 + 0.8 * (round_ + 1) / ROUNDS
-        (after,) = yield from within(refine(crops, [after], renderer, locks), *part)
+    before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
+    ways = [locks] if locks.principal_point else [locks._replace(principal_point=True), locks]
+    tried = []
+    for number, way in enumerate(ways):
+        part = 0.2 + 0.8 * number / len(ways), 0.2 + 0.8 * (number + 1) / len(ways)
+        tried.append((yield from within(_improved(crops, before, renderer, way), *part)))
+    after = max(tried, key=lambda one: one.score)
     first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
     return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
+
+
+def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:
+    for round_ in range(ROUNDS):
+        (one,) = yield from within(refine(crops, [one], renderer, locks), round_ / ROUNDS, (round_ + 1) / ROUNDS)
+    return one
 
 
 def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:
