@@ -12,7 +12,18 @@ from .geometry import Camera
 from .lens import find_lens
 from .overlay import intersection_over_union
 from .pose import Candidate, PhotoCrops, Start, Target, relative
-from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, look_closely, refine, score, verify
+from .refinement import (
+    LENS_DEVIATION,
+    ROUNDS,
+    Closeup,
+    Renderer,
+    Verified,
+    approach,
+    look_closely,
+    refine,
+    score,
+    verify,
+)
 from .retrieval import pooled, unit
 from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
@@ -126,7 +137,11 @@ def improve(
         tried.append((yield from within(_improved(crops, before, renderer, way), *part)))
     after = max(tried, key=lambda one: one.score)
     first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
-    return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
+    if not after.score > before.score:
+        return first._replace(camera=camera), first._replace(camera=camera)
+    if last.camera.focal != camera.focal:
+        last = last._replace(lens_deviation=LENS_DEVIATION)
+    return first._replace(camera=camera), last
 
 
 def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:

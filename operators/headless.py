@@ -121,7 +121,10 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
         "focal_deviation": best.lens_deviation or None,
-        "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
+        "candidates": [
+            {**line, "focal_deviation": one.lens_deviation or None, "alike": one.alike}
+            for line, one in zip(ranked, found.candidates, strict=True)
+        ],
     }
 
 
