@@ -11,7 +11,6 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty
 
 from ..inference.errors import PoseError
-from ..inference.focal import Focal
 from ..inference.geometry import Box, Camera
 from ..inference.steps import Steps, aside, within
 from ..properties import METHOD_ITEMS
@@ -23,6 +22,7 @@ from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
+    from ..inference.focal import Focal
     from ..inference.image import Photo
     from ..inference.lens import Lens
     from ..inference.pose import Candidate, Target
@@ -155,6 +155,7 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
 
 def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:
     """lens: its focal length in the photo's longer sides, where it is known."""
+    from ..inference.focal import Focal
     from ..inference.image import checked_box, load_photo
 
     try:
