@@ -134,7 +134,9 @@ def machine_arguments(parser: argparse.ArgumentParser) -> None:
 
 def lens_arguments(parser: argparse.ArgumentParser) -> None:
     focal = parser.add_mutually_exclusive_group()
-    focal.add_argument("--focal", type=float, metavar="PX", help="default: EXIF's, else estimated from the picture")
+    focal.add_argument(
+        "--focal", type=float, metavar="PX", help="default: EXIF's where they fit the picture, else estimated"
+    )
     focal.add_argument("--lens", type=float, metavar="MM")
     parser.add_argument(
         "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"

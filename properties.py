@@ -34,7 +34,7 @@ CROP_ITEMS = (
     ("NONE", "None", "The whole picture; the object has the same size in every view's frame"),
 )
 FOCAL_ITEMS = (
-    ("PHOTO", "Photo", "What the photo's EXIF data say, else estimated from the picture"),
+    ("PHOTO", "Photo", "What the photo's EXIF data say where they fit the picture, else estimated from it"),
     ("CAMERA", "Active Camera", "The lens of the active camera"),
     ("LENS", "Lens", "The typed focal length and sensor size"),
 )
@@ -125,7 +125,7 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     lens_deviation: FloatProperty(
         name="Lens Deviation",
-        description="Uncertainty of an estimated focal length, as a part of it; 0: it was given",
+        description="Uncertainty of the focal length, as a part of it; 0: it was given, 0.45: a guess",
     )
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
@@ -261,8 +261,8 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
     )
     shared_lens: BoolProperty(
         name="Shared Lens",
-        description="All photos were taken with one lens: where EXIF data lack, its focal length is found from all of "
-        "them together, and they are matched again with it",
+        description="All photos were taken with one lens: those that do not tell it well are matched again with the "
+        "focal length that is found from all of them together",
     )
 
     board_photo: StringProperty(

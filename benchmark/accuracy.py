@@ -171,7 +171,7 @@ def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     how = {
         "method": variant.method,
         "stages": Stages(**dict.fromkeys(variant.without, False)),
-        "free_lens": not variant.focal,
+        "lens": None if variant.focal else matching.photo_focal(photo),
         "mask": np.array(Image.open(query.silhouette).convert("L")) >= 128 if variant.mask else None,
     }
     try:

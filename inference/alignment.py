@@ -209,6 +209,22 @@ class LensPrior(NamedTuple):
         return robust(np.array([np.log(pose.K[0, 0]) - self.center]) / self.deviation, slope, np.array([self.weight]))
 
 
+class PrincipalPointPrior(NamedTuple):
+    """The principal point, px, is near center (2,), give or take deviation; however far it goes the pull grows."""
+
+    center: np.ndarray
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        away = (pose.K[:2, 2] - self.center) / self.deviation
+        slope = np.zeros((2, PARAMETERS))
+        slope[:, 7:] = np.eye(2) * pose.K[0, 0] / self.deviation
+        return Quadratic(
+            self.weight * float(away @ away) / 2, self.weight * slope.T @ slope, self.weight * slope.T @ away
+        )
+
+
 def cut_edges(box: Box, size: tuple[int, int]) -> np.ndarray:
     """(4,) bool: which edges of a box lie so near the border of a photo that the object may go on beyond it."""
     near = BOX_DEVIATION * max(box.width, box.height)

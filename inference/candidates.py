@@ -11,8 +11,19 @@ from .alignment import FREE, Locks
 from .geometry import Camera
 from .lens import find_lens
 from .overlay import intersection_over_union
-from .pose import Candidate, PhotoCrops, Start, Target, placed, relative
-from .refinement import ROUNDS, Closeup, Renderer, Verified, approach, look_closely, refine, score, verify
+from .pose import Candidate, PhotoCrops, Start, Target, relative
+from .refinement import (
+    LENS_DEVIATION,
+    ROUNDS,
+    Closeup,
+    Renderer,
+    Verified,
+    approach,
+    look_closely,
+    refine,
+    score,
+    verify,
+)
 from .retrieval import pooled, unit
 from .silhouette import follow_found_mask, follow_given_mask
 from .steps import Steps, within
@@ -45,12 +56,8 @@ def find_candidates(
     renderer: Renderer,
     count: int = 6,
     stages: Stages = ALL,
-    free_lens: bool = False,
 ) -> Steps[list[Candidate]]:
-    """At most count poses for the starts, best first.
-
-    With a free lens the camera's focal length is but a first guess.
-    """
+    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
     closeups = yield from within(approach(crops, starts, count, ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
@@ -60,15 +67,14 @@ def find_candidates(
         for count, start, end in ((REFINED, 0.6, 0.75), (1, 0.75, 0.8)):
             refined = yield from within(refine(crops, verified[:count], renderer, details=stages.details), start, end)
             verified = _ranked([*refined, *verified[count:]])
-    deviation = 0.0
-    if free_lens and stages.lens:
-        found, lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
-        verified, deviation = _with_best(verified, found), lens.deviation
+    if crops.lens.doubt and stages.lens:
+        found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
+        verified = _with_best(verified, found)
     if stages.silhouette:
         verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
-    return [one._replace(lens_deviation=deviation, alike=same) for one, same in zip(found, alike, strict=True)]
+    return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
 
 
 def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
@@ -120,14 +126,28 @@ def improve(
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that already sees the target about right, before and after refinement.
 
-    What locks names stays; where the score does not rise, all stays. crops looks through the camera's intrinsics.
+    What locks names stays; where the score does not rise, all stays. A free principal point stays, too, where
+    that is better. crops looks through the camera's intrinsics.
     """
-    after = before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
-    for round_ in range(ROUNDS):
-        part = 0.2 + 0.8 * round_ / ROUNDS, 0.2 + 0.8 * (round_ + 1) / ROUNDS
-        (after,) = yield from within(refine(crops, [after], renderer, locks), *part)
+    before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
+    ways = [locks] if locks.principal_point else [locks._replace(principal_point=True), locks]
+    tried = []
+    for number, way in enumerate(ways):
+        part = 0.2 + 0.8 * number / len(ways), 0.2 + 0.8 * (number + 1) / len(ways)
+        tried.append((yield from within(_improved(crops, before, renderer, way), *part)))
+    after = max(tried, key=lambda one: one.score)
     first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
-    return first._replace(camera=camera), last if after.score > before.score else first._replace(camera=camera)
+    if not after.score > before.score:
+        return first._replace(camera=camera), first._replace(camera=camera)
+    if last.camera.focal != camera.focal:
+        last = last._replace(lens_deviation=LENS_DEVIATION)
+    return first._replace(camera=camera), last
+
+
+def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:
+    for round_ in range(ROUNDS):
+        (one,) = yield from within(refine(crops, [one], renderer, locks), round_ / ROUNDS, (round_ + 1) / ROUNDS)
+    return one
 
 
 def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:
@@ -157,5 +177,4 @@ def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Rende
 
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
-    target = closeup.start.target
-    return Candidate(target.name, placed(crops.camera, closeup.pose, target.sphere), value)
+    return crops.candidate(closeup.start, closeup.pose, value)

@@ -14,10 +14,11 @@ from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 from PIL.Image import Resampling, Transform, Transpose
 
 from .errors import PoseError
+from .focal import Focal, exif_focal
 from .geometry import Box, Camera
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
@@ -25,11 +26,9 @@ SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
 SMALLEST_BOX = 8  # px
 DEFAULT_LENS, DEFAULT_SENSOR = 50.0, 36.0  # mm, Blender's own defaults
-DIAGONAL_35MM = math.hypot(36, 24)  # mm
 OVERSAMPLING = 1.75  # reduced photo pixels per warped pixel: of 1 to 2 the nearest to exact area averages
 EDGE_ON = 1e-6  # depth below which a view's ray passes beside or behind the camera that took the photo
 
-UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # by EXIF FocalPlaneResolutionUnit
 TURNS = {  # by EXIF Orientation
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -55,14 +54,14 @@ class Photo:
     image        RGB, the longer side at most LONGEST_SIDE, so perhaps smaller than size
     size         (width, height) px of the whole photo; boxes, focal lengths and cameras are in these pixels
     alpha        mode L, the same pixels as image; None when nothing in the photo is transparent
-    exif_focal   px, None when EXIF does not tell
+    exif_focal   None when EXIF tells none of this picture
     shown_as_is  whether Blender shows the file itself like this, so that no turned copy is needed
     """
 
     image: Image.Image
     size: tuple[int, int]
     alpha: Image.Image | None
-    exif_focal: float | None
+    exif_focal: Focal | None
     path: Path
     shown_as_is: bool
 
@@ -145,7 +144,7 @@ def _pillow_for_photos() -> Iterator[None]:
 
 def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
     _check_size(file.size, path.name)
-    exif_focal = _exif_focal(file.getexif(), file.size)
+    told = exif_focal(file.getexif(), file.size)
     shown_as_is = _shown_as_is(file)
     image, size = _reduced_pixels(file)
     orientation = file.getexif().get(Base.Orientation)  # only now, for Pillow turns a TIFF as it reads it
@@ -153,7 +152,7 @@ def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
         image = image.transpose(TURNS[orientation])
         size = size[::-1] if orientation >= 5 else size
     image, alpha = _on_white(image)
-    return Photo(image, size, alpha, exif_focal, path, shown_as_is)
+    return Photo(image, size, alpha, told, path, shown_as_is)
 
 
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:
@@ -208,28 +207,6 @@ def _on_white(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=alpha)
     return white, alpha if alpha and alpha.getextrema()[0] < 255 else None
-
-
-def _exif_focal(exif: Image.Exif, size: tuple[int, int]) -> float | None:
-    """Focal length in px of a photo of size (width, height), None when EXIF tells none or an absurd one.
-
-    The 35 mm equivalent compares image diagonals (CIPA DCG-001): focal = f35 / 43.27 mm * diagonal in px.
-    Without it: millimetres times the sensor's pixels per millimetre. Those are pixels of the picture as it
-    was taken, whose recorded size differs from this one's when the photo was resized since.
-    """
-    tags = exif.get_ifd(IFD.Exif)
-
-    def number(tag: Base) -> float:
-        value = tags.get(tag)
-        return float(value) if isinstance(value, Real) else math.nan
-
-    recorded = number(Base.ExifImageWidth), number(Base.ExifImageHeight)
-    resized = max(size) / max(recorded) if recorded[0] > 0 and recorded[1] > 0 else 1.0
-    unit = UNIT_MM.get(tags.get(Base.FocalPlaneResolutionUnit), 25.4)
-    from_35mm = number(Base.FocalLengthIn35mmFilm) / DIAGONAL_35MM * math.hypot(*size)
-    from_sensor = number(Base.FocalLength) * number(Base.FocalPlaneXResolution) / unit * resized
-    plausible = (focal for focal in (from_35mm, from_sensor) if 0.2 <= focal / max(size) <= 30)
-    return next(plausible, None)
 
 
 def checked_box(box: Iterable[float], size: tuple[int, int]) -> Box:

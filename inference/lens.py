@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .alignment import Pose, feature_terms
+from .focal import SPREAD, Focal, is_guess
 from .geometry import turn_between
 from .pose import PhotoCrops
 from .refinement import Renderer, Verified, aligned, look_closely, refine, verify
 from .steps import Steps, within
 
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
-USUAL = 40.0  # mm, of the prior: between a phone's and a zoom's
-SPREAD = 0.45  # its deviation in log focal length
+USUAL = 40.0  # mm, of the prior, whose deviation is SPREAD: between a phone's and a zoom's
 COST_WEIGHT = 2.0  # of alignment's costs against the score
 POLISHING = 2  # rounds of refinement with the focal length that is found
 
@@ -45,7 +45,7 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
     """Tries several focal lengths for one candidate, aligns it with each, and fits a parabola to how well they do.
 
     Perspective tells focal length from distance only where the object is near and the lens is wide: the prior
-    decides the rest, and the deviation says so.
+    decides the rest, and the deviation says so. So does what is known of the lens, as far as it is not in doubt.
     """
     sensor = max(crops.camera.size) / 36
     parts = pairwise(np.linspace(0, 1, len(LENSES) + 1 + POLISHING + 1))
@@ -54,38 +54,70 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
         tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *next(parts))))
     trust = TEXTURED if verified.details[0].textured else PLAIN
     quality = np.array([_quality(one) for one in tried]) - trust.prior * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
-    lens = fitted(np.log(LENSES * sensor), quality, trust)
+    lens = weighed(fitted(np.log(LENSES * sensor), quality, trust), crops.lens, USUAL * sensor)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
     found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *next(parts))
     for part in parts:
         (found,) = yield from within(refine(crops, [found], renderer), *part)
-    return found, lens
+    start = found.closeup.start._replace(lens_deviation=lens.deviation)
+    return found._replace(closeup=found.closeup._replace(start=start)), lens
 
 
 def fitted(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
     """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width.
 
-    Quality is infinitely low where a part of the model would lie behind the camera: that tells nothing.
+    Quality is infinitely low where a part of the model would lie behind the camera: that tells nothing. The best one's
+    neighbours count in full: between them lies the peak, however much worse they are.
     """
     if np.isfinite(quality).sum() < 3:
         return Lens(float(np.exp(logs[int(quality.argmax())])), SPREAD)
     logs, quality = logs[np.isfinite(quality)], quality[np.isfinite(quality)]
-    weight = np.exp((quality - quality.max()) / trust.sharpness / 2)
+    weight, best = np.exp((quality - quality.max()) / trust.sharpness / 2), int(quality.argmax())
+    weight[max(best - 1, 0) : best + 2] = 1.0
     curvature, slope, _ = np.polyfit(logs, quality, 2, w=weight)
-    peak = -slope / 2 / curvature if curvature < 0 else logs[int(quality.argmax())]
+    peak = -slope / 2 / curvature if curvature < 0 else logs[best]
     deviation = min(np.sqrt(trust.noise / 2 / max(-curvature, 1e-9)), SPREAD)
     if not logs[0] < peak < logs[-1]:  # somewhere beyond
         deviation = SPREAD
     return Lens(float(np.exp(np.clip(peak, logs[0], logs[-1]))), float(deviation))
 
 
-def shared(lenses: Sequence[Lens]) -> float:
-    """The one focal length of several photos: known ones (deviation 0) decide alone; of estimates it is the median,
-    each weighted by 1 / deviation^2. All in the same unit."""
-    focals, deviations = np.array(sorted(lenses), float).T
-    weights = (deviations == 0) * 1.0 if (deviations == 0).any() else deviations**-2
+def weighed(found: Lens, known: Focal, usual: float) -> Lens:
+    """A focal length found by perspective, with the prior around the usual one, against one that may be known.
+
+    Either the known one is right, and both are taken together, or all of it is wrong; the deviation counts both. The
+    data's odds for it are those of the density at it after and before they were seen (Dickey 1971).
+    """
+    off = np.log(known.focal / found.focal)
+    after = _normal(off, np.hypot(found.deviation, known.deviation))
+    before = _normal(np.log(known.focal / usual), np.hypot(SPREAD, known.deviation))
+    right, wrong = (1 - known.doubt) * after, known.doubt * before
+    if not right:
+        return found
+    variances = np.array([found.deviation, known.deviation]) ** 2
+    both = Lens(float(found.focal * np.exp(off * variances[0] / variances.sum())), 1 / np.sqrt((1 / variances).sum()))
+    best = both if right > wrong else found
+    shares = np.array([right, wrong]) / (right + wrong)
+    spread = [one.deviation**2 + np.log(one.focal / best.focal) ** 2 for one in (both, found)]
+    return Lens(best.focal, float(np.sqrt(shares @ spread)))
+
+
+def _normal(away: float, deviation: float) -> float:
+    return float(np.exp(-((away / deviation) ** 2) / 2) / deviation)
+
+
+def shared(lenses: Sequence[Lens]) -> Lens | None:
+    """The one of several photos: given ones (deviation 0) decide alone; of others it is the median, each weighted by
+    1 / deviation^2, where guesses do not count; None where all are guesses. Focal lengths in the same unit."""
+    known = sorted(one for one in lenses if not is_guess(one.deviation))
+    known = [one for one in known if one.deviation == 0] or known
+    if not known:
+        return None
+    focals, deviations = np.array(known, float).T
+    weights = deviations**-2 if deviations.all() else np.ones(len(known))
     below = weights.cumsum() - weights / 2
-    return float(np.exp(np.interp(weights.sum() / 2, below[weights > 0], np.log(focals[weights > 0]))))
+    focal = np.exp(np.interp(weights.sum() / 2, below, np.log(focals)))
+    return Lens(float(focal), float(weights.sum() ** -0.5) if deviations.all() else 0.0)
 
 
 def with_focal(pose: Pose, focal: float) -> Pose:

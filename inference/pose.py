@@ -14,6 +14,7 @@ from PIL import Image
 from .alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
 from .crops import SIZE, photo_view
 from .errors import PoseError
+from .focal import Focal
 from .geometry import Box, Camera, Sphere, look_at, rotation_angle
 from .image import Photo, reduced, warp_views
 from .retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
@@ -47,8 +48,9 @@ class Target(NamedTuple):
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given; alike: whether the model
-    looks the same from here as in the best pose, for it is symmetric or hides what would tell.
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
+    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
+    would tell.
     """
 
     model: str
@@ -59,11 +61,15 @@ class Candidate(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A pose in which one of the target's templates looks like the photo; score in standard deviations."""
+    """A pose in which one of the target's templates looks like the photo; score in standard deviations.
+
+    lens_deviation: as a candidate's, where its focal length was found; None where it is the photo camera's.
+    """
 
     target: Target
     pose: Pose
     score: float
+    lens_deviation: float | None = None
 
 
 class PhotoCrops:
@@ -81,13 +87,15 @@ class PhotoCrops:
         extract: Extract,
         mask: np.ndarray | None = None,
         deviation: float = BOX_DEVIATION,
+        lens: Focal | None = None,
     ) -> None:
         """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it; deviation of the box's
-        edges, in units of its longer side."""
+        edges, in units of its longer side; lens: how far the camera's focal length is known, default: it is given."""
         shown = max(box.width, box.height) * photo.image.size[0] / photo.size[0]  # px of the picture across the box
         self.photo = reduced(photo, shown / (SHARPNESS * SIZE))
         self.camera, self.box, self.rolls = camera, box, rolls
         self.extract, self.mask, self.deviation = extract, mask, deviation
+        self.lens = lens or Focal(camera.focal)
         self.views = [photo_view(camera, box, roll, scale) for roll in rolls for scale in SCALES]
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}
@@ -96,6 +104,12 @@ class PhotoCrops:
     def upright(self) -> int:
         """The crop that is rolled least and frames the box itself."""
         return int(np.abs(self.rolls).argmin()) * len(SCALES) + len(SCALES) // 2
+
+    def candidate(self, start: Start, pose: Pose, score: float) -> Candidate:
+        """The start, moved to pose, as an answer."""
+        deviation = self.lens.spread if start.lens_deviation is None else start.lens_deviation
+        target = start.target
+        return Candidate(target.name, placed(self.camera, pose, target.sphere), score, deviation)
 
     def look(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, G, G, C) of crops (N, SIZE, SIZE, 3) uint8."""

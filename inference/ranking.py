@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import Pose
 from .pose import (
     ASPECT_WEIGHT,
     Candidate,
@@ -20,7 +19,6 @@ from .pose import (
     Target,
     find_starts,
     framing,
-    placed,
     start_pose,
 )
 from .refinement import Renderer, approach, verify
@@ -125,9 +123,7 @@ def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -
         part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
         tried.append((yield from within(_verified(crops, best, renderer), *part)))
     tried.sort(key=lambda answer: -answer.candidate.score)
-    return tried + [
-        Answer(_candidate(crops, best.target, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]
-    ]
+    return tried + [Answer(crops.candidate(best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
 
 
 def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
@@ -135,8 +131,4 @@ def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answe
     starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
     closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
     found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
-    return Answer(_candidate(crops, best.target, found.closeup.pose, found.score), best.score, True)
-
-
-def _candidate(crops: PhotoCrops, target: Target, pose: Pose, score: float) -> Candidate:
-    return Candidate(target.name, placed(crops.camera, pose, target.sphere), score)
+    return Answer(crops.candidate(best, found.closeup.pose, found.score), best.score, True)

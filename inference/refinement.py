@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import FREE, LensPrior, Locks, Pose, feature_terms, minimise
+from .alignment import FREE, LensPrior, Locks, Pose, PrincipalPointPrior, Term, feature_terms, minimise
 from .crops import DISTANCE, SIZE
 from .details import STEPS, Details, agreement
 from .geometry import Camera, rotation_angle
@@ -23,6 +23,9 @@ FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is 
 SAME = np.radians(5)  # poses nearer than this are one
 MISFIT_WEIGHT = 0.16  # of the box in the score
 LENS_DEVIATION, LENS_WEIGHT = 0.1, 0.05  # of a lens that is free but was somehow known: log focal length, cost
+# Of a principal point that is free: in the photo's longer sides, twice what calibrated cameras have it off the middle,
+# for small crops; cost
+POINT_DEVIATION, POINT_WEIGHT = 0.04, 0.05
 DETAIL_WEIGHT, CHANCE = 2.0, 0.08  # of the agreement of details in the score, as far as it exceeds chance
 RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
 
@@ -154,7 +157,7 @@ def _follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks =
     """pose, moved until the details that one shows lie on the photo's; as it is when the model is plain there."""
     closeup, index = one.closeup, one.closeup.start.target.index
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]
-    others = [*features, crops.box_term(index.templates.outline), *_lens_terms(closeup, locks)]
+    others = [*features, crops.box_term(index.templates.outline), *_lens_terms(crops, closeup, locks)]
     for details in one.details:
         term = details.term(one.rendering, closeup.view, pose.K) if details.textured else None
         if term:
@@ -166,15 +169,22 @@ def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], lock
     """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
     index, pose = closeup.start.target.index, closeup.pose
     box = crops.box_term(index.templates.outline)
-    lens = _lens_terms(closeup, locks)
+    lens = _lens_terms(crops, closeup, locks)
     for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
         pose, _cost = minimise([features, box, *lens], pose, locks)
     near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
     return pose if near else closeup.pose
 
 
-def _lens_terms(closeup: Closeup, locks: Locks) -> list[LensPrior]:
-    return [] if locks.lens else [LensPrior(np.log(closeup.start.pose.K[0, 0]), LENS_DEVIATION, LENS_WEIGHT)]
+def _lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
+    """What is free of the start's lens stays near it, for a turn of the camera does nearly the same to the picture."""
+    K, terms = closeup.start.pose.K, []
+    if not locks.lens:
+        terms.append(LensPrior(np.log(K[0, 0]), LENS_DEVIATION, LENS_WEIGHT))
+    if not locks.principal_point:
+        deviation = POINT_DEVIATION * max(crops.camera.size)
+        terms.append(PrincipalPointPrior(K[:2, 2], deviation, POINT_WEIGHT))
+    return terms
 
 
 def look_closely(crops: PhotoCrops, starts: Sequence[Start], poses: Sequence[Pose]) -> list[Closeup]:

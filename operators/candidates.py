@@ -13,6 +13,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Camera, turned_about
 from . import scene
 from .results import read_pose, sphere_of, tell
+from .standing import lens_deviation
 from .steps import require_packages
 
 AXIS_ITEMS = (
@@ -106,7 +107,8 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
         center = sphere_of(context.scene, match.model).center
         axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
         pose = turned_about(camera.camera_to_world, center, axis, self.angle)
-        self.look(context, camera.placed(pose), match.model)
+        deviation = lens_deviation(match, camera.focal)
+        self.look(context, camera.placed(pose), match.model, lens_deviation=deviation)
 
 
 classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)

@@ -138,7 +138,10 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
         "focal_deviation": best.lens_deviation or None,
-        "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
+        "candidates": [
+            {**line, "focal_deviation": one.lens_deviation or None, "alike": one.alike}
+            for line, one in zip(ranked, found.candidates, strict=True)
+        ],
     }
 
 
@@ -157,7 +160,7 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple
         any_roll=options.any_roll,
         method=options.method.upper(),
         count=options.candidates,
-        free_lens=job["focal"] is None and job["lens"] is None and photo.exif_focal is None,
+        lens=matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
         stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
         network=options.network,
         device=options.device,

@@ -99,8 +99,8 @@ def _labelled(
     if lens and lens.size != photo.size:
         raise PoseError(f"Photo '{path.name}' has another size than those that calibrated the lens.")
     given = options.focal, options.lens, options.sensor, options.principal_point
-    K = lens.K if lens else given_intrinsics(board_photo, *given)
-    found = label(board_photo, photo, board, K, lens.distortion if lens else None)
+    K, deviation = (lens.K, lens.focal_deviation) if lens else given_intrinsics(board_photo, *given)
+    found = label(board_photo, photo, board, K, deviation, lens.distortion if lens else None)
     save_picture(_marked(board_photo, found.corners), options.out / f"{stem}_board.png")
     straight = None
     if found.bent > NOTICED:

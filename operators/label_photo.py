@@ -48,7 +48,7 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
             photo, board_photo = (load_photo(bpy.path.abspath(path)) for path in (self.filepath, self.board_photo))
             place = board_place(context.scene, self.board)
             board = checked_board(self.columns, self.rows, self.square, place)
-            labelled = label(board_photo, photo, board, self._intrinsics(context, photo))
+            labelled = label(board_photo, photo, board, *self._intrinsics(context, photo))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -57,8 +57,8 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
         self.report({"INFO"}, context.scene.photo_pose.result)
         return {"FINISHED"}
 
-    def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> np.ndarray | None:
-        """The photo's K, from where the user says; None: the board is to tell it."""
+    def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> tuple[np.ndarray | None, float]:
+        """The photo's K, from where the user says, and its focal length's deviation; None: the board is to tell it."""
         from .labelling import given_intrinsics
 
         if self.focal_source == "LENS":
@@ -67,7 +67,7 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
             return given_intrinsics(photo)
         if context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
-        return scene.read_camera(context.scene, context.scene.camera, photo.size).K
+        return scene.read_camera(context.scene, context.scene.camera, photo.size).K, 0.0
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)

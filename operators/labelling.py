@@ -15,7 +15,7 @@ from ..inference.errors import PoseError
 from ..inference.geometry import Camera, Sphere
 from ..inference.image import Photo
 from .journal import sentence_of
-from .matching import photo_camera, sight
+from .matching import photo_camera, photo_focal, sight
 
 
 class Board(NamedTuple):
@@ -74,13 +74,22 @@ def calibrated(photos: Iterable[Photo], board: Board) -> tuple[Calibration, dict
 
 
 def label(
-    board_photo: Photo, photo: Photo, board: Board, K: np.ndarray | None = None, distortion: np.ndarray | None = None
+    board_photo: Photo,
+    photo: Photo,
+    board: Board,
+    K: np.ndarray | None = None,
+    deviation: float = 0.0,
+    distortion: np.ndarray | None = None,
 ) -> Label:
-    """The camera of photo, which was taken as board_photo was; what is not given of the lens is found by the board."""
+    """The camera of photo, which was taken as board_photo was; what is not given of the lens is found by the board.
+
+    deviation: relative, of the focal length in K.
+    """
     if board_photo.size != photo.size:
         raise PoseError("The photos with and without the board differ in size.")
     corners = board.corners(board_photo)
     found = locate(board.points, corners, photo.size, K, distortion)
+    found = found if K is None else found._replace(focal_deviation=deviation)
     bent = displacement(found.K, found.distortion, photo.size)
     if bent > NOTICED:
         photo = straightened(photo, found.K, found.distortion)
@@ -94,11 +103,13 @@ def given_intrinsics(
     lens: float | None = None,
     sensor: float = 36.0,
     principal_point: tuple[float, float] | None = None,
-) -> np.ndarray | None:
-    """K of `photo_camera` where anything tells the focal length, else None: the board will tell it."""
-    if focal is None and lens is None and photo.exif_focal is None:
-        return None
-    return photo_camera(photo, focal, lens, sensor, principal_point).K
+) -> tuple[np.ndarray | None, float]:
+    """K of `photo_camera` and the deviation of its focal length, where anything tells that beyond doubt; else None and
+    0: the board will tell it."""
+    known = photo_focal(photo, focal, lens, sensor)
+    if known.doubt:
+        return None, 0.0
+    return photo_camera(photo, focal, lens, sensor, principal_point).K, known.spread
 
 
 def summary(labelled: Label, board: Board, lens: float) -> str:

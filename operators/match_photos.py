@@ -23,11 +23,15 @@ from .results import Shown, show_candidates, store_match
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
+    from ..inference.focal import Focal
     from ..inference.image import Photo
+    from ..inference.lens import Lens
     from ..inference.pose import Candidate, Target
     from .matching import Match
 
-    Matcher = Callable[[Photo, Box | None, float | None], Steps["Shot"]]  # with a focal length, px, that is known
+    Matcher = Callable[[Photo, Box | None, Focal | None], Steps["Shot"]]  # with a focal length that is known
+
+WELL_KNOWN = 0.05  # deviation of a lens that other photos need not tell; EXIF's is half of that
 
 
 class Shot(NamedTuple):
@@ -53,7 +57,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
     phases = MATCHING
 
     method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
-    shared_lens: BoolProperty(name="Shared Lens", description="Photos without EXIF data were taken with one lens")
+    shared_lens: BoolProperty(name="Shared Lens", description="All photos were taken with one lens")
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
     @classmethod
@@ -76,10 +80,10 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
 
-            def match(photo: Photo, box: Box | None, focal: float | None) -> Steps[Shot]:
-                camera = photo_camera(photo, focal) if focal else self.camera_of(context, photo)
+            def match(photo: Photo, box: Box | None, known: Focal | None) -> Steps[Shot]:
+                camera = photo_camera(photo, known.focal) if known else self.camera_of(context, photo)
                 options = matching_options(self, photo, views)
-                options["free_lens"] &= focal is None
+                options["lens"] = known or options["lens"]
                 place, found = yield from find_and_match(
                     photo, camera, box, targets, renderer, method=self.method, **options
                 )
@@ -113,7 +117,8 @@ def match_all(
 ) -> Steps[dict[str, Shot | PoseError]]:
     """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
 
-    shared_lens: those whose lens was estimated are matched again with one focal length for all of them.
+    shared_lens: those whose lens neither the user nor EXIF tells well are matched again with one focal length for all
+    of them, where any photo tells one.
     """
     from ..inference.lens import Lens, shared
 
@@ -123,13 +128,13 @@ def match_all(
         part = first * number / len(boxes), first * (number + 1) / len(boxes)
         shots[path] = yield from within(_attempt(path, box, match), *part)
     found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
-    again = [path for path, shot in found.items() if shot.best.lens_deviation]
-    if not (shared_lens and len(found) > 1 and again):
+    again = [path for path, shot in found.items() if shot.best.lens_deviation > WELL_KNOWN]
+    lens = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
+    if not (shared_lens and len(found) > 1 and again and lens):
         return shots
-    focal = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
     for number, path in enumerate(again):
         part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
-        shots[path] = yield from within(_attempt(path, found[path].box, match, focal), *part)
+        shots[path] = yield from within(_attempt(path, found[path].box, match, lens), *part)
     return shots
 
 
@@ -162,16 +167,16 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
 
 
-def _attempt(
-    path: str, box: Sequence[float], match: Matcher, relative_focal: float | None = None
-) -> Steps[Shot | PoseError]:
-    """relative_focal: in the photo's longer sides, where it is known."""
+def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:
+    """lens: its focal length in the photo's longer sides, where it is known."""
+    from ..inference.focal import Focal
     from ..inference.image import checked_box, load_photo
 
     try:
         photo = load_photo(path)
         known = checked_box(box, photo.size) if any(box) else None
-        return (yield from match(photo, known, relative_focal and relative_focal * max(photo.size)))
+        focal = lens and Focal(lens.focal * max(photo.size), lens.deviation)
+        return (yield from match(photo, known, focal))
     except Exception as error:  # whatever it is, the other photos go on
         return PoseError(sentence_of(error, path))
 

@@ -14,6 +14,7 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..inference.errors import PoseError
+from ..inference.focal import SPREAD, Focal, is_guess
 from ..inference.geometry import Box, Camera, Sphere, angles_from_direction, intrinsics, roll_of
 from ..inference.image import (
     Photo,
@@ -90,16 +91,20 @@ def photo_camera(
     sensor: float = 36.0,
     principal_point: tuple[float, float] | None = None,
 ) -> Camera:
-    """The photo's camera at the origin. focal in px, or lens and sensor in mm; else EXIF's, else 50 mm on 36 mm."""
-    if focal is not None:
-        focal = checked_focal(focal)
-    elif lens is not None:
-        focal = focal_from_lens(lens, sensor, photo.size)
-    else:
-        focal = photo.exif_focal or default_focal(photo.size)
+    """The photo's camera at the origin, whose lens is what `photo_focal` says."""
     if principal_point is not None:
         principal_point = checked_point(principal_point)
-    return Camera(intrinsics(focal, photo.size, principal_point), np.eye(4), photo.size)
+    K = intrinsics(photo_focal(photo, focal, lens, sensor).focal, photo.size, principal_point)
+    return Camera(K, np.eye(4), photo.size)
+
+
+def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
+    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm."""
+    if focal is not None:
+        return Focal(checked_focal(focal))
+    if lens is not None:
+        return Focal(focal_from_lens(lens, sensor, photo.size))
+    return photo.exif_focal or Focal(default_focal(photo.size), SPREAD, 1.0)
 
 
 def prepare(
@@ -200,14 +205,15 @@ def match(
     method: str = "MATCH",
     count: int = 6,
     stages: Stages | None = None,
-    free_lens: bool = False,
+    lens: Focal | None = None,
     mask: np.ndarray | None = None,
     network: str = "efficientnet_lite0",
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
 
-    With a free lens the camera's focal length is but a first guess. mask: the object, (H, W) bool in photo.image.
+    lens: how far the camera's focal length is known, default: it is given.
+    mask: the object, (H, W) bool in photo.image.
     network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
     A photo that shows none of several models, which a bundled regressor knows, is taken for one of their kind.
     """
@@ -218,7 +224,7 @@ def match(
     began = time.perf_counter()
     rolls = pose.ALL_ROLLS if any_roll else pose.UPRIGHT_ROLLS
     extract = extractor(network, device, patches=method != "KNN")
-    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask)
+    crops = pose.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
     named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
     if method == "VOTE":
         named = named or regressor_for(targets, device)
@@ -232,7 +238,7 @@ def match(
         starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL, free_lens)
+        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL)
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
@@ -270,7 +276,7 @@ def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count
     starts = yield from within(find_starts_among(crops, targets, 2 * count), 0.0, 0.8)
     whole = pose.whole_box(crops.box, photo.size)
     if whole:  # a box that ends with the photo frames the object otherwise than its views
-        framed = pose.PhotoCrops(photo, crops.camera, whole, crops.rolls[::2], crops.extract)
+        framed = pose.PhotoCrops(photo, crops.camera, whole, crops.rolls[::2], crops.extract, lens=crops.lens)
         starts += yield from within(find_starts_among(framed, targets, count), 0.8, 1.0)
         crops.seconds += framed.seconds
     return starts
@@ -414,6 +420,8 @@ def sight(model: str, camera: Camera, sphere: Sphere, lens: float, lens_deviatio
     told = rpt_(
         "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
     ).format(name=model, lens=lens, **angles._asdict())
+    if is_guess(lens_deviation):
+        return told + rpt_(" (guessed)")
     return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
 
 

@@ -63,10 +63,12 @@ def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tup
 
 def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
     """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
+    from .matching import photo_focal
+
     return {
         "mask": photo.mask,
         "any_roll": look.any_roll,
-        "free_lens": look.focal_source == "PHOTO" and photo.exif_focal is None,
+        "lens": photo_focal(photo) if look.focal_source == "PHOTO" else None,
         "network": views.network,
         "device": views.device,
     }

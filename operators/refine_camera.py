@@ -15,7 +15,7 @@ from ..preferences import preferred
 from ..properties import OURS, SPHERE_ITEMS, LockProperties
 from . import scene
 from .models import chosen_models, scene_object
-from .standing import keep_score, known_score
+from .standing import keep_score, known_score, lens_deviation
 from .steps import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -58,9 +58,11 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             known = known_score(context.scene, camera_object)
-            self._write(context, camera_object, photo, after, target)
+            deviation = after.lens_deviation or lens_deviation(camera_object.data.photo_pose, after.camera.focal)
+            self._write(context, camera_object, photo, after._replace(lens_deviation=deviation), target)
             gained = None if known is None else known + after.score - before.score
-            keep_score(context.scene, scene_object(context.scene, target.name), after.camera, target.sphere, gained)
+            root = scene_object(context.scene, target.name)
+            keep_score(context.scene, root, after.camera, target.sphere, gained, deviation)
         else:
             self.outcome = "CANCELLED"
             told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")

@@ -9,7 +9,7 @@ from ..inference.errors import PoseError
 from . import scene
 from .candidates import MatchedCameraOperator
 from .results import sphere_of, write_pose
-from .standing import standing
+from .standing import lens_deviation, standing
 
 
 class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
@@ -22,10 +22,10 @@ class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
         camera = scene.read_camera(context.scene, camera_object, tuple(match.size))
         sphere = sphere_of(context.scene, match.model)
         known = standing(context.scene, camera_object)
-        score, lens_deviation = (known.score, known.lens_deviation) if known else (0.0, 0.0)
+        score, deviation = known.score if known else 0.0, lens_deviation(match, camera.focal)
         item = match.snapshots.add()
         write_pose(item, match.model, camera, sphere)
-        item.score, item.lens_deviation = score, lens_deviation
+        item.score, item.lens_deviation = score, deviation
         number = len(match.snapshots)
         while f"Snapshot {number}" in match.snapshots:
             number += 1

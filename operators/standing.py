@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import isclose
+
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
@@ -23,10 +26,15 @@ def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.t
         camera = scene.read_camera(current, camera_object, tuple(match.size))
     except PoseError:  # it sees no photo any more
         return None
-    kept = (item for item in (*match.candidates, match.adjusted, *match.snapshots) if item.model)
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     matrix = blender_axes(camera.camera_to_world).ravel().tolist()
-    return next((item for item in kept if _has(item, matrix, [fx, fy, cx, cy])), None)
+    return next((item for item in _kept(match) if _has(item, matrix, [fx, fy, cx, cy])), None)
+
+
+def lens_deviation(match: bpy.types.PropertyGroup, focal: float) -> float:
+    """Of a matched camera with this focal length, px: as that of the kept pose that has it; 0 where none has, for then
+    somebody set it."""
+    return next((item.lens_deviation for item in _kept(match) if isclose(item.focal, focal, rel_tol=NEAR)), 0.0)
 
 
 def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
@@ -36,24 +44,34 @@ def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
 
 
 def keep_score(
-    current: bpy.types.Scene, model: bpy.types.Object, camera: Camera, sphere: Sphere, score: float | None = None
+    current: bpy.types.Scene,
+    model: bpy.types.Object,
+    camera: Camera,
+    sphere: Sphere,
+    score: float | None = None,
+    deviation: float | None = None,
 ) -> None:
     """Writes down that the active camera, if it was matched, sees the model as camera does.
 
-    score: if it was measured, comparable with its candidates'.
+    score: if it was measured, comparable with its candidates'; deviation: of its lens, if that is another than before.
     """
     match = current.camera.data.photo_pose
     if match.candidates:
+        deviation = lens_deviation(match, camera.focal) if deviation is None else deviation
         if score is not None:
             write_pose(match.adjusted, model, camera, sphere)
-            match.adjusted.score = score
-        tell(current, model, camera, sphere, score or 0.0)
+            match.adjusted.score, match.adjusted.lens_deviation = score, deviation
+        tell(current, model, camera, sphere, score or 0.0, deviation)
 
 
 def known_score(current: bpy.types.Scene, camera_object: bpy.types.Object) -> float | None:
     """Of a matched camera as it stands now, None where nobody has measured it."""
     now = standing(current, camera_object)
     return now.score if now and now.score else None
+
+
+def _kept(match: bpy.types.PropertyGroup) -> Iterator[bpy.types.PropertyGroup]:
+    return (item for item in (*match.candidates, match.adjusted, *match.snapshots) if item.model)
 
 
 def _has(item: bpy.types.PropertyGroup, matrix: list[float], K: list[float]) -> bool:

@@ -15,6 +15,7 @@ from photo_pose.inference.alignment import (
     LensPrior,
     Locks,
     Pose,
+    PrincipalPointPrior,
     Term,
     cut_edges,
     minimise,
@@ -217,6 +218,16 @@ def test_strong_perspective_tells_the_lens(factor):
     found = settled([place_term(near)], start, Locks(lens=False))
     assert found.K[0, 0] == pytest.approx(500, rel=0.002)
     np.testing.assert_allclose(found.translation, near.translation, rtol=0.01, atol=0.005)
+
+
+def test_a_free_principal_point_is_drawn_back_from_afar():
+    """The pull grows all the way, unlike a robust one; its slope is that of its cost."""
+    prior = PrincipalPointPrior(POSE.K[:2, 2], 16.0, 0.05)
+    away = POSE.moved(np.array([0, 0, 0, 0, 0, 0, 0.1, 0.3, -0.2]))
+    np.testing.assert_allclose(prior(away).gradient, slopes(lambda pose: np.array(prior(pose).cost), away), atol=1e-4)
+    found, cost = minimise([prior], away, Locks(principal_point=False))
+    np.testing.assert_allclose(found.K[:2, 2], POSE.K[:2, 2], atol=1e-3)
+    assert cost < 1e-6 < prior(away).cost
 
 
 def test_weak_perspective_leaves_the_lens_to_its_prior():

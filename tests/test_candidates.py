@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import SIZE, add_monkey, box, photographed  # noqa: E402
 
+from photo_pose.inference.focal import SPREAD  # noqa: E402
 from photo_pose.inference.geometry import angles_from_direction, roll_of, rotation_angle  # noqa: E402
 from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
 from photo_pose.operators import results, views  # noqa: E402
@@ -206,8 +207,21 @@ def test_the_uncertainty_of_the_lens_stays_with_its_candidate(scene, match):
     assert "± 12 %" in scene.photo_pose.result
     bpy.ops.photopose.add_snapshot()
     bpy.ops.photopose.turn_candidate()
+    assert "± 12 %" in scene.photo_pose.result  # the lens is the same
+    bpy.ops.photopose.add_snapshot()
+    assert match.snapshots[1].lens_deviation == pytest.approx(0.12) and not match.snapshots[1].score
+    bpy.ops.photopose.nudge(azimuth=0.1)
+    assert "± 12 %" in scene.photo_pose.result
+    bpy.ops.photopose.nudge(lens=1.2)
+    assert "±" not in scene.photo_pose.result  # the user's
     bpy.ops.photopose.take_snapshot(index=0)
     assert f"± 12 %, score {match.score:.2f}" in scene.photo_pose.result
+
+
+def test_a_guessed_lens_is_called_so(scene, match):
+    match.candidates[1].lens_deviation = SPREAD
+    bpy.ops.photopose.take_candidate(index=1)
+    assert "mm (guessed), " in scene.photo_pose.result and "±" not in scene.photo_pose.result
 
 
 def test_only_the_camera_changes(scene, match):

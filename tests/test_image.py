@@ -11,7 +11,6 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFile
-from PIL.TiffImagePlugin import IFDRational
 
 from photo_pose.inference import image as photos
 from photo_pose.inference.errors import PoseError
@@ -305,60 +304,6 @@ def test_photo_without_permission(tmp_path):
             photos.load_photo(tmp_path / "secret.png")
     finally:
         os.seteuid(user)
-
-
-def with_exif(path, size=(120, 80), orientation=1, **tags):
-    codes = {
-        "f35": 0xA405,
-        "mm": 0x920A,
-        "density": 0xA20E,
-        "unit": 0xA210,
-        "width": 0xA002,
-        "height": 0xA003,
-    }
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    exif.get_ifd(0x8769).update({codes[name]: value for name, value in tags.items()})
-    exif[0x8769] = 0  # Pillow writes it into a TIFF only when its key is there too
-    Image.new("L", size).save(path, exif=exif)
-    return photos.load_photo(path).exif_focal
-
-
-@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
-@pytest.mark.parametrize("orientation", [1, 6])
-def test_exif_35_mm_focal_compares_diagonals(tmp_path, suffix, orientation):
-    focal = with_exif(tmp_path / f"photo.{suffix}", (120, 90), orientation, f35=50, mm=IFDRational(5, 1))
-    assert focal == pytest.approx(50 / 43.2666 * 150, rel=1e-5)
-
-
-def test_exif_focal_is_for_the_full_size(tmp_path):
-    focal = with_exif(tmp_path / "photo.jpg", (8000, 6000), f35=50)
-    assert focal == pytest.approx(50 / 43.2666 * 10000, rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("tags", "focal"),
-    [
-        ({"density": IFDRational(254, 1), "unit": 2}, 200),  # 20 mm at 10 px per mm
-        ({"density": IFDRational(254, 1)}, 200),  # inches unless said otherwise
-        ({"density": IFDRational(200, 2), "unit": 3}, 200),
-        ({"density": IFDRational(10, 1), "unit": 4, "f35": 0}, 200),
-        ({"density": IFDRational(1, 100), "unit": 5}, 200),
-        ({"density": IFDRational(10, 1), "unit": 4, "width": 240, "height": 160}, 100),  # halved since
-        ({"density": IFDRational(10, 1), "unit": 4, "width": 160, "height": 240}, 100),  # and turned
-        ({"density": IFDRational(10, 1), "unit": 4, "width": 0, "height": 0}, 200),
-        ({"density": IFDRational(10, 1), "unit": 4, "f35": 1}, 200),  # 1 mm is absurd
-        ({"density": IFDRational(10, 1), "unit": 4, "f35": 60000}, 200),
-        ({"density": IFDRational(0, 1), "unit": 4}, None),
-        ({"density": IFDRational(1, 0), "unit": 4}, None),
-        ({"density": IFDRational(10000, 1), "unit": 4}, None),
-        ({"mm": IFDRational(0, 0), "density": IFDRational(10, 1), "unit": 4}, None),
-        ({"density": "ten", "unit": "mm", "f35": "fifty"}, None),
-        ({}, None),
-    ],
-)
-def test_exif_focal_from_the_sensor(tmp_path, tags, focal):
-    assert with_exif(tmp_path / "photo.jpg", **({"mm": IFDRational(20, 1)} | tags)) == pytest.approx(focal)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,19 @@ def test_a_typed_lens_is_the_camera_s(scene, tmp_path):
     assert scene.camera.data.lens == pytest.approx(21.875) and "lens 21.9 mm" in scene.photo_pose.result
 
 
+@pytest.mark.parametrize(("f35", "recorded", "deviation"), [(38, SIZE, "± 2."), (60, (3000, 2000), "± 0.")])
+def test_exif_is_believed_where_it_fits_the_picture(photos, scene, f35, recorded, deviation):
+    """A crop's is not: the board tells the lens, and better."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0xA405: f35, 0xA002: recorded[0], 0xA003: recorded[1]})
+    exif[0x8769] = 0
+    for path in photos:
+        Image.open(path).save(path, exif=exif)
+    assert labelled(photos) == {"FINISHED"}
+    assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(700, rel=0.01)
+    assert deviation in scene.photo_pose.result
+
+
 def test_the_lens_of_the_active_camera_and_the_world_s_plane(scene, tmp_path):
     photos = photographed(tmp_path, Matrix())
     scene.camera = bpy.data.objects.new("Own", bpy.data.cameras.new("Own"))

@@ -6,9 +6,10 @@ import made_up
 import numpy as np
 import pytest
 
-from photo_pose.inference import candidates, lens, refinement
+from photo_pose.inference import candidates, lens, naming, refinement
 from photo_pose.inference.alignment import Pose
 from photo_pose.inference.candidates import Stages
+from photo_pose.inference.focal import SPREAD, Focal
 from photo_pose.inference.geometry import (
     Box,
     Camera,
@@ -46,7 +47,14 @@ def camera_with(mm: float) -> Camera:
 
 def guessed(camera: Camera, mm: float) -> PhotoCrops:
     """Of the camera's photo, when its lens is taken for one of mm."""
-    return made_up.crops_of(camera, made_up.photo_of(camera), mm * MM)
+    return told(camera, Focal(mm * MM, SPREAD, 1.0))
+
+
+def told(camera: Camera, known: Focal) -> PhotoCrops:
+    """Of the camera's photo, when that is known of its lens."""
+    crops = made_up.crops_of(camera, made_up.photo_of(camera), known.focal)
+    crops.lens = known
+    return crops
 
 
 def start(crops: PhotoCrops, camera: Camera, target: Target) -> Start:
@@ -90,19 +98,60 @@ def test_progress_of_the_search_only_grows(target):
     assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("free", [False, True])
-def test_only_a_free_lens_is_searched(target, free):
-    camera = camera_with(30)
-    crops = guessed(camera, 40)
+UNREFINED = Stages(align=False, refine=False, silhouette=False)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "deviation"), [(0.0, 0.0), (0.0, 0.02), (1.0, SPREAD)], ids=["given", "EXIF", "free"]
+)
+def test_only_a_free_lens_is_searched(target, doubt, deviation):
+    camera, free = camera_with(30), doubt > 0
+    crops = told(camera, Focal(40 * MM, deviation, doubt))
     starts = [start(crops, camera, target)]
-    stages = Stages(align=False, refine=False, silhouette=False)
-    (found,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages, free_lens=free))
-    stages = stages._replace(lens=False)
-    (without,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages, free_lens=free))
-    assert without.camera.focal == crops.camera.focal and without.lens_deviation == 0
-    assert (found.camera.focal != crops.camera.focal) is (found.lens_deviation > 0) is free
+    (found,) = finish(candidates.find_candidates(crops, starts, renderer, stages=UNREFINED))
+    stages = UNREFINED._replace(lens=False)
+    (without,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages))
+    assert without.camera.focal == crops.camera.focal and without.lens_deviation == pytest.approx(deviation)
+    assert (found.camera.focal != crops.camera.focal) is free
+    assert 0 < found.lens_deviation < 0.2 if free else found.lens_deviation == pytest.approx(deviation)
     assert not free or abs(np.log(found.camera.focal / camera.focal)) < 0.08
     assert found.score >= without.score
+
+
+@pytest.mark.parametrize("said", [15, 30, 30.6, 60])
+def test_perspective_overrules_a_doubtful_lens_where_it_contradicts(target, said):
+    """And is overruled where it does not: the one that was told is more exact."""
+    camera = camera_with(30)
+    crops = told(camera, Focal(said * MM, 0.02, 0.4))
+    (found,) = finish(candidates.find_candidates(crops, [start(crops, camera, target)], renderer, stages=UNREFINED))
+    if 29 < said < 31:
+        assert found.camera.focal == pytest.approx(said * MM, rel=0.015)
+    assert abs(np.log(found.camera.focal / camera.focal)) < 0.08
+    assert 0.01 < found.lens_deviation < 0.2
+
+
+def test_every_candidate_has_a_deviation_of_its_own(target):
+    """Only the best one's lens is searched; the others go on with the guess."""
+    camera = camera_with(30)
+    crops = guessed(camera, 40)
+    right = start(crops, camera, target)
+    wrong = right._replace(pose=right.pose._replace(rotation=right.pose.rotation @ np.diag([-1.0, -1, 1])))
+    best, other = finish(candidates.find_candidates(crops, [wrong, right], renderer, stages=UNREFINED))
+    assert best.lens_deviation < 0.2 and best.camera.focal != crops.camera.focal
+    assert other.lens_deviation == SPREAD and other.camera.focal == pytest.approx(crops.camera.focal)
+
+
+@pytest.mark.parametrize("known", [Focal(400.0), Focal(400.0, 0.02), Focal(400.0, SPREAD, 1.0)])
+def test_answers_without_verification_say_how_well_their_lens_is_known(target, known):
+    camera = camera_with(30)
+    crops = told(camera, known)
+    begin = start(crops, camera, target)
+    answers = [
+        *naming.as_candidates(crops, [begin]),
+        *finish(candidates.as_they_are(crops, [begin], renderer)),
+        *finish(candidates.find_candidates(crops, [begin], renderer, stages=Stages(verify=False))),
+    ]
+    assert [one.lens_deviation for one in answers] == [known.spread] * 3
 
 
 LOGS = np.log(lens.LENSES * MM)
@@ -147,6 +196,15 @@ def test_what_tells_nothing_has_the_deviation_of_the_prior(quality):
     assert LOGS[0] - 1e-9 <= np.log(found.focal) <= LOGS[-1] + 1e-9
 
 
+@pytest.mark.parametrize(
+    ("quality", "mm"),
+    [([0.52, 1.08, 1.74, 2.24, 2.19, 2.13], 66), ([1.92, 2.27, 2.19, 2.05, 1.93, 1.78], 33)],
+)
+def test_the_peak_lies_between_the_best_one_s_neighbours(quality, mm):
+    """Steep towards short focal lengths, flat towards long ones; measured, and the true focal lengths."""
+    assert lens.fitted(LOGS, np.array(quality), lens.TEXTURED).focal == pytest.approx(mm * MM, rel=0.09)
+
+
 def test_without_a_peak_the_best_lens_is_taken():
     quality = parabola(50, -0.01)  # worst between
     assert lens.fitted(LOGS, quality, lens.TEXTURED).focal == pytest.approx(lens.LENSES[quality.argmax()] * MM)
@@ -188,10 +246,52 @@ def test_the_focal_length_of_before_gives_the_pose_of_before():
     assert rotation_angle(again.rotation, POSE.rotation) < 1e-6
 
 
+USUAL = 40 * MM
+
+
+@pytest.mark.parametrize("doubt", [0.1, 0.4])
+def test_what_agrees_is_taken_together(doubt):
+    both = lens.weighed(lens.Lens(420.0, 0.1), Focal(400.0, 0.02, doubt), USUAL)
+    assert 400 < both.focal < 402 and 0.015 < both.deviation < 0.08
+
+
+@pytest.mark.parametrize(("doubt", "focal"), [(0.0, 400), (0.1, 800), (0.5, 800)])
+def test_what_contradicts_is_chosen_between(doubt, focal):
+    """Nothing overrules what is beyond doubt."""
+    best = lens.weighed(lens.Lens(800.0, 0.1), Focal(400.0, 0.02, doubt), USUAL)
+    assert best.focal == pytest.approx(focal, rel=0.03)
+
+
+def test_a_draw_has_the_deviation_of_both_sides():
+    close = lens.weighed(lens.Lens(560.0, 0.11), Focal(400.0, 0.02, 0.1), USUAL)
+    assert 0.1 < close.deviation < 0.3
+
+
+def test_what_perspective_cannot_tell_is_left_to_what_was_told():
+    nothing = lens.Lens(USUAL, SPREAD)
+    best = lens.weighed(nothing, Focal(1100.0, 0.02, 0.4), USUAL)
+    assert best.focal == pytest.approx(1100, rel=0.01) and 0.2 < best.deviation
+    assert lens.weighed(nothing, Focal(1100.0, SPREAD, 1.0), USUAL) == nothing
+
+
 def test_a_shared_lens_is_the_weighted_median():
-    assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.1), lens.Lens(40, 0.1)]) == pytest.approx(40)
-    assert lens.shared([lens.Lens(30, 0.1), lens.Lens(90, 0.01), lens.Lens(40, 0.1)]) == pytest.approx(90, rel=0.02)
-    assert lens.shared([lens.Lens(30, 0.0), lens.Lens(90, 0.001)]) == pytest.approx(30)  # one is known
+    def shared(*told: tuple[float, float]) -> float:
+        return lens.shared([lens.Lens(*one) for one in told]).focal
+
+    assert shared((30, 0.1), (90, 0.1), (40, 0.1)) == pytest.approx(40)
+    assert shared((30, 0.1), (90, 0.01), (40, 0.1)) == pytest.approx(90, rel=0.02)
+    assert shared((30, 0.0), (90, 0.001)) == pytest.approx(30)  # one is given
+    assert shared((30, 0.0), (90, SPREAD), (31, 0.0)) == pytest.approx(30.5, rel=0.001)
+    assert shared((60, 0.2), (90, SPREAD), (95, SPREAD)) == pytest.approx(60)  # guesses do not count
+
+
+def test_guesses_share_no_lens():
+    assert lens.shared([lens.Lens(30, SPREAD), lens.Lens(90, SPREAD)]) is None
+
+
+def test_a_shared_lens_is_known_as_well_as_all_that_tell_it():
+    assert lens.shared([lens.Lens(30, 0.1)] * 4).deviation == pytest.approx(0.05)
+    assert lens.shared([lens.Lens(30, 0.0), lens.Lens(40, 0.1)]).deviation == 0
 
 
 def test_a_focal_length_at_which_the_model_is_behind_the_camera_tells_nothing():

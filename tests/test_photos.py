@@ -18,6 +18,7 @@ from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E40
 from photo_pose.inference import overlay  # noqa: E402
 from photo_pose.inference.doubt import Evidence  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.focal import SPREAD  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.image import load_photo  # noqa: E402
 from photo_pose.inference.pose import Candidate  # noqa: E402
@@ -236,18 +237,41 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder
     assert differences(before, snapshot()) == {}
 
 
+def matcher(lenses: dict[str, tuple[float, float]], asked: list):
+    """Finds these focal lengths and deviations by photo where none is known, and notes what it is asked."""
+
+    def match(photo, box, known):
+        asked.append((photo.path.name, box, known and known.focal))
+        focal, deviation = lenses[photo.path.name]
+        camera = Camera(intrinsics(known.focal if known else focal, photo.size), np.eye(4), photo.size)
+        yield 0.5
+        found = Match([Candidate("m", camera, 1.0, known.spread if known else deviation)], {})
+        return Shot(box or Box(1, 2, 30, 40), found, Shown([], None))
+
+    return match
+
+
+@pytest.mark.parametrize(
+    ("deviations", "again"),
+    [((SPREAD, SPREAD), ""), ((0.02, SPREAD), "tall.png"), ((0.0, SPREAD), "tall.png"), ((0.02, 0.0), "")],
+    ids=["guesses", "EXIF and a guess", "given and a guess", "known"],
+)
+def test_a_shared_lens_comes_from_photos_that_know_it(scene, folder, deviations, again):
+    asked, boxes = [], {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "tall.png")}
+    match = matcher({"wide.png": (300, deviations[0]), "tall.png": (500, deviations[1])}, asked)
+    shots = finish(match_all(boxes, match, shared_lens=True))
+    assert [name for name, *_ in asked[2:]] == [again] * bool(again)
+    if again:
+        tall = shots[str(folder / "tall.png")].best
+        assert tall.camera.focal / max(tall.camera.size) == pytest.approx(300 / max(TRUE.size))
+        assert tall.lens_deviation == pytest.approx(deviations[0])
+
+
 def test_a_shared_lens_is_found_from_all_photos(scene, folder):
     """The median of what single photos say; those that do not know their lens are matched again with it."""
     asked = []
 
-    def match(photo, box, focal):
-        asked.append((photo.path.name, box, focal))
-        guess = {"wide.png": (300, 0.1), "tall.png": (500, 0.1)}[photo.path.name]
-        camera = Camera(intrinsics(focal or guess[0], photo.size), np.eye(4), photo.size)
-        yield 0.5
-        found = Match([Candidate("m", camera, 1.0, 0 if focal else guess[1])], {})
-        return Shot(box or Box(1, 2, 30, 40), found, Shown([], None))
-
+    match = matcher({"wide.png": (300, 0.1), "tall.png": (500, 0.1)}, asked)
     boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
     shots = finish(match_all(boxes, match, shared_lens=True))
     middle = pytest.approx(np.sqrt(300 * 500))

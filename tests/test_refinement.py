@@ -387,15 +387,38 @@ LOCKED = {
 
 @pytest.mark.parametrize("name", LOCKED)
 def test_improving_respects_locks(crops, target, name):
-    """All else is free and moves, which raises the score."""
+    """All else is free, which raises the score; but what of the lens need not move does not."""
     camera = placed(crops.camera, turned(crops, -4, 1, 2), SPHERE)
     locks = Locks(lens=False, principal_point=False)._replace(**{name: True})
     before, after = finish(candidates.improve(crops, target, camera, renderer, locks))
     assert after.score > before.score
     tolerance = 2e-3 if name == "roll" else 1e-9
     np.testing.assert_allclose(LOCKED[name](after.camera), LOCKED[name](camera), atol=tolerance)
-    for other in LOCKED.keys() - {name, "roll" if name == "rotation" else name}:
+    for other in {"rotation", "position"} - {name}:
         assert not np.allclose(LOCKED[other](after.camera), LOCKED[other](camera), rtol=0, atol=1e-6), other
+
+
+@pytest.mark.parametrize("degrees", [(2, -4, 3), (6, -7, 8)])
+@pytest.mark.parametrize("held", [Locks(), Locks(lens=False), Locks(rotation=True)])
+def test_a_freed_principal_point_stays_near_and_never_costs_score(crops, target, degrees, held):
+    camera = placed(crops.camera, turned(crops, *degrees), SPHERE)
+    free = held._replace(principal_point=False)
+    locked, freed = (finish(candidates.improve(crops, target, camera, renderer, locks))[1] for locks in (held, free))
+    assert freed.score >= locked.score
+    moved = np.linalg.norm(freed.camera.K[:2, 2] - camera.K[:2, 2]) / max(crops.camera.size)
+    assert moved < 3 * refinement.POINT_DEVIATION
+
+
+def test_a_principal_point_that_is_off_is_moved_back(crops, target):
+    """A crop's, say, of a few per cent."""
+    K = crops.camera.K + np.array([[0, 0, 9], [0, 0, -6], [0, 0, 0]])
+    wrong = PhotoCrops(crops.photo, replace(crops.camera, K=K), crops.box, crops.rolls, crops.extract)
+    camera = placed(wrong.camera, TRUE._replace(K=K), SPHERE)
+    _before, after = finish(
+        candidates.improve(wrong, target, camera, renderer, Locks(True, True, principal_point=False))
+    )
+    off = [np.linalg.norm(one.K[:2, 2] - crops.camera.K[:2, 2]) for one in (camera, after.camera)]
+    assert off[1] < 0.5 * off[0]
 
 
 def test_progress_of_improving_only_grows(crops, target):

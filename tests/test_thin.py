@@ -93,7 +93,9 @@ def test_a_thin_model_alone_is_matched_with_numbers(scene, views_folder, tmp_pat
     targets = finish(matching.prepare([root], FEW, views_folder, pytest.fail if name == "plane" else print))
     assert np.isfinite(targets[0].index.whitening.axes).all()
     for method in ("MATCH", "KNN", "VOTE"):
-        assert np.isfinite(numbers(match(told, targets, method=method, free_lens=True))).all(), method
+        assert np.isfinite(numbers(match(told, targets, method=method, lens=matching.photo_focal(told[0])))).all(), (
+            method
+        )
 
 
 def test_the_side_of_a_hoop_is_found(scene, views_folder, tmp_path):
