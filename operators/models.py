@@ -44,9 +44,10 @@ class Model(NamedTuple):
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
     """Those objects that show faces in a render, themselves or through children and instances.
 
-    Looks at every object without a parent, or only among the given ones; what only catches shadows is no model.
+    Looks only among the given objects, or else at all without a parent that the user has not put aside with the eye,
+    which a render does not care about; what only catches shadows is no model.
     """
-    candidates = [obj for obj in scene.objects if not obj.parent] if among is None else among
+    candidates = [obj for obj in scene.objects if not (obj.parent or obj.hide_get())] if among is None else among
     objects = scene.objects if among is None else families(among)
     owners = read_rendered(lambda depsgraph: {owner for _object, owner, _matrix in _shown_meshes(depsgraph)}, objects)
     shown = {ancestor for owner in owners for ancestor in lineage(owner)}

@@ -335,7 +335,7 @@ def test_what_only_the_viewport_hides_is_there(scene, hide):
     bpy.context.view_layer.update()
     before = snapshot()
     np.testing.assert_allclose(extent(parent), [6, 2, 2])
-    assert scene_roots(scene) == [parent, alone]
+    assert scene_roots(scene, [parent, alone]) == [parent, alone]
     assert differences(before, snapshot()) == {}
 
 
@@ -666,3 +666,16 @@ def test_every_kind_of_node_has_a_fingerprint(painted):
             painted.tree.links.new(node.outputs[0], end.inputs["Surface"])
             prints.add(fingerprint(painted.obj))
     assert len(prints) > 80
+
+
+def test_what_the_eye_hides_is_a_model_only_where_it_is_asked_for(scene):
+    """A render shows it, but whoever wants all models of the scene has put it aside."""
+    bpy.ops.mesh.primitive_cube_add()
+    seen = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(location=(3, 0, 0))
+    aside = bpy.context.object
+    aside.hide_set(True)
+    assert scene_roots(scene) == chosen_models(scene) == [seen]
+    assert scene_roots(scene, [aside]) == chosen_models(scene, [aside.name]) == [aside]
+    scene.photo_pose.models.add().object = aside
+    assert chosen_models(scene) == [aside]
