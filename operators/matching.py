@@ -269,7 +269,8 @@ def _located(
     network = feature_network(feature_name(name), device)
     if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
         box = proposed_boxes(photo, load_network("u2netp"))[0]
-        return box, (yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options))
+        found = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        return box, found._replace(located=True)
     extract = partial(extract_features, network)
     seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
     found = []

@@ -69,7 +69,8 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.candidates.clear()
     match.adjusted.model = None
     match.active_candidate = 0  # without candidates nothing is taken
-    match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
+    match.photo, match.size = camera_object[scene.PHOTO], best.camera.size
+    match.box, match.box_found = shown.evidence.box, found.located
     match.model, match.score, match.confidence = models[best.model], best.score, found.confidence
     evidence = shown.evidence._replace(of_a_kind=found.share is not None)
     match.why = why_low(found.candidates, found.confidence, evidence, rpt_)
