@@ -289,6 +289,9 @@ def _located(
         if tried[-1][1].confidence > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
+    if len(targets) >= SEVERAL and best.candidates[0].score < CLEAR:  # perhaps it is none of them, but of their kind
+        together = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        best = best if together.share is None else together
     return box, best._replace(located=True)
 
 
