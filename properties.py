@@ -96,6 +96,14 @@ class LockProperties:
     )
 
 
+class KnownBox:
+    """Of what has a box: the one that somebody gave, for the next match; zeros where there is none or it was found."""
+
+    @property
+    def known_box(self) -> tuple[float, ...]:
+        return (0.0, 0.0, 0.0, 0.0) if self.box_found else tuple(self.box)
+
+
 class PhotoPoseModel(bpy.types.PropertyGroup):
     """A model to be matched: a root object with its children, or a collection instance."""
 
@@ -151,6 +159,7 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    box_found: BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     score: FloatProperty(name="Score", description="Of the best candidate, also when the camera was moved since")
     confidence: FloatProperty(
@@ -184,11 +193,12 @@ def _present(item: PhotoPosePhoto) -> bool:
     return any(known) or camera in scene.objects[:]
 
 
-class PhotoPosePhoto(bpy.types.PropertyGroup):
+class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     """One of several photos of an object, with a camera of its own; its name is the file's."""
 
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    box_found: BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
     present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
@@ -199,9 +209,17 @@ def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> Non
     """The photo that is chosen in the list becomes the current one, its camera the active one."""
     if settings.active_photo < len(settings.photos):
         item, scene = settings.photos[settings.active_photo], settings.id_data
+        found = item.box_found  # which the next line resets
         settings.photo, settings.box = item.path, item.box
+        settings.box_found = found
         if item.camera in scene.objects[:]:
             scene.camera = item.camera
+
+
+def _take_box(settings: PhotoPoseSettings, context: bpy.types.Context) -> None:
+    """Whoever sets the box gives it; what was found is marked after that."""
+    settings.box_found = False
+    _keep_box(settings, context)
 
 
 def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
@@ -209,10 +227,10 @@ def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
     if settings.active_photo < len(settings.photos):
         item = settings.photos[settings.active_photo]
         if item.path == bpy.path.abspath(settings.photo):
-            item.box = settings.box
+            item.box, item.box_found = settings.box, settings.box_found
 
 
-class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
+class PhotoPoseSettings(KnownBox, LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
     models: CollectionProperty(name="Models", type=PhotoPoseModel, description="What photos are matched with")
@@ -237,8 +255,11 @@ class PhotoPoseSettings(LockProperties, bpy.types.PropertyGroup):
         precision=0,
         min=-1e6,
         max=1e6,
-        update=_keep_box,
+        update=_take_box,
         description="Left, top, right and bottom of the object in the photo, in pixels; all zero: it is looked for",
+    )
+    box_found: BoolProperty(
+        name="Box Found", update=_keep_box, description="Nobody gave the box: the object is looked for again"
     )
     focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
     lens: FloatProperty(name="Lens", default=50, min=1, max=5000, unit="CAMERA", description="Focal length")

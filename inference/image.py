@@ -20,6 +20,7 @@ from PIL.Image import Resampling, Transform, Transpose
 from .errors import PoseError
 from .focal import Focal, exif_focal
 from .geometry import Box, Camera
+from .given_mask import cuts_out_object, marked
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
@@ -43,6 +44,7 @@ QUARTERS = {1: 0, 6: 1, 3: 2, 8: 3}  # clockwise, by EXIF Orientation; the other
 SHOWN_BY_BLENDER = {"JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "TGA", "JPEG2000"}
 ANIMATED_KINDS = {"PNG", "WEBP"}  # several pictures in a TIFF or MPO are pages: the first is the photo
 CHANGED_BY_BLENDER = {"CMYK", "I", "F", "LAB"}
+
 
 _pillow_lock = Lock()
 
@@ -68,7 +70,8 @@ class Photo:
     @property
     def mask(self) -> np.ndarray | None:
         """(H, W) bool of image: the object, where the photo is transparent around it; None where it is not."""
-        return None if self.alpha is None else np.array(self.alpha) >= 128
+        alpha = None if self.alpha is None else np.array(self.alpha)
+        return None if alpha is None or not cuts_out_object(alpha) else alpha >= 128
 
 
 def load_photo(path: str | Path) -> Photo:
@@ -77,8 +80,17 @@ def load_photo(path: str | Path) -> Photo:
     PoseError: missing, a folder, empty, no permission, no image, damaged or cut off, smaller than
     SMALLEST_SIDE or larger than LARGEST_PHOTO.
     """
-    with _opened(Path(path)) as file:
+    with _opened(Path(path), "Photo") as file:
         return _read(file, Path(path))
+
+
+def load_mask(path: str | Path, photo: Photo) -> np.ndarray:
+    """(H, W) bool of photo.image: the object in a file that is as large as the photo or was scaled with it.
+
+    PoseError as for photos, and where it has another shape than the photo, or marks nothing or all of it.
+    """
+    with _opened(Path(path), "Mask") as file:
+        return _read_mask(file, Path(path), photo)
 
 
 def quarter_turns(path: str | Path) -> int:
@@ -86,7 +98,7 @@ def quarter_turns(path: str | Path) -> int:
 
     PoseError as of `load_photo`, and where they are mirrored.
     """
-    with _opened(Path(path)) as file:
+    with _opened(Path(path), "Photo") as file:
         orientation = file.getexif().get(Base.Orientation)
     orientation = orientation if orientation in TURNS else 1
     if orientation not in QUARTERS:
@@ -98,35 +110,36 @@ def quarter_turns(path: str | Path) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
-    """PoseError, too, for what Pillow raises while the file is read."""
+def _opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
+    """PoseError, too, for what Pillow raises while the file is read; kind: what errors call it."""
     try:
-        _check_file(path)
+        _check_file(path, kind)
         with _pillow_for_photos(), Image.open(path) as file:
+            _check_size(file.size, path.name, kind)
             yield file
     except PoseError:
         raise
     except PermissionError as error:
-        raise PoseError(f"Photo '{path.name}' may not be read: permission denied.") from error
+        raise PoseError(f"{kind} '{path.name}' may not be read: permission denied.") from error
     except UnidentifiedImageError as error:
-        raise PoseError(f"Photo '{path.name}' is damaged or of an unknown kind; try JPEG or PNG.") from error
+        raise PoseError(f"{kind} '{path.name}' is damaged or of an unknown kind; try JPEG or PNG.") from error
     except MemoryError as error:
-        raise PoseError(f"Photo '{path.name}' does not fit into the memory of this computer.") from error
+        raise PoseError(f"{kind} '{path.name}' does not fit into the memory of this computer.") from error
     except Exception as error:  # from damaged files Pillow raises nearly every kind there is
-        raise PoseError(f"Photo '{path.name}' is damaged or incomplete.") from error
+        raise PoseError(f"{kind} '{path.name}' is damaged or incomplete.") from error
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, kind: str) -> None:
     try:
         is_folder, size = path.is_dir(), path.stat().st_size
     except PermissionError:
         raise
     except (OSError, ValueError) as error:
-        raise PoseError(f"Photo '{path.name}' does not exist.") from error
+        raise PoseError(f"{kind} '{path.name}' does not exist.") from error
     if is_folder:
-        raise PoseError(f"Photo '{path.name or path}' is a folder.")
+        raise PoseError(f"{kind} '{path.name or path}' is a folder.")
     if size == 0:
-        raise PoseError(f"Photo '{path.name}' is an empty file.")
+        raise PoseError(f"{kind} '{path.name}' is an empty file.")
 
 
 @contextmanager
@@ -143,7 +156,6 @@ def _pillow_for_photos() -> Iterator[None]:
 
 
 def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
-    _check_size(file.size, path.name)
     told = exif_focal(file.getexif(), file.size)
     shown_as_is = _shown_as_is(file)
     image, size = _reduced_pixels(file)
@@ -155,19 +167,35 @@ def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
     return Photo(image, size, alpha, told, path, shown_as_is)
 
 
+def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarray:
+    file.load()
+    mask = Image.fromarray(marked(file).astype(np.uint8) * 255)
+    orientation = file.getexif().get(Base.Orientation)
+    mask = mask.transpose(TURNS[orientation]) if orientation in TURNS else mask
+    if abs(np.subtract(mask.size, np.multiply(photo.size, max(mask.size) / max(photo.size)))).max() > 1:
+        sizes = "{} x {} px, another shape than its photo of {} x {} px".format(*mask.size, *photo.size)
+        raise PoseError(f"Mask '{path.name}' has {sizes}.")
+    shown = np.asarray(mask.resize(photo.image.size, Resampling.BILINEAR)) >= 128
+    if not shown.any():
+        raise PoseError(f"Mask '{path.name}' is empty: nothing in it is marked as the object.")
+    if shown.all():
+        raise PoseError(f"Mask '{path.name}' marks all of the photo as the object.")
+    return shown
+
+
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:
     turned = file.getexif().get(Base.Orientation) in TURNS  # Blender does not look at it
     animated = file.format in ANIMATED_KINDS and file.is_animated
     return file.format in SHOWN_BY_BLENDER and file.mode not in CHANGED_BY_BLENDER and not (turned or animated)
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def _check_size(size: tuple[int, int], name: str, kind: str) -> None:
     width, height = size
     if min(size) < SMALLEST_SIDE:
-        raise PoseError(f"Photo '{name}' has {width} x {height} px; it needs {SMALLEST_SIDE} a side.")
+        raise PoseError(f"{kind} '{name}' has {width} x {height} px; it needs {SMALLEST_SIDE} a side.")
     if width * height > LARGEST_PHOTO:
         limit = LARGEST_PHOTO // 10**6
-        raise PoseError(f"Photo '{name}' has {width} x {height} px, more than the {limit} megapixels allowed.")
+        raise PoseError(f"{kind} '{name}' has {width} x {height} px, more than the {limit} megapixels allowed.")
 
 
 def _reduced_pixels(file: ImageFile.ImageFile) -> tuple[Image.Image, tuple[int, int]]:

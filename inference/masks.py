@@ -83,14 +83,15 @@ def _connected(cells: np.ndarray) -> np.ndarray:
 def proposed_boxes(photo: Photo, network: U2NetP) -> list[Box]:
     """Boxes, px of photo.size, around what may be the object, best first; around everything when nothing is.
 
-    A photo with transparency shows its object: the network is not asked.
+    Where the photo's transparency shows its object the network is not asked.
     """
     scale = min(1.0, network.side / max(photo.size))
     size = tuple(max(1, round(side * scale)) for side in photo.size)
-    if photo.alpha is None:
+    mask = photo.mask
+    if mask is None:
         found = saliency(network, photo.image.resize(size, Resampling.LANCZOS, reducing_gap=2.0))
     else:
-        found = np.asarray(photo.alpha.resize(size, Resampling.BOX)) / 255
+        found = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Resampling.BOX)) / 255
     factors = np.divide(photo.size, size)
     boxes = [Box(*(float(v) for v in np.multiply(box, [*factors, *factors]))) for box in objects(found)]
     large = [box for box in boxes if min(box.width, box.height) >= SMALLEST_BOX]

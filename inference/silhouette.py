@@ -12,14 +12,14 @@ from .refinement import Renderer, Verified, verify
 from .segmentation import edges, segment
 from .steps import Steps
 
-ROUNDS = 2
+ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
 MOST = 400  # points of a contour
 FEWEST = 20
 DEVIATION = 2.0  # px in a crop: farther off it counts less and less
 REACH = 24.0  # px: contours farther apart do not belong together
 WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
 MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
-IOU_WEIGHT = 2.0  # of overlap with a given mask in the score, to which a perfect one adds nothing
+IOU_WEIGHT = 2.0  # of overlap against the score; a given mask that is filled perfectly adds nothing to that
 
 
 def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
@@ -37,11 +37,32 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 
 
 def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
-    """Moves a pose onto the user's mask; its score then tells how well it fills that too."""
-    mask, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
-    for _ in range(ROUNDS):
-        one = yield from _moved(crops, one, mask, inside, GIVEN_WEIGHT, renderer)
-    return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, mask, inside) - 1))
+    """Moves a pose onto the user's mask where that pays, else onto one that is found; its score then tells how well it
+    fills the user's too.
+
+    Masks are drawn around the object, beside it or as a box. An exact one is filled better by a pose that the picture
+    and its colours speak for as much; to a rough one they lose more than it gains.
+    """
+    given, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
+    for _ in range(GIVEN_ROUNDS):
+        better = yield from _better(crops, one, given, inside, renderer)
+        if better is one:
+            break
+        one = better
+    return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, given, inside) - 1))
+
+
+def _better(
+    crops: PhotoCrops, one: Verified, given: np.ndarray, inside: np.ndarray, renderer: Renderer
+) -> Steps[Verified]:
+    """The pose on the given mask, else on the one that is found, if by score and both masks it is the better one."""
+    found = segment(one.closeup.picture, one.alpha)
+    for mask, weight in ((given, GIVEN_WEIGHT), (found, WEIGHT)):
+        moved = yield from _moved(crops, one, mask, inside, weight, renderer)
+        gain = sum(overlap(moved, each, inside) - overlap(one, each, inside) for each in (given, found))
+        if moved.score - one.score + IOU_WEIGHT * gain > 0:
+            return moved
+    return one
 
 
 def overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:

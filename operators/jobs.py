@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ..inference.errors import PoseError
-from ..inference.image import Photo, load_photo
+from ..inference.image import Photo, load_mask
 from ..inference.pose import Target
 from .importing import import_models, model_files
 from .models import chosen_models, with_key
@@ -162,9 +162,4 @@ def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequ
 
 def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:
     """(H, W) bool in the pixels of photo.image: the mask file, else the photo's own transparency."""
-    if path is None:
-        return photo.mask
-    mask = load_photo(path)
-    if mask.size != photo.size:
-        raise PoseError(f"Mask '{Path(path).name}' has another size than its photo.")
-    return np.array(mask.image.convert("L").resize(photo.image.size)) >= 128
+    return photo.mask if path is None else load_mask(path, photo)

@@ -59,7 +59,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         self.remember, self.filepath = True, self.filepath or settings.photo
         for name in (*LookProperties.__annotations__, "method", "use_photo_size"):
             setattr(self, name, getattr(settings, name))
-        self.box = settings.box if self.filepath == settings.photo else (0, 0, 0, 0)
+        self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
@@ -76,7 +76,9 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
         self._write(context, photo, found, targets, shown)
         if self.remember:
-            context.scene.photo_pose.photo, context.scene.photo_pose.box = self.filepath, box
+            settings = context.scene.photo_pose
+            settings.photo, settings.box = self.filepath, box
+            settings.box_found = found.located
 
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown

@@ -72,7 +72,7 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         from .matching import find_and_match, photo_camera, prepare, target_renderer
 
         items = context.scene.photo_pose.photos
-        boxes = {item.path: tuple(item.box) for item in items if not (self.skip_matched and item.state == "MATCHED")}
+        boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         views, cache = self.views_and_cache()
@@ -134,7 +134,7 @@ def match_all(
         return shots
     for number, path in enumerate(again):
         part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
-        shots[path] = yield from within(_attempt(path, found[path].box, match, lens), *part)
+        shots[path] = yield from within(_attempt(path, boxes[path], match, lens), *part)
     return shots
 
 

@@ -318,7 +318,8 @@ def _located(
     network = feature_network(feature_name(name), device)
     if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
         box = proposed_boxes(photo, load_network("u2netp"))[0]
-        return box, (yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options))
+        found = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        return box, found._replace(located=True)
     extract = partial(extract_features, network)
     seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
     found = []
@@ -337,6 +338,9 @@ def _located(
         if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
+    if len(targets) >= SEVERAL and best.candidates[0].score < CLEAR:  # perhaps it is none of them, but of their kind
+        together = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        best = best if together.share is None else together
     return box, best._replace(located=True)
 
 

@@ -103,7 +103,8 @@ def add(current: bpy.types.Scene, path: str) -> bpy.types.PropertyGroup:
     item.name, item.path = printable(Path(path).name), path
     camera = next((obj for obj in current.objects if obj.get(scene.PHOTO) == path), None)
     if camera:
-        item.camera, item.state, item.box = camera, "MATCHED", camera.data.photo_pose.box
+        match = camera.data.photo_pose
+        item.camera, item.state, item.box, item.box_found = camera, "MATCHED", match.box, match.box_found
     return item
 
 

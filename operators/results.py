@@ -69,7 +69,8 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
-    match.photo, match.size, match.box = camera_object[scene.PHOTO], best.camera.size, shown.evidence.box
+    match.photo, match.size = camera_object[scene.PHOTO], best.camera.size
+    match.box, match.box_found = shown.evidence.box, found.located
     match.model, match.score = models[best.model], best.score
     match.verified, match.confidence = found.verified, found.confidence or 0.0
     evidence = shown.evidence._replace(of_a_kind=found.share is not None)

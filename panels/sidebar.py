@@ -59,7 +59,7 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
 
 def fill(button, settings, *more: str) -> None:
     """Gives an operator's button the photo and how to look at it."""
-    button.filepath, button.box = settings.photo, settings.box
+    button.filepath, button.box = settings.photo, settings.known_box
     copy(button, settings, *PHOTO, *more)
 
 
@@ -186,8 +186,8 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
         for name in LOCKS:
             locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
         button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")
-        button.filepath = settings.photo
-        copy(button, settings, "box", "sphere", "subdivisions", *LOCKS)
+        button.filepath, button.box = settings.photo, settings.known_box
+        copy(button, settings, "sphere", "subdivisions", *LOCKS)
         layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
 
 

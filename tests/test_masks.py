@@ -116,7 +116,8 @@ def test_where_nothing_stands_out_the_whole_photo_is_the_box(network):
 
 
 def test_transparency_tells_the_object(network):
-    alpha = Image.fromarray((255 * blank((Box(40, 20, 120, 300), 1.0), shape=(320, 640))).astype(np.uint8))
+    angle = blank((Box(40, 20, 80, 300), 1.0), (Box(40, 240, 120, 300), 1.0), shape=(320, 640))  # no window's shape
+    alpha = Image.fromarray((255 * angle).astype(np.uint8))
     photo = photo_of(Image.new("RGB", alpha.size), (1280, 640), alpha)
     assert masks.proposed_boxes(photo, network) == [Box(80, 40, 240, 600)]
 

@@ -95,3 +95,14 @@ def test_a_photo_of_none_of_the_models_is_seen_as_one_of_their_kind(scene, views
     itself = match(told, targets)
     assert itself.share is None and itself.candidates[0].model == targets[-1].name
     assert off(itself.candidates[0], targets) < 3 and itself.candidates[0].score > matched.candidates[0].score
+
+
+def test_one_of_their_kind_is_seen_without_a_box_too(scene, views_folder, tmp_path):
+    """Of the models alone the best one is 81 degrees off."""
+    *others, own = (carpentry.build(np.random.default_rng(seed)) for seed in (*range(1, 6), 14))
+    photo, camera, _box = photographed(own, tmp_path / "chair.png")
+    targets = finish(matching.prepare(others, FEW, views_folder))
+    with matching.target_renderer() as renderer:
+        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+    assert found.share is not None and found.located
+    assert off(found.candidates[0], targets) < 20

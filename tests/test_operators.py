@@ -105,6 +105,20 @@ def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
     np.testing.assert_allclose(np.array(camera.matrix_world), np.array(matrix), atol=1e-5)
 
 
+def test_the_same_evidence_gives_the_same_confidence(monkey, photo, scene):
+    """A box that was found is shown, but not given to the next match; one that is drawn is."""
+    settings, confidences = scene.photo_pose, []
+    for _ in range(2):
+        assert match(photo, monkey, box=settings.known_box, remember=True) == {"FINISHED"}
+        assert settings.box_found and any(settings.box) and scene.camera.data.photo_pose.box_found
+        confidences.append(scene.camera.data.photo_pose.confidence)
+    assert confidences[1] == pytest.approx(confidences[0], abs=1e-4)
+    settings.box = box(monkey)
+    match(photo, monkey, box=settings.known_box, remember=True)
+    assert not settings.box_found and not scene.camera.data.photo_pose.box_found
+    assert scene.camera.data.photo_pose.confidence > confidences[0]
+
+
 def test_photos_are_dropped_only_where_models_are_listed(monkey, scene):
     (area,) = (area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
     poll = PHOTOPOSE_FH_photo.poll_drop

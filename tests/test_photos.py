@@ -131,6 +131,29 @@ def test_a_row_knows_whether_its_camera_is_in_the_scene(scene):
     assert not item.present and photo_cameras(scene) == []
 
 
+def test_a_found_box_stays_a_found_one_in_the_list(scene, folder):
+    settings, (given, found) = scene.photo_pose, ((1, 2, 30, 40), (5, 6, 70, 80))
+    add(folder, "wide.png", "tall.png")
+    settings.box, settings.box_found = found, True
+    settings.active_photo = 1
+    settings.box = given
+    settings.active_photo = 0
+    wide, tall = settings.photos
+    assert tuple(settings.box) == tuple(wide.box) == found and settings.box_found and wide.box_found
+    assert settings.known_box == wide.known_box == (0, 0, 0, 0) and tall.known_box == given
+    settings.box[0] = 4  # by hand
+    assert settings.known_box == wide.known_box == (4, 6, 70, 80)
+
+
+def test_a_listed_photo_that_has_a_camera_knows_whether_its_box_was_found(scene, folder):
+    for name, found in (("wide.png", True), ("tall.png", False)):
+        camera = add_camera(scene, name)
+        camera[cameras.PHOTO] = str(folder / name)
+        camera.data.photo_pose.box, camera.data.photo_pose.box_found = (1, 2, 30, 40), found
+    add(folder, "wide.png", "tall.png")
+    assert [item.known_box for item in scene.photo_pose.photos] == [(0, 0, 0, 0), (1, 2, 30, 40)]
+
+
 def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
     settings, own = scene.photo_pose, add_camera(scene, "Own")
     scene.camera = own
@@ -275,8 +298,7 @@ def test_a_shared_lens_is_found_from_all_photos(scene, folder):
     boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
     shots = finish(match_all(boxes, match, shared_lens=True))
     middle = pytest.approx(np.sqrt(300 * 500))
-    found = Box(1, 2, 30, 40)
-    assert asked[2:] == [("wide.png", found, middle), ("tall.png", found, middle)]
+    assert asked[2:] == [("wide.png", None, middle), ("tall.png", None, middle)]  # a found box is not a given one
     assert isinstance(shots.pop(str(folder / "broken.jpg")), PoseError)
     assert [shot.best.camera.focal for shot in shots.values()] == [middle, middle]
 

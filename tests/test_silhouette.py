@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import made_up
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from photo_pose.inference import refinement, segmentation, silhouette
 from photo_pose.inference.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
@@ -129,6 +130,40 @@ def test_a_given_mask_brings_a_pose_closer(model, degrees):
     assert error(before) > 4.5
     assert error(after) < 0.6
     np.testing.assert_allclose(after.closeup.pose.translation, TRUE.translation, atol=0.02)
+
+
+def filtered(mask: np.ndarray, kind: Callable[[int], ImageFilter.Filter], reach: int) -> np.ndarray:
+    return np.array(Image.fromarray(mask).convert("L").filter(kind(2 * reach + 1))) > 0
+
+
+def filled(shape: str) -> np.ndarray:
+    """The mask's box or the ellipse in it."""
+    rows, columns = np.nonzero(MASK)
+    image = Image.new("1", CAMERA.size)
+    around = (int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max()))
+    getattr(ImageDraw.Draw(image), shape)(around, fill=1)
+    return np.array(image)
+
+
+ROUGH = {
+    "grown": filtered(MASK, ImageFilter.MaxFilter, 5),
+    "eroded": filtered(MASK, ImageFilter.MinFilter, 3),
+    "shifted": np.roll(MASK, (4, 6), (0, 1)),
+    "box": filled("rectangle"),
+    "ellipse": filled("ellipse"),
+}
+
+
+@pytest.mark.parametrize("name", ROUGH)
+@pytest.mark.parametrize("model", RENDERS)
+def test_a_rough_mask_does_not_move_a_pose_that_is_right(model, name):
+    """What the picture shows tells otherwise; that the mask is not filled lowers the score."""
+    render = RENDERS[model]
+    crops = crops_of(render, ROUGH[name])
+    before = verified(crops, render, TRUE)
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render))
+    assert error(after) < 0.6
+    assert after.score < before.score - 0.1
 
 
 def test_the_score_tells_how_well_a_given_mask_is_filled():
