@@ -229,8 +229,8 @@ def _alike(to_camera: np.ndarray, middle: np.ndarray, symmetry: int) -> Iterator
 
 def _vertices(obj: Path) -> np.ndarray:
     """(N, 3) of an .obj file, some thousands."""
-    rows = [line.split()[1:4] for line in obj.read_text(errors="replace").splitlines() if line.startswith("v ")]
-    return np.array(rows, float)[:: len(rows) // 5000 + 1]
+    points = assets.vertices(obj)
+    return points[:: len(points) // 5000 + 1]
 
 
 def _agreement(outline: np.ndarray, truth: Path) -> float:

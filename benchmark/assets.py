@@ -151,6 +151,12 @@ def models(names: Sequence[str], what: str) -> dict[str, Path]:
     return {name: _obj(folder) for name, folder in folders.items()}
 
 
+def vertices(obj: Path) -> np.ndarray:
+    """(N, 3), the numbers of an .obj file."""
+    rows = [line.split()[1:4] for line in obj.read_text(errors="replace").splitlines() if line.startswith("v ")]
+    return np.array(rows, float)
+
+
 def backdrops() -> list[Path]:
     """Real photos, indoors and outdoors."""
     paths = []

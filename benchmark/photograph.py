@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from benchmark import stage
-from inference.geometry import Camera, blender_axes, direction_from_angles, intrinsics, look_at
+from inference.geometry import blender_axes, direction_from_angles, intrinsics, look_at
 
 SIZE = (640, 480)
 SAMPLES = 32  # no denoiser: the Blender of Linux distributions has none, and photos are a little noisy
@@ -22,14 +22,6 @@ class Piece(NamedTuple):
     obj: Path
     place: tuple[float, float]
     turn: float = 0.0
-
-
-class Photograph(NamedTuple):
-    """The picture, its camera and the model's vertices (N, 3), both in the numbers of the .obj file."""
-
-    photo: Path
-    camera: Camera
-    vertices: np.ndarray
 
 
 class Shot(NamedTuple):
@@ -46,20 +38,11 @@ class Shot(NamedTuple):
     hdri_turn: float = 0.0
 
 
-def photograph(obj: Path, clutter: list[Piece], shot: Shot, folder: Path) -> Photograph:
-    """Picture of an .obj model, taken on the first call and kept in folder; resets Blender's scene."""
-    recipe = Path(__file__).read_bytes() + repr((obj, clutter, shot)).encode()
-    folder = folder / hashlib.sha256(recipe).hexdigest()[:12]
-    photo, known = folder / f"{obj.stem}.jpg", folder / "known.npz"
-    if not known.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        camera, vertices = _take(obj, clutter, shot, photo)
-        np.savez(known, K=camera.K, camera_to_world=camera.camera_to_world, vertices=vertices)
-    answer = np.load(known)
-    return Photograph(photo, Camera(answer["K"], answer["camera_to_world"], SIZE), answer["vertices"])
+def photograph(obj: Path, clutter: list[Piece], shot: Shot, photo: Path, note: str) -> None:
+    """Takes a picture of an .obj model; resets Blender's scene.
 
-
-def _take(obj: Path, clutter: list[Piece], shot: Shot, photo: Path) -> tuple[Camera, np.ndarray]:
+    Beside it goes its camera, in the numbers of the .obj file and as batch.py's results.jsonl has it, with a note.
+    """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     model = stage.import_obj(obj)
     floor = stage.world_vertices(model)[:, 2].min()
@@ -67,11 +50,12 @@ def _take(obj: Path, clutter: list[Piece], shot: Shot, photo: Path) -> tuple[Cam
         stage.place(stage.import_obj(piece.obj), 1.0, piece.turn, np.array([*piece.place, floor]))
     _add_floor(floor)
     stage.light(shot.hdri, shot.hdri_turn)
-    camera_to_world = _aim(shot)
+    to_camera = np.linalg.inv(_aim(shot)) @ np.array(model.matrix_world)  # the importer turns Y up into Z up
     _render(photo)
     K = intrinsics(shot.lens / stage.SENSOR * SIZE[0], SIZE)
-    # the importer turns Y up into Z up
-    return Camera(K, np.linalg.inv(np.array(model.matrix_world)) @ camera_to_world, SIZE), stage.local_vertices(model)
+    camera = {"K": K.tolist(), "R": to_camera[:3, :3].tolist(), "t": to_camera[:3, 3].tolist()}
+    known = {"note": note, "size": SIZE, "opencv": camera}
+    photo.with_suffix(".json").write_text(json.dumps(known, indent=1) + "\n")
 
 
 def _add_floor(height: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ pytest.importorskip("bpy")
 pytest.importorskip("mathutils")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import accuracy, category, queries, recipes, report, sensor, which
+from benchmark import accuracy, category, demo, photograph, queries, recipes, report, sensor, which
 from inference.geometry import angle_between, direction_from_angles, view_sphere
 
 CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (0, 2) for z in (0, 1)], float)
@@ -165,3 +166,30 @@ def test_the_more_votes_agree_the_surer_a_direction_is():
     slope, constant = category.odds(views, names)
     sure, unsure = (slope * share + constant for share in (0.7, 0.2))
     assert sure > 0 > unsure
+
+
+def test_a_path_traced_photo_has_its_true_camera_beside_it(studio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block, here a red one, covers what the camera beside the picture says."""
+    (studio / "block.mtl").write_text("newmtl wood\nKd 0.8 0 0\n")
+    monkeypatch.setattr(photograph, "SIZE", (240, 180))
+    monkeypatch.setattr(photograph, "SAMPLES", 4)
+    shot = photograph.Shot(0.6, 0.4, 0.1, 35, 9, (1.5, -0.5, 1), "studio")
+    photo = studio / "photo.jpg"
+    photograph.photograph(studio / "block.obj", [], shot, photo, "a block")
+    known = json.loads(photo.with_suffix(".json").read_text())
+    picture = np.array(Image.open(photo), float)
+    red = picture[..., 0] > 2 * picture[..., 2]
+    expected = inside_hull(demo.camera_of(known).project(CORNERS), Image.open(photo).size)
+    assert (red & expected).sum() / (red | expected).sum() > 0.9
+    assert known["note"] == "a block"
+
+
+def test_the_demo_matches_the_photo_that_everybody_has(studio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its camera, lens and size agree; nothing is path-traced."""
+    monkeypatch.setattr(demo.assets, "furniture", lambda name: studio / "block.obj")
+    before = demo.CHAIR.read_bytes()
+    case = demo.chair_case()
+    assert case.photo == demo.CHAIR and demo.CHAIR.read_bytes() == before and len(before) < 400_000
+    assert Image.open(case.photo).size == case.truth.size
+    assert case.truth.focal == pytest.approx(demo.CHAIR_LENS / 36 * case.truth.size[0])
+    assert np.allclose(case.vertices, CORNERS)
