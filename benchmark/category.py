@@ -161,7 +161,7 @@ def summary(off: np.ndarray) -> dict[str, float]:
 
 
 def odds(views: Sequence[Views], names: Sequence[str]) -> tuple[float, float]:
-    """SHARE_ODDS and ODDS of inference.voting: how sure a direction is by its share of the votes, with a regressor and
+    """The constants of `inference.voting.confidence`: how sure the share of the votes makes, with a regressor and
     without one."""
     from photo_pose.inference.voting import agreed, elected
 

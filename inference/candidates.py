@@ -11,7 +11,7 @@ from .alignment import FREE, Locks
 from .geometry import Camera
 from .lens import find_lens
 from .overlay import intersection_over_union
-from .pose import Candidate, PhotoCrops, Start, Target, relative
+from .pose import Candidate, PhotoCrops, Start, Target, candidate_of, relative
 from .refinement import (
     LENS_DEVIATION,
     ROUNDS,
@@ -177,4 +177,4 @@ def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Rende
 
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
-    return crops.candidate(closeup.start, closeup.pose, value)
+    return candidate_of(crops, closeup.start, closeup.pose, value)

@@ -10,7 +10,7 @@ import numpy as np
 from .alignment import Pose
 from .geometry import turn_between
 from .image import warp_views
-from .pose import APART, Candidate, PhotoCrops, Start, Target, start_pose
+from .pose import APART, Candidate, PhotoCrops, Start, Target, candidate_of, start_pose
 from .retrieval import diverse
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ def knows(predict: Predict, pictures: np.ndarray, directions: np.ndarray) -> boo
 
 def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:
     """Start poses taken for the answer."""
-    return [crops.candidate(start, start.pose, start.score) for start in starts]
+    return [candidate_of(crops, start, start.pose, start.score) for start in starts]

@@ -105,12 +105,6 @@ class PhotoCrops:
         """The crop that is rolled least and frames the box itself."""
         return int(np.abs(self.rolls).argmin()) * len(SCALES) + len(SCALES) // 2
 
-    def candidate(self, start: Start, pose: Pose, score: float) -> Candidate:
-        """The start, moved to pose, as an answer."""
-        deviation = self.lens.spread if start.lens_deviation is None else start.lens_deviation
-        target = start.target
-        return Candidate(target.name, placed(self.camera, pose, target.sphere), score, deviation)
-
     def look(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, G, G, C) of crops (N, SIZE, SIZE, 3) uint8."""
         began = time.perf_counter()
@@ -241,6 +235,12 @@ def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarr
         across = translation[:2] / translation[2] + wanted.center - apparent.center
         translation = np.array([*across, 1.0]) * translation[2] * zoom
     return Pose(rotation, translation, camera.K)
+
+
+def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
+    """A start, moved to pose, as an answer."""
+    deviation = crops.lens.spread if start.lens_deviation is None else start.lens_deviation
+    return Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), score, deviation)
 
 
 def finite(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -17,6 +17,7 @@ from .pose import (
     PhotoCrops,
     Start,
     Target,
+    candidate_of,
     find_starts,
     framing,
     start_pose,
@@ -123,7 +124,7 @@ def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -
         part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
         tried.append((yield from within(_verified(crops, best, renderer), *part)))
     tried.sort(key=lambda answer: -answer.candidate.score)
-    return tried + [Answer(crops.candidate(best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
+    return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
 
 
 def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
@@ -131,4 +132,4 @@ def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answe
     starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
     closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
     found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
-    return Answer(crops.candidate(best, found.closeup.pose, found.score), best.score, True)
+    return Answer(candidate_of(crops, best, found.closeup.pose, found.score), best.score, True)

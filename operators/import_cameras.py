@@ -50,14 +50,14 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
             if not self.filepath:
                 raise PoseError("Choose an fSpy project or COLMAP's images.txt.")
             require_packages("PIL")
-            cameras, remark = read_cameras(path)
-            for photo_path, camera in cameras.items():
+            found, remark = read_cameras(path)
+            for photo_path, camera in found.items():
                 set_up(context.scene, photo_path, camera, path.name)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         scene.view_through_camera(context)
-        told = rpt_("{count} cameras set up.").format(count=len(cameras))
+        told = rpt_("{count} cameras set up.").format(count=len(found))
         self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}
 
@@ -92,16 +92,16 @@ def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
 
     shots = read_colmap(path.parent)
     photos = {name: _photo_of(path.parent, name) for name in shots}
-    cameras, bends, failed = {}, [], []
+    found, bends, failed = {}, [], []
     for name in [name for name, photo in photos.items() if photo]:
         try:
             photo, camera, bend = _straight(photos[name], shots[name])
         except PoseError as error:  # the others are good
             failed.append(str(error))
             continue
-        cameras[str(photo)] = camera
+        found[str(photo)] = camera
         bends += [bend] if bend else []
-    if not cameras:
+    if not found:
         raise PoseError((failed or [NOWHERE])[0])
     remarks = failed[:1]
     if None in photos.values():
@@ -109,7 +109,7 @@ def read_cameras(path: Path) -> tuple[dict[str, Camera], str]:
     if bends:
         told = rpt_("Distortion of up to {most:.0f} px was taken out of {count} photos, in files beside them.")
         remarks.append(told.format(most=max(bends), count=len(bends)))
-    return cameras, " ".join(remarks)
+    return found, " ".join(remarks)
 
 
 def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> None:
