@@ -161,8 +161,7 @@ def summary(off: np.ndarray) -> dict[str, float]:
 
 
 def odds(views: Sequence[Views], names: Sequence[str]) -> tuple[float, float]:
-    """The constants of `inference.voting.confidence`: how sure the share of the votes makes, with a regressor and
-    without one."""
+    """SHARE_ODDS and ODDS of votes: how sure the share of the votes makes, with a regressor and without one."""
     from photo_pose.inference.voting import agreed, elected
 
     directions = _training_views(views)
