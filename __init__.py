@@ -17,11 +17,11 @@ def register() -> None:
     import bpy
 
     from . import operators, panels, preferences, properties, translations
-    from .operators import journal
+    from .operators.running import log
 
     translations.register()
     preferences.register()
-    journal.register()
+    log.register()
     properties.register()
     operators.register()
     panels.register()
@@ -32,14 +32,14 @@ def unregister() -> None:
     import bpy
 
     from . import operators, panels, preferences, properties, translations
-    from .operators import journal
-    from .operators.packages import forget_folder
+    from .operators.running import log
+    from .operators.running.python_packages import forget_folder
 
     bpy.utils.unregister_cli_command(_commands.pop())
     panels.unregister()
     operators.unregister()
     properties.unregister()
-    journal.unregister()
+    log.unregister()
     preferences.unregister()
     translations.unregister()
     forget_folder()

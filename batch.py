@@ -191,7 +191,7 @@ COMMANDS = {
 def main(argv: list[str], with_blend: bool = False) -> int:
     """Runs a command; gives the exit status: 0 all photos went well, 1 some failed or it was stopped, 2 bad usage."""
     from .inference.errors import PoseError
-    from .operators.packages import require_packages
+    from .operators.running.python_packages import require_packages
     from .preferences import preferred
 
     name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]

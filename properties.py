@@ -16,7 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .inference.names import REGRESSORS
+from .inference.networks.registry import REGRESSORS
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
 SPHERE_ITEMS = (

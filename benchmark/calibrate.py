@@ -1,4 +1,4 @@
-"""`python -m benchmark.calibrate --run NAME`: fits the constants of inference.candidates.confidence.
+"""`python -m benchmark.calibrate --run NAME`: fits the constants of inference.verify.candidates.confidence.
 
 To the tuning half of the rendered benchmark (benchmark.accuracy --half tuning --variants match --run NAME), never to
 the test half; and, with --real, to what a developer's set of real photos gave: JSON lines {"view", "candidates"}.
@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmark.accuracy import FOLDER
 from benchmark.report import lines
-from inference.candidates import LEAD_LIMIT
+from inference.verify.candidates import LEAD_LIMIT
 
 RIGHT = 10.0  # degrees
 STIFFNESS = 0.5  # of the regression, in standardised units: few answers are wrong

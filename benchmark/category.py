@@ -59,22 +59,22 @@ def chairs(count: int) -> list[str]:
 
 
 def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> Views:
-    from photo_pose.inference import pose, ranking, voting
     from photo_pose.inference.geometry import Box
-    from photo_pose.inference.image import load_photo
-    from photo_pose.inference.naming import named
-    from photo_pose.inference.regressor import load_regressor, predict
-    from photo_pose.inference.retrieval import pooled, unit
+    from photo_pose.inference.networks.regressor import load_regressor, predict
+    from photo_pose.inference.photo.image import load_photo
+    from photo_pose.inference.search import model_likeness, start_poses, voting
+    from photo_pose.inference.search.regressed_starts import named
     from photo_pose.inference.steps import finish
-    from photo_pose.operators import matching
+    from photo_pose.inference.views.retrieval import pooled, unit
+    from photo_pose.operators.pictures import model_targets
 
     photo = load_photo(query.photo)
-    camera = matching.photo_camera(photo, focal=query.camera.focal)
-    crops = pose.PhotoCrops(photo, camera, Box(*query.box), pose.UPRIGHT_ROLLS, shelf.extract)
+    camera = model_targets.photo_camera(photo, focal=query.camera.focal)
+    crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, shelf.extract)
     targets = [target for target in shelf.targets if shelf.names[target.name] in names]
-    own = unit(pooled(finish(crops.compute([len(pose.SCALES) // 2]))))[0]
+    own = unit(pooled(finish(crops.compute([len(start_poses.SCALES) // 2]))))[0]
     maps = np.stack([target.index.coarse @ own for target in targets])
-    likeness = voting.likeness(crops, finish(ranking.compare(crops, targets, of_a_kind=True)))
+    likeness = voting.likeness(crops, finish(model_likeness.compare(crops, targets, of_a_kind=True)))
     said = named(crops, partial(predict, load_regressor(REGRESSOR, "cpu")))
     return Views(query.model, maps, likeness, voting.foretold(said, SPHERE), _direction(query))
 
@@ -90,15 +90,17 @@ def matched(query: queries.Query, shelf: which.Shelf, own: bool) -> float:
     """Degrees that the product's matching is off, which finds out by itself whether the photo shows none of the models;
     own: whether the very chair is one of them."""
     from photo_pose.inference.geometry import Box
-    from photo_pose.inference.image import load_photo
+    from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
-    from photo_pose.operators import matching
+    from photo_pose.operators.pictures import model_targets
 
     photo = load_photo(query.photo)
-    camera = matching.photo_camera(photo, focal=query.camera.focal)
+    camera = model_targets.photo_camera(photo, focal=query.camera.focal)
     targets = [target for target in shelf.targets if own or shelf.names[target.name] != query.model]
-    with matching.target_renderer() as renderer:
-        best = finish(matching.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[0]
+    with model_targets.target_renderer() as renderer:
+        best = finish(model_targets.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[
+            0
+        ]
     (place,) = (target.sphere.center for target in targets if target.name == best.model)
     return float(np.degrees(angle_between(best.camera.position - place, _direction(query))))
 
@@ -124,7 +126,7 @@ def errors(
 
 
 def figures(views: Sequence[Views], names: Sequence[str]) -> dict[str, Any]:
-    from photo_pose.inference.voting import agreed, elected
+    from photo_pose.inference.search.voting import agreed, elected
 
     directions = _training_views(views)
 
@@ -162,7 +164,7 @@ def summary(off: np.ndarray) -> dict[str, float]:
 
 def odds(views: Sequence[Views], names: Sequence[str]) -> tuple[float, float]:
     """SHARE_ODDS and ODDS of votes: how sure the share of the votes makes, with a regressor and without one."""
-    from photo_pose.inference.voting import agreed, elected
+    from photo_pose.inference.search.voting import agreed, elected
 
     directions = _training_views(views)
     shares, right = [], []

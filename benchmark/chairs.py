@@ -14,7 +14,7 @@ from benchmark.product import import_product
 
 import_product()
 
-from photo_pose.operators.importing import import_models  # noqa: E402
+from photo_pose.operators.models.model_files import import_models  # noqa: E402
 
 # Decided by eye on renderings from the front and from the right; the other 58 of the 65 have a front and show it.
 LEFT_OUT = {

@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmark.assets import fetch_deb
 from benchmark.product import ROOT
-from inference.calibration import board_points, calibrate, locate
-from inference.chessboard import find_chessboard
+from inference.chessboard.calibration import board_points, calibrate, locate
+from inference.chessboard.corners import find_chessboard
 from inference.errors import PoseError
 from inference.geometry import rotation_angle
-from inference.image import load_photo
+from inference.photo.image import load_photo
 
 COLUMNS, ROWS, SQUARE = 9, 6, 25.0  # mm
 FOLDER = "usr/share/doc/opencv-doc/examples/data"

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from inference.errors import PoseError
-from inference.inception import LAYERS, NAME, InceptionV3, weights_folder
-from inference.weights.building import packed
+from inference.networks.inception import LAYERS, NAME, InceptionV3, weights_folder
+from inference.networks.weights.building import packed
 
 PACKAGE = "nsfwjs@4.4.0"
 SHA256 = "585cd178f3b994337c4d10a87b080d342fc52f8b9bf0085c4d1f345a3a1c5382"

@@ -29,7 +29,7 @@ from benchmark.protocol import Nearest, chance, errors, estimated, growth, other
 from inference.errors import PoseError
 from photo_pose.inference.errors import PoseError as ProductError
 from photo_pose.inference.geometry import view_sphere
-from photo_pose.inference.inception import LAYER
+from photo_pose.inference.networks.inception import LAYER
 
 FOLDER = ROOT / "build" / "benchmark" / "paper"
 KINDS = GRAPHICS, PHOTO_LIKE

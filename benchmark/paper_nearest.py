@@ -19,10 +19,10 @@ from benchmark import pyramid
 from benchmark.paper_pictures import FOLDER, WHITE, Wanted, pictures
 from benchmark.protocol import Nearest
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.inception import LAYERS, find_weights, last_layer, weights_folder
-from photo_pose.inference.names import identity
-from photo_pose.inference.networks import extract_features, feature_network
-from photo_pose.inference.retrieval import POOLED
+from photo_pose.inference.networks.inception import LAYERS, find_weights, last_layer, weights_folder
+from photo_pose.inference.networks.loading import extract_features, feature_network
+from photo_pose.inference.networks.registry import identity
+from photo_pose.inference.views.retrieval import POOLED
 
 CELLS = POOLED  # a side of every network's map
 BATCH = 16  # pictures whose SIFT descriptors are in memory at once

@@ -17,13 +17,13 @@ from benchmark import assets, queries, scenery, sensor, stage
 from benchmark.chairs import stand
 from benchmark.protocol import off_views
 from benchmark.recipes import HDRIS, Recipe, Subject, recipe_of
-from photo_pose.inference.crops import SIZE, photo_view, template_view
 from photo_pose.inference.geometry import Box, Camera, view_sphere
-from photo_pose.inference.image import Photo, alpha_box, warp_views
-from photo_pose.inference.templates import Render, extreme_points
-from photo_pose.operators import drawing
-from photo_pose.operators.models import Model, evaluated
-from photo_pose.operators.rendering import studio
+from photo_pose.inference.photo.image import Photo, alpha_box, warp_views
+from photo_pose.inference.views.crops import SIZE, photo_view, template_view
+from photo_pose.inference.views.templates import Render, extreme_points
+from photo_pose.operators.blender.models import Model, evaluated
+from photo_pose.operators.pictures import drawing
+from photo_pose.operators.pictures.rendering import studio
 
 VERSION = 1  # of the way pictures are made; raise it to have all made anew
 FOLDER = assets.CACHE.parent / "paper" / f"v{VERSION}"

@@ -11,8 +11,8 @@ from benchmark.paper_nearest import Tests
 from benchmark.paper_pictures import FOLDER
 from benchmark.train_chairs import HELD_OUT, learnt_from, trained
 from photo_pose.inference.geometry import view_sphere
-from photo_pose.inference.regressor import REGRESSORS, Prediction, load_regressor, predict, save_regressor
-from photo_pose.inference.voting import foretold
+from photo_pose.inference.networks.regressor import REGRESSORS, Prediction, load_regressor, predict, save_regressor
+from photo_pose.inference.search.voting import foretold
 
 # Part of the training until which pictures are plain, and from which on none is: white graphics, or like photos.
 CONTROLS = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inference.geometry import angle_between, view_sphere
-from inference.voting import agreed
+from inference.search.voting import agreed
 
 KEPT = 8  # nearest views of each model that are kept; the rules look at the first two
 NEIGHBOURS = 2

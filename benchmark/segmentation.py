@@ -22,10 +22,10 @@ KINDS = ("silhouette alone", "colours", "colours and saliency")
 
 def measured(workshop: Workshop, query: Query) -> Iterator[tuple[float, float]]:
     """Intersection over union with the truth, and CPU seconds, for each of KINDS."""
-    from photo_pose.inference.masks import saliency
-    from photo_pose.inference.networks import load_network
-    from photo_pose.inference.overlay import intersection_over_union
-    from photo_pose.inference.segmentation import segment
+    from photo_pose.inference.networks.loading import load_network
+    from photo_pose.inference.networks.salient_objects import saliency
+    from photo_pose.inference.photo.overlay import intersection_over_union
+    from photo_pose.inference.verify.segmentation import segment
 
     one, truth = _verified(workshop, query)
     network = load_network("u2netp")
@@ -42,11 +42,11 @@ def measured(workshop: Workshop, query: Query) -> Iterator[tuple[float, float]]:
 def _verified(workshop: Workshop, query: Query) -> tuple[Any, np.ndarray]:
     """The best candidate, rendered in its own crop, and the true mask there."""
     from photo_pose.inference.geometry import Box
-    from photo_pose.inference.image import load_photo
-    from photo_pose.inference.networks import extract_features, feature_network
-    from photo_pose.inference.pose import PhotoCrops, Start, relative
-    from photo_pose.inference.refinement import look_closely, verify
+    from photo_pose.inference.networks.loading import extract_features, feature_network
+    from photo_pose.inference.photo.image import load_photo
+    from photo_pose.inference.search.start_poses import PhotoCrops, Start, relative
     from photo_pose.inference.steps import finish
+    from photo_pose.inference.verify.refinement import look_closely, verify
 
     workshop.fetch([query.model])
     best = _matched(query, Variant(), workshop).candidates[0]

@@ -23,12 +23,12 @@ from inference.errors import PoseError
 
 import_product()
 
-from photo_pose.inference.augmentation import OF_NO_MODEL, Views, crops_of, pictures  # noqa: E402
-from photo_pose.inference.crops import photo_view  # noqa: E402
-from photo_pose.inference.image import load_photo, warp_views  # noqa: E402
-from photo_pose.inference.networks import WEIGHTS  # noqa: E402
-from photo_pose.inference.regressor import REGRESSORS, load_regressor, predict, save_regressor  # noqa: E402
-from photo_pose.inference.training import Training, train  # noqa: E402
+from photo_pose.inference.networks.augmentation import OF_NO_MODEL, Views, crops_of, pictures  # noqa: E402
+from photo_pose.inference.networks.loading import WEIGHTS  # noqa: E402
+from photo_pose.inference.networks.regressor import REGRESSORS, load_regressor, predict, save_regressor  # noqa: E402
+from photo_pose.inference.networks.training import Training, train  # noqa: E402
+from photo_pose.inference.photo.image import load_photo, warp_views  # noqa: E402
+from photo_pose.inference.views.crops import photo_view  # noqa: E402
 
 FOLDER = assets.CACHE.parent / "chairs"
 SEED = 1
@@ -90,8 +90,8 @@ def _render_made_up(numbers: Sequence[int], seed: int, path: Path) -> None:
     import bpy
 
     from photo_pose.inference.steps import finish
-    from photo_pose.operators.models import evaluated
-    from photo_pose.operators.views import random_views
+    from photo_pose.operators.blender.models import evaluated
+    from photo_pose.operators.pictures.training_views import random_views
 
     parts = []
     for number in numbers:
@@ -112,9 +112,9 @@ def _render(obj: Path, count: int, seed: Sequence[int], path: Path, shapes: int)
     import bpy
 
     from photo_pose.inference.steps import finish
-    from photo_pose.operators.importing import import_models
-    from photo_pose.operators.models import evaluated
-    from photo_pose.operators.views import random_views
+    from photo_pose.operators.blender.models import evaluated
+    from photo_pose.operators.models.model_files import import_models
+    from photo_pose.operators.pictures.training_views import random_views
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     (root,) = import_models(bpy.context.scene, obj)

@@ -2,68 +2,49 @@
 
 from bpy.utils import register_classes_factory
 
-from . import (
-    browse_views,
-    candidates,
-    clear_cache,
-    compare,
-    contact_sheet,
-    diagnostics,
-    drag_box,
-    edit_models,
-    export_cameras,
-    import_cameras,
-    label_photo,
-    match_photo,
-    match_photos,
-    nudge,
-    perspective,
-    photo_list,
-    pick_object,
-    pin_model,
-    presets,
-    project_photo,
-    refine_camera,
-    render_views,
-    score_camera,
-    self_test,
-    shadow_catcher,
-    snapshots,
-    standing,
-    steps,
-    train_regressor,
-    which_model,
-)
+from .blender import standing
+from .candidates import snapshots, take_candidate
+from .chessboard import camera_from_chessboard
+from .compare import compare_views, nudge, pin_model
+from .handover import export_cameras, import_cameras, project_photo, shadow_catcher
+from .models import model_list
+from .photo import drag_box, find_object, match_photo, match_presets
+from .photos import match_all, photo_list, save_contact_sheet
+from .refine import perspective_strength, refine_camera, score_camera
+from .running import long_operator
+from .support import copy_diagnostics, self_test
+from .training_views import browse_views, clear_cache, render_views, train_regressor
+from .which_model import which_model_is_it
 
 OPERATORS = (
-    edit_models,
+    model_list,
     render_views,
     match_photo,
     photo_list,
-    match_photos,
-    contact_sheet,
+    match_all,
+    save_contact_sheet,
     export_cameras,
     import_cameras,
     project_photo,
     shadow_catcher,
     refine_camera,
-    candidates,
+    take_candidate,
     snapshots,
     score_camera,
-    perspective,
+    perspective_strength,
     nudge,
     pin_model,
-    compare,
+    compare_views,
     drag_box,
-    pick_object,
-    label_photo,
-    which_model,
+    find_object,
+    camera_from_chessboard,
+    which_model_is_it,
     train_regressor,
     browse_views,
     clear_cache,
-    presets,
+    match_presets,
     self_test,
-    diagnostics,
+    copy_diagnostics,
 )
 _register_classes, _unregister_classes = register_classes_factory([one for some in OPERATORS for one in some.classes])
 
@@ -71,15 +52,15 @@ _register_classes, _unregister_classes = register_classes_factory([one for some 
 def register() -> None:
     _register_classes()
     clear_cache.register()
-    compare.register()
+    compare_views.register()
     standing.register()
-    steps.register()
+    long_operator.register()
 
 
 def unregister() -> None:
     browse_views.stop()
-    steps.unregister()
+    long_operator.unregister()
     standing.unregister()
-    compare.unregister()
+    compare_views.unregister()
     clear_cache.unregister()
     _unregister_classes()

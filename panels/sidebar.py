@@ -12,7 +12,7 @@ from math import degrees
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .presets import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
+from .presets_panel import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 VIEWS = ("sphere", "subdivisions", "background")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from photo_pose.inference import crops
-from photo_pose.inference.alignment import Pose
 from photo_pose.inference.geometry import Box, Camera, intrinsics, rotation_from_vector, view_sphere
-from photo_pose.inference.image import Photo
-from photo_pose.inference.pose import UPRIGHT_ROLLS, PhotoCrops, start_pose
-from photo_pose.inference.templates import Render, Rendering, Template, Templates
+from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.pose.alignment import Pose
+from photo_pose.inference.search.start_poses import UPRIGHT_ROLLS, PhotoCrops, start_pose
+from photo_pose.inference.views import crops
+from photo_pose.inference.views.templates import Render, Rendering, Template, Templates
 
 BLOCKS = np.array(  # lowest and highest corners: like a desk with a hutch, no two sides alike
     [

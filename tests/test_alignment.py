@@ -6,7 +6,16 @@ from functools import partial
 import numpy as np
 import pytest
 
-from photo_pose.inference.alignment import (
+from photo_pose.inference.geometry import (
+    Box,
+    Camera,
+    intrinsics,
+    look_at,
+    roll_of,
+    rotation_angle,
+    rotation_from_vector,
+)
+from photo_pose.inference.pose.alignment import (
     BOX_DEVIATION,
     CUT_DEVIATION,
     PARAMETERS,
@@ -21,15 +30,6 @@ from photo_pose.inference.alignment import (
     minimise,
     projected,
     projected_motion,
-)
-from photo_pose.inference.geometry import (
-    Box,
-    Camera,
-    intrinsics,
-    look_at,
-    roll_of,
-    rotation_angle,
-    rotation_from_vector,
 )
 
 RANDOM = np.random.default_rng(3)

@@ -9,11 +9,14 @@ pytest.importorskip("torch")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import SIZE, add_monkey, box, photographed  # noqa: E402
 
-from photo_pose.inference.focal import SPREAD  # noqa: E402
 from photo_pose.inference.geometry import angles_from_direction, roll_of, rotation_angle  # noqa: E402
-from photo_pose.inference.overlay import intersection_over_union  # noqa: E402
-from photo_pose.operators import results, views  # noqa: E402
-from photo_pose.operators import scene as cameras  # noqa: E402
+from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
+from photo_pose.inference.photo.overlay import intersection_over_union  # noqa: E402
+from photo_pose.operators.blender import (
+    cameras,  # noqa: E402
+    match_record,
+)
+from photo_pose.operators.pictures import training_views  # noqa: E402
 from photo_pose.properties import picture_of  # noqa: E402
 
 
@@ -24,7 +27,7 @@ def matched(views_folder, tmp_path_factory):
     monkey, folder = add_monkey(), tmp_path_factory.mktemp("matched")
     photo = photographed(monkey, folder / "monkey.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(views, "cache_folder", lambda: views_folder)
+        patch.setattr(training_views, "cache_folder", lambda: views_folder)
         lens = {"focal_source": "LENS", "lens": 45, "sensor": 36}
         bpy.ops.photopose.match_photo(filepath=str(photo), box=box(monkey), subdivisions=2, **lens)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "matched.blend"))
@@ -55,7 +58,7 @@ def test_all_that_is_known_is_saved_with_the_camera(scene, match, matched):
     scores = [one.score for one in match.candidates]
     assert scores == sorted(scores, reverse=True) and match.score == scores[0] and len(scores) > 2
     np.testing.assert_allclose(np.reshape(best.matrix, (4, 4)), np.array(scene.camera.matrix_world), atol=1e-5)
-    np.testing.assert_allclose(looks(scene).K, results.read_pose(best, SIZE).K, rtol=1e-4)
+    np.testing.assert_allclose(looks(scene).K, match_record.read_pose(best, SIZE).K, rtol=1e-4)
     told = np.degrees([best.azimuth, best.elevation])
     assert f"azimuth {told[0]:.1f}°, elevation {told[1]:.1f}°" in scene.photo_pose.result
 
@@ -63,14 +66,15 @@ def test_all_that_is_known_is_saved_with_the_camera(scene, match, matched):
 def test_a_candidate_has_a_picture_of_its_model_over_the_photo(match):
     """They survive a reload here, for they are kept until Blender quits, and are made for poses, not for lists."""
     pictures = [
-        np.reshape(picture_of(one).image_pixels_float, (results.SIDE, results.SIDE, 4)) for one in match.candidates
+        np.reshape(picture_of(one).image_pixels_float, (match_record.SIDE, match_record.SIDE, 4))
+        for one in match.candidates
     ]
     outlines = [np.abs(picture[..., :3] - np.array([1, 96 / 255, 0])).max(-1) < 0.01 for picture in pictures]
     assert all(0.01 < outline.mean() < 0.2 for outline in outlines)
     left, _top, right, bottom = match.box
-    side = (1 + 2 * results.MARGIN) * max(right - left, bottom - match.box[1])
+    side = (1 + 2 * match_record.MARGIN) * max(right - left, bottom - match.box[1])
     rows, columns = outlines[0].nonzero()  # rows from below, as Blender has them
-    assert np.ptp(columns) == pytest.approx((right - left) / side * results.SIDE, abs=6)
+    assert np.ptp(columns) == pytest.approx((right - left) / side * match_record.SIDE, abs=6)
     assert intersection_over_union(outlines[0], outlines[-1]) < 0.5
     black = [not pictures[0][row, :, :3].any() for row in (-16, 15)]  # the photo ends nearer to the box above
     assert black == [True, False]
@@ -80,7 +84,7 @@ def test_a_candidate_is_taken(scene, match):
     lens = scene.camera.data.lens
     assert bpy.ops.photopose.take_candidate(index=2) == {"FINISHED"}
     assert match.active_candidate == 2
-    wanted = results.read_pose(match.candidates[2], SIZE)
+    wanted = match_record.read_pose(match.candidates[2], SIZE)
     matrix = np.reshape(match.candidates[2].matrix, (4, 4))
     np.testing.assert_allclose(np.array(scene.camera.matrix_world), matrix, atol=1e-5)
     assert scene.camera.data.lens == pytest.approx(lens, rel=1e-4)
@@ -111,7 +115,7 @@ def test_another_camera_keeps_its_own_data(scene, match):
 
 def test_a_list_s_active_item_is_taken(scene, match):
     match.active_candidate = 1
-    wanted = results.read_pose(match.candidates[1], SIZE)
+    wanted = match_record.read_pose(match.candidates[1], SIZE)
     np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
 
 
@@ -124,7 +128,7 @@ def test_a_list_says_in_the_panel_why_nothing_is_taken(scene, match, capsys):
 @pytest.mark.parametrize(("axis", "angle"), [("UP", 180), ("UP", 90), ("VIEW", -90)])
 def test_the_camera_turns_about_the_model(scene, match, axis, angle):
     before = looks(scene)
-    center = results.sphere_of(scene, match.model).center
+    center = match_record.sphere_of(scene, match.model).center
     assert bpy.ops.photopose.turn_candidate(axis=axis, angle=np.radians(angle)) == {"FINISHED"}
     after = looks(scene)
     np.testing.assert_allclose(after.project(center), before.project(center), atol=0.01)
@@ -182,7 +186,7 @@ def test_the_confidence_is_only_claimed_of_the_best_candidate(scene, match):
 
 
 def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatch):
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     scene.photo_pose.subdivisions, before = 2, [one.score for one in match.candidates]
     bpy.ops.photopose.score_camera()
     assert match.adjusted.score == pytest.approx(match.score, abs=1e-4)

@@ -12,7 +12,7 @@ pytest.importorskip("bpy")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmark import carpentry
-from photo_pose.operators.models import evaluated
+from photo_pose.operators.blender.models import evaluated
 
 
 def points(seed: int) -> np.ndarray:

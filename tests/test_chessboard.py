@@ -7,12 +7,12 @@ pytest.importorskip("PIL")
 
 from PIL import Image  # noqa: E402
 
-from photo_pose.inference.calibration import board_points, calibrate, locate  # noqa: E402
-from photo_pose.inference.chessboard import find_chessboard  # noqa: E402
-from photo_pose.inference.distortion import distorted, straightened  # noqa: E402
+from photo_pose.inference.chessboard.calibration import board_points, calibrate, locate  # noqa: E402
+from photo_pose.inference.chessboard.corners import find_chessboard  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import intrinsics, rotation_angle, rotation_from_vector  # noqa: E402
-from photo_pose.inference.image import load_photo  # noqa: E402
+from photo_pose.inference.photo.distortion import distorted, straightened  # noqa: E402
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
 
 SIZE = (640, 480)
 COLUMNS, ROWS = 9, 6

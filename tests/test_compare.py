@@ -14,13 +14,14 @@ from PIL import Image  # noqa: E402
 from suzanne import SIZE, TRUE, add_monkey  # noqa: E402
 
 from photo_pose.inference.geometry import Box  # noqa: E402
-from photo_pose.inference.image import load_photo  # noqa: E402
-from photo_pose.operators import compare, drawing  # noqa: E402
-from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators.camera_view import fitted  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.photo_overlay import PhotoOverlay  # noqa: E402
-from photo_pose.operators.rendering import in_unit_sphere  # noqa: E402
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
+from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.compare import compare_views
+from photo_pose.operators.pictures import drawing  # noqa: E402
+from photo_pose.operators.pictures.camera_view import fitted  # noqa: E402
+from photo_pose.operators.pictures.photo_overlay import PhotoOverlay  # noqa: E402
+from photo_pose.operators.pictures.rendering import in_unit_sphere  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not drawing.available(), reason="Blender finds no OpenGL here")
 TARGET = (400, 300)
@@ -136,9 +137,9 @@ def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey,
         assert bpy.ops.photopose.compare(view=view) == {"FINISHED"}
         assert bpy.context.window_manager.photo_pose_compare.view == view
         assert len(handlers) == len(without) + 1
-    assert bpy.app.timers.is_registered(compare._blink)
+    assert bpy.app.timers.is_registered(compare_views._blink)
     bpy.ops.photopose.compare(view="PHOTO")
-    assert list(handlers) == without and not bpy.app.timers.is_registered(compare._blink)
+    assert list(handlers) == without and not bpy.app.timers.is_registered(compare_views._blink)
     assert differences(before, snapshot()) == {}
 
 
@@ -158,26 +159,26 @@ def test_another_file_ends_it(monkey, camera):
     bpy.ops.photopose.compare(view="BLINK")
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
-    assert not bpy.app.timers.is_registered(compare._blink)
+    assert not bpy.app.timers.is_registered(compare_views._blink)
 
 
 def test_a_moved_model_is_taken_anew_and_a_moved_camera_is_not(monkey, camera):
     bpy.ops.photopose.compare(view="EDGES")
     camera.location.x += 1
     bpy.context.view_layer.update()
-    assert not bpy.app.timers.is_registered(compare._renew)
+    assert not bpy.app.timers.is_registered(compare_views._renew)
     monkey.location.x += 1
     bpy.context.view_layer.update()
-    assert bpy.app.timers.is_registered(compare._renew)
+    assert bpy.app.timers.is_registered(compare_views._renew)
     bpy.data.objects.remove(monkey)
-    compare._renew()  # nothing is left to compare
+    compare_views._renew()  # nothing is left to compare
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 
 def test_a_camera_that_is_gone_ends_it(monkey, camera):
     bpy.ops.photopose.compare(view="EDGES")
     bpy.data.objects.remove(camera)
-    compare._renew()
+    compare_views._renew()
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from photo_pose.inference import crops
 from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics, look_at, roll_of
+from photo_pose.inference.views import crops
 
 OUTLINE = np.random.default_rng(0).normal(size=(200, 3)) * [0.3, 0.2, 0.5]
 MIDDLE = crops.patch_centers().reshape(-1, 2).mean(0)

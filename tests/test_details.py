@@ -4,15 +4,16 @@ import made_up
 import numpy as np
 import pytest
 
-from photo_pose.inference import details, refinement
-from photo_pose.inference.alignment import Pose, minimise
-from photo_pose.inference.crops import SIZE
-from photo_pose.inference.details import STEPS, Details
 from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at, rotation_angle, rotation_from_vector
-from photo_pose.inference.pose import Start, Target
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.pose import details
+from photo_pose.inference.pose.alignment import Pose, minimise
+from photo_pose.inference.pose.details import STEPS, Details
+from photo_pose.inference.search.start_poses import Start, Target
 from photo_pose.inference.steps import finish
-from photo_pose.inference.templates import Rendering
+from photo_pose.inference.verify import refinement
+from photo_pose.inference.views.crops import SIZE
+from photo_pose.inference.views.retrieval import Index
+from photo_pose.inference.views.templates import Rendering
 
 CAMERA = Camera(
     intrinsics(300, (SIZE, SIZE)), look_at(np.array([1.6, -2.3, 1.2]), np.array([0.0, 0.0, -0.05])), (SIZE, SIZE)

@@ -12,17 +12,18 @@ import pytest
 pytest.importorskip("torch")
 from PIL import Image, ImageDraw
 
-from photo_pose.inference import detection, networks
-from photo_pose.inference.crops import SIZE, template_view
-from photo_pose.inference.detection import Found, Overview, mean_box, overlap
 from photo_pose.inference.geometry import Box, Camera, intrinsics, view_sphere
-from photo_pose.inference.image import Photo
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.networks import loading
+from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.search import detection
+from photo_pose.inference.search.detection import Found, Overview, mean_box, overlap
 from photo_pose.inference.steps import finish
-from photo_pose.inference.templates import Template, Templates, patch_coverage
+from photo_pose.inference.views.crops import SIZE, template_view
+from photo_pose.inference.views.retrieval import Index
+from photo_pose.inference.views.templates import Template, Templates, patch_coverage
 
 OUTLINE = np.array([(x, 0.0, z) for x in (-0.6, 0.6) for z in (-0.8, 0.8)])  # of a card that stands upright
-EXTRACT = partial(networks.extract_features, networks.load_network())
+EXTRACT = partial(loading.extract_features, loading.load_network())
 
 
 def card(seed: int) -> Image.Image:

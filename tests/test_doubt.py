@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from photo_pose.inference.doubt import UNLIKE, UNVERIFIED, Evidence, why_low
 from photo_pose.inference.geometry import Box, Camera, intrinsics
-from photo_pose.inference.pose import Candidate
+from photo_pose.inference.search.start_poses import Candidate
+from photo_pose.inference.verify.confidence import UNLIKE, UNVERIFIED, Evidence, why_low
 
 SIZE = (640, 480)
 CAMERA = Camera(intrinsics(500, SIZE), np.eye(4), SIZE)

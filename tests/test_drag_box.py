@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from photo_pose.operators.drag_box import held  # noqa: E402
+from photo_pose.operators.photo.drag_box import held  # noqa: E402
 
 LEFT_TOP, RIGHT_LOW = [100.0, 300.0], [200.0, 50.0]
 REACH = 8

@@ -9,10 +9,10 @@ import struct
 import numpy as np
 import pytest
 
-from photo_pose.inference.bop import View, write_bop
-from photo_pose.inference.colmap import quaternion, read_colmap, rotation_of, write_colmap
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.fspy import read_fspy
+from photo_pose.inference.formats.bop import View, write_bop
+from photo_pose.inference.formats.colmap import quaternion, read_colmap, rotation_of, write_colmap
+from photo_pose.inference.formats.fspy import read_fspy
 from photo_pose.inference.geometry import Camera, blender_axes, look_at, rotation_from_vector
 
 POINTS = np.random.default_rng(1).uniform(-1, 1, (40, 3))

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from photo_pose.inference.focal import SPREAD, Focal, is_guess
-from photo_pose.inference.image import load_photo
+from photo_pose.inference.photo.focal_length import SPREAD, Focal, is_guess
+from photo_pose.inference.photo.image import load_photo
 
 ORIENTATION = 0x0112
 PHONE = {"f35": 26, "mm": IFDRational(43, 10), "width": 4000, "height": 3000}

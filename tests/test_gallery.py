@@ -15,37 +15,37 @@ from blender_state import differences, snapshot  # noqa: E402
 from mathutils import Matrix  # noqa: E402
 from suzanne import add_monkey  # noqa: E402
 
-from photo_pose.inference.crops import template_view  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.browse_views import Gallery, look_from  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.rendering import studio  # noqa: E402
+from photo_pose.inference.views.crops import template_view  # noqa: E402
+from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures.rendering import studio  # noqa: E402
+from photo_pose.operators.training_views.browse_views import Gallery, look_from  # noqa: E402
 
-FEW = views.ViewOptions(subdivisions=0)
+FEW = training_views.ViewOptions(subdivisions=0)
 
 
 @pytest.fixture
 def folder(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(views, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: tmp_path)
     return tmp_path
 
 
 def test_pictures_of_cached_views_are_those_views(folder):
     pytest.importorskip("torch")
     with evaluated(add_monkey()) as model, studio(model) as render:
-        finish(views.model_templates(model, FEW, folder))
-        file = views.cached_file(model, FEW, folder)
+        finish(training_views.model_templates(model, FEW, folder))
+        file = training_views.cached_file(model, FEW, folder)
         assert file.exists()
         outline = (model.vertices - model.sphere.center) / model.sphere.radius
         renders = [Image.fromarray(render(template_view(direction, outline)).rgb) for direction in FEW.directions]
     shown, kept = (
         np.stack([np.array(picture.resize((16, 16))) for picture in pictures]).astype(float)
-        for pictures in (renders, [views.thumbnail(file, view) for view in range(len(renders))])
+        for pictures in (renders, [training_views.thumbnail(file, view) for view in range(len(renders))])
     )
     off = np.abs(kept[:, None] - shown).mean((2, 3, 4))
     np.testing.assert_array_equal(off.argmin(1), np.arange(len(renders)))
-    assert views.thumbnail(folder / "none.npz", 0) is None
+    assert training_views.thumbnail(folder / "none.npz", 0) is None
 
 
 def test_only_our_files_are_deleted(folder):
@@ -63,7 +63,7 @@ def test_the_cache_s_size_is_known_again_after_every_change(folder):
     """Also when it was looked at long after the last one, so that the answer was kept."""
 
     def told() -> str:
-        old = folder.stat().st_mtime_ns - 10 * views.SETTLED
+        old = folder.stat().st_mtime_ns - 10 * training_views.SETTLED
         os.utime(folder, ns=(old, old))
         return bpy.context.window_manager.photo_pose_cache
 
@@ -71,10 +71,10 @@ def test_the_cache_s_size_is_known_again_after_every_change(folder):
     assert told() == "0 cached, 0.0 MB"
     file.write_bytes(b"x" * 500_000)
     assert bpy.context.window_manager.photo_pose_cache == told() == told() == "1 cached, 0.5 MB"
-    views._store(file, lambda path: path.write_bytes(b"x" * 900_000))
+    training_views._store(file, lambda path: path.write_bytes(b"x" * 900_000))
     assert bpy.context.window_manager.photo_pose_cache == told() == "1 cached, 0.9 MB"
     for size in range(1, 20):  # within what is the same time to the disk
-        views._store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
+        training_views._store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
         assert bpy.context.window_manager.photo_pose_cache == f"2 cached, {0.9 + size / 10:.1f} MB"
     shutil.rmtree(folder)
     assert bpy.context.window_manager.photo_pose_cache == "0 cached, 0.0 MB"
@@ -89,8 +89,8 @@ def test_a_cache_that_cannot_be_cleared_is_told_in_one_sentence(folder):
 def test_unloading_frees_what_networks_take(scene):
     """What other tests still use stays."""
     pytest.importorskip("torch")
-    from photo_pose.inference.memory import network_bytes, unload_networks
-    from photo_pose.inference.networks import load_network
+    from photo_pose.inference.networks.loading import load_network
+    from photo_pose.inference.networks.memory import network_bytes, unload_networks
 
     unload_networks()
     used = network_bytes()
@@ -109,8 +109,8 @@ def test_unloading_frees_what_networks_take(scene):
 def test_what_networks_take_is_told_at_once(scene):
     """At every redraw; their tensors, hundreds, were counted anew each time, which took 200 ms here."""
     pytest.importorskip("torch")
-    from photo_pose.inference.memory import network_bytes
-    from photo_pose.inference.networks import load_network
+    from photo_pose.inference.networks.loading import load_network
+    from photo_pose.inference.networks.memory import network_bytes
 
     kept = [load_network(name) for name in ("u2netp", "efficientnet_lite0")]
     network_bytes()

@@ -15,12 +15,12 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 from test_exchange import fspy_project  # noqa: E402
 
-from photo_pose.inference.colmap import read_colmap, write_colmap  # noqa: E402
-from photo_pose.inference.distortion import displacement, distorted  # noqa: E402
+from photo_pose.inference.formats.colmap import read_colmap, write_colmap  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
-from photo_pose.inference.image import load_photo  # noqa: E402
-from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators.import_cameras import PHOTOPOSE_FH_fspy, PHOTOPOSE_OT_import_cameras  # noqa: E402
+from photo_pose.inference.photo.distortion import displacement, distorted  # noqa: E402
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
+from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.handover.import_cameras import PHOTOPOSE_FH_fspy, PHOTOPOSE_OT_import_cameras  # noqa: E402
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
 WIDE = Camera(intrinsics(900, (640, 400), (350, 180)), look_at(np.array([4.0, -5, 3]), np.zeros(3), 0.3), (640, 400))

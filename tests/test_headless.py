@@ -103,7 +103,7 @@ def lines(folder: Path, out: str) -> list[dict]:
 
 def test_the_network_of_the_paper_looks_for_nearest_views_only(folder, monkeypatch):
     """With weights by chance; what it cannot do is said before the views are rendered."""
-    from photo_pose.inference.inception import InceptionV3
+    from photo_pose.inference.networks.inception import InceptionV3
 
     network = InceptionV3(4).to_empty(device="cpu")
     arrays = {name: np.full(values.shape, 0.01, np.float16) for name, values in network.state_dict().items()}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFile
 
-from photo_pose.inference import image as photos
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
+from photo_pose.inference.photo import image as photos
 
 SIZE = (48, 32)
 ORIENTATION = 0x0112

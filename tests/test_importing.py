@@ -12,10 +12,10 @@ from PIL import Image  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
-from photo_pose.operators.import_materials import painted  # noqa: E402
-from photo_pose.operators.importing import import_models  # noqa: E402
-from photo_pose.operators.models import evaluated, scene_roots  # noqa: E402
-from photo_pose.operators.rendering import studio  # noqa: E402
+from photo_pose.operators.blender.models import evaluated, scene_roots  # noqa: E402
+from photo_pose.operators.models.import_materials import painted  # noqa: E402
+from photo_pose.operators.models.model_files import import_models  # noqa: E402
+from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
 ORANGE, GREEN, WHITE = (230, 120, 20), (20, 200, 60), (255, 255, 255)
 PLACES = ((-1, -1, 0), (1, -1, 0), (1, 1, 0), (-1, 1, 0))  # of a square

@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from photo_pose.inference import inception, networks
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.names import identity
-from photo_pose.inference.retrieval import POOLED, pooled
+from photo_pose.inference.networks import inception, loading
+from photo_pose.inference.networks.registry import identity
+from photo_pose.inference.views.retrieval import POOLED, pooled
 
 OFFICIAL = "inception_v3_google-0cc3c7bd.pth"
 
@@ -58,7 +58,7 @@ def partial(whole, tmp_path) -> Path:
 def test_layers_are_those_of_torchvision(whole, folder, layer, channels, cells):
     network = inception.load_inception(f"inception_v3:{layer}", folder).eval()
     picture = np.random.default_rng(1).integers(0, 256, (1, inception.SIDE, inception.SIDE, 3), np.uint8)
-    features = networks.extract_features(network, picture)
+    features = loading.extract_features(network, picture)
     assert features.shape == (1, cells, cells, channels)
     kept = []
     hook = getattr(whole, inception.LAYERS[layer - 1]).register_forward_hook(lambda *given: kept.append(given[2]))
@@ -95,7 +95,7 @@ def test_caches_tell_layers_and_weights_apart(folder, partial, monkeypatch):
 def test_without_weights_the_user_learns_where_they_go(tmp_path, monkeypatch):
     monkeypatch.setenv("PHOTO_POSE_WEIGHTS", str(tmp_path / "none"))
     with pytest.raises(PoseError, match=rf"{OFFICIAL}.*{tmp_path}/none.*--download"):
-        networks.feature_network("inception_v3", "cpu")
+        loading.feature_network("inception_v3", "cpu")
 
 
 def test_a_damaged_file_is_refused(partial):
@@ -124,6 +124,6 @@ def test_a_download_is_kept_only_with_the_right_hash(tmp_path):
 
 def test_only_nearest_views_can_be_looked_for(folder, monkeypatch):
     monkeypatch.setenv("PHOTO_POSE_WEIGHTS", str(folder))
-    assert not networks.has_patches(networks.feature_network("inception_v3:4", "cpu"))
+    assert not loading.has_patches(loading.feature_network("inception_v3:4", "cpu"))
     with pytest.raises(PoseError, match=r"'inception_v3:4'.*knn"):
-        networks.feature_network("inception_v3:4", "cpu", patches=True)
+        loading.feature_network("inception_v3:4", "cpu", patches=True)

@@ -9,8 +9,8 @@ pytest.importorskip("bpy")
 pytest.importorskip("torch")
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators.headless import _result  # noqa: E402
-from photo_pose.operators.jobs import JOB_KEYS, read_jobs, stems_of  # noqa: E402
+from photo_pose.operators.headless.jobs import JOB_KEYS, read_jobs, stems_of  # noqa: E402
+from photo_pose.operators.headless.match_command import _result  # noqa: E402
 
 GOOD = {"photo": "one.png", "box": [1, 2, 30, 40], "object": ["a", "b"], "lens": 35, "sensor": 24}
 

@@ -27,7 +27,7 @@ MAY_IMPORT = {  # besides the standard library
 WITHOUT = {
     "inference.geometry": {"torch", "torchvision", "PIL"},
     "inference.errors": {"torch", "torchvision", "PIL"},
-    "inference.image": {"torch", "torchvision"},
+    "inference.photo.image": {"torch", "torchvision"},
 }
 
 
@@ -83,7 +83,7 @@ def test_wrong_import_is_seen(file: str, line: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", WITHOUT)
 def test_loads_without(module: str) -> None:
-    if module == "inference.image":
+    if module == "inference.photo.image":
         pytest.importorskip("PIL")
     blocked = dict.fromkeys(WITHOUT[module])  # None in sys.modules makes an import fail
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; conftest.load_root()\n"

@@ -6,10 +6,6 @@ import made_up
 import numpy as np
 import pytest
 
-from photo_pose.inference import candidates, lens, naming, refinement
-from photo_pose.inference.alignment import Pose
-from photo_pose.inference.candidates import Stages
-from photo_pose.inference.focal import SPREAD, Focal
 from photo_pose.inference.geometry import (
     Box,
     Camera,
@@ -20,10 +16,15 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
-from photo_pose.inference.pose import PhotoCrops, Start, Target
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.photo.focal_length import SPREAD, Focal
+from photo_pose.inference.pose.alignment import Pose
+from photo_pose.inference.search import regressed_starts
+from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import Steps, finish
-from photo_pose.inference.templates import Render
+from photo_pose.inference.verify import candidates, lens, refinement
+from photo_pose.inference.verify.candidates import Stages
+from photo_pose.inference.views.retrieval import Index
+from photo_pose.inference.views.templates import Render
 
 SIZE = (400, 300)
 MM = max(SIZE) / 36  # px
@@ -147,7 +148,7 @@ def test_answers_without_verification_say_how_well_their_lens_is_known(target, k
     crops = told(camera, known)
     begin = start(crops, camera, target)
     answers = [
-        *naming.as_candidates(crops, [begin]),
+        *regressed_starts.as_candidates(crops, [begin]),
         *finish(candidates.as_they_are(crops, [begin], renderer)),
         *finish(candidates.find_candidates(crops, [begin], renderer, stages=Stages(verify=False))),
     ]

@@ -11,13 +11,13 @@ import pytest
 pytest.importorskip("torch")
 from PIL import Image
 
-from photo_pose.inference import location
-from photo_pose.inference.detection import Found, Overview
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
-from photo_pose.inference.image import Photo
-from photo_pose.inference.pose import Target
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.search.detection import Found, Overview
+from photo_pose.inference.search.start_poses import Target
 from photo_pose.inference.steps import finish
+from photo_pose.inference.verify import location
+from photo_pose.inference.views.retrieval import Index
 
 SIZE = (640, 480)
 CAMERA = Camera(intrinsics(700, SIZE), look_at(np.array([3.6, -7.2, 3.3]), np.zeros(3)), SIZE)

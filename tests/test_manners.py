@@ -13,8 +13,8 @@ bpy = pytest.importorskip("bpy")
 
 from conftest import IN_BLENDER, REPOSITORY, ROOT, run  # noqa: E402
 
-from photo_pose.operators.presets import camera_preset  # noqa: E402
-from photo_pose.operators.steps import StepsOperator  # noqa: E402
+from photo_pose.operators.photo.match_presets import camera_preset  # noqa: E402
+from photo_pose.operators.running.long_operator import StepsOperator  # noqa: E402
 
 
 def ours() -> Iterator[type]:

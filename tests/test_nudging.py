@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from photo_pose.inference.geometry import (
-    Camera,
-    angles_from_direction,
-    intrinsics,
-    look_at,
-    roll_matrix,
-    roll_of,
-)
-from photo_pose.inference.nudging import Nudge, nudged
+from photo_pose.inference.geometry import Camera, angles_from_direction, intrinsics, look_at, roll_matrix, roll_of
+from photo_pose.inference.pose.nudging import Nudge, nudged
 
 CENTER = np.array([1.0, 2.0, 0.5])
 OFFSET = np.array([3.0, -4.0, 2.0])

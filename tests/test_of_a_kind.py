@@ -17,12 +17,13 @@ from suzanne import add_monkey
 
 from benchmark import carpentry
 from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics, look_at
-from photo_pose.inference.image import load_photo
+from photo_pose.inference.photo.image import load_photo
 from photo_pose.inference.steps import finish
-from photo_pose.operators import matching, of_a_kind
-from photo_pose.operators.models import evaluated
-from photo_pose.operators.rendering import in_unit_sphere, studio
-from photo_pose.operators.views import ViewOptions
+from photo_pose.operators.blender.models import evaluated
+from photo_pose.operators.pictures import model_targets
+from photo_pose.operators.pictures.rendering import in_unit_sphere, studio
+from photo_pose.operators.pictures.training_views import ViewOptions
+from photo_pose.operators.which_model import of_a_kind
 
 FEW = ViewOptions(subdivisions=2, device="cpu")
 SIZE = (320, 240)
@@ -34,7 +35,7 @@ def chairs(views_folder):
     """Five of them."""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     roots = [carpentry.build(np.random.default_rng(seed)) for seed in range(1, 6)]
-    return finish(matching.prepare(roots, FEW, views_folder))
+    return finish(model_targets.prepare(roots, FEW, views_folder))
 
 
 def photographed(root, path: Path):
@@ -54,9 +55,9 @@ def off(candidate, targets) -> float:
     return float(np.degrees(angle_between(candidate.camera.position - place, AWAY)))
 
 
-def match(told, targets, **options) -> matching.Match:
-    with matching.target_renderer() as renderer:
-        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
+def match(told, targets, **options) -> model_targets.Match:
+    with model_targets.target_renderer() as renderer:
+        return finish(model_targets.match(*told, targets, renderer, device="cpu", **options))
 
 
 def test_a_regressor_knows_chairs_by_their_training_views(chairs):
@@ -64,7 +65,7 @@ def test_a_regressor_knows_chairs_by_their_training_views(chairs):
 
 
 def test_no_regressor_knows_what_it_has_not_learnt(scene, views_folder):
-    targets = finish(matching.prepare([add_monkey()], FEW, views_folder))
+    targets = finish(model_targets.prepare([add_monkey()], FEW, views_folder))
     assert of_a_kind.regressor_for(targets, "cpu") is None
 
 
@@ -86,7 +87,7 @@ def test_a_photo_of_none_of_the_models_is_seen_as_one_of_their_kind(scene, views
     """By matching, as by voting; that one among the models is matched as itself."""
     *others, own = (carpentry.build(np.random.default_rng(seed)) for seed in (*range(1, 6), 11))
     told = photographed(own, tmp_path / "chair.png")
-    targets = finish(matching.prepare([*others, own], FEW, views_folder))
+    targets = finish(model_targets.prepare([*others, own], FEW, views_folder))
     matched, voted = match(told, targets[:-1]), match(told, targets[:-1], method="VOTE")
     for found in (matched, voted):
         assert off(found.candidates[0], targets) < 20 and 0 < found.confidence < 1
@@ -101,8 +102,8 @@ def test_one_of_their_kind_is_seen_without_a_box_too(scene, views_folder, tmp_pa
     """Of the models alone the best one is 81 degrees off."""
     *others, own = (carpentry.build(np.random.default_rng(seed)) for seed in (*range(1, 6), 14))
     photo, camera, _box = photographed(own, tmp_path / "chair.png")
-    targets = finish(matching.prepare(others, FEW, views_folder))
-    with matching.target_renderer() as renderer:
-        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+    targets = finish(model_targets.prepare(others, FEW, views_folder))
+    with model_targets.target_renderer() as renderer:
+        _place, found = finish(model_targets.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
     assert found.share is not None and found.located
     assert off(found.candidates[0], targets) < 20

@@ -36,7 +36,7 @@ bpy.ops.preferences.addon_enable(module=NAME)
 preferences = bpy.context.preferences.addons[NAME].preferences
 preferences.packages = chosen
 from bl_ext.user_default.photo_pose.inference.errors import PoseError
-from bl_ext.user_default.photo_pose.operators.packages import require_packages
+from bl_ext.user_default.photo_pose.operators.running.python_packages import require_packages
 def sentence():
     try:
         require_packages()

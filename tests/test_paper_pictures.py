@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmark import assets, chairs, paper_nearest, paper_pictures, queries
 from benchmark.paper_pictures import GRAPHICS, PHOTO_LIKE, Wanted
-from photo_pose.inference.crops import SIZE
-from photo_pose.inference.networks import extract_features, feature_network
-from photo_pose.inference.retrieval import pooled
+from photo_pose.inference.networks.loading import extract_features, feature_network
+from photo_pose.inference.views.crops import SIZE
+from photo_pose.inference.views.retrieval import pooled
 
 CORNERS = [(x, y, z) for x in (0, 90) for y in (0, 80) for z in (0, 100)]
 # Of the sides towards +X, -X, +Y, ... in the axes of the file: colour and corners. Opposite colours on opposite sides.

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from photo_pose.inference.ply import read_elements, read_header
+from photo_pose.inference.formats.ply import read_elements, read_header
 
 HEADER = """ply
 format {format} 1.0

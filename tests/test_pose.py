@@ -10,8 +10,6 @@ import pytest
 pytest.importorskip("PIL")
 from PIL import Image
 
-from photo_pose.inference import pose, retrieval
-from photo_pose.inference.crops import SIZE, photo_view, template_view
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import (
     Box,
@@ -24,9 +22,12 @@ from photo_pose.inference.geometry import (
     rotation_from_vector,
     view_sphere,
 )
-from photo_pose.inference.image import Photo
+from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.search import start_poses
 from photo_pose.inference.steps import finish
-from photo_pose.inference.templates import Templates
+from photo_pose.inference.views import retrieval
+from photo_pose.inference.views.crops import SIZE, photo_view, template_view
+from photo_pose.inference.views.templates import Templates
 
 RANDOM = np.random.default_rng(5)
 OUTLINE = RANDOM.normal(size=(300, 3)) * [0.25, 0.15, 0.4]
@@ -43,7 +44,7 @@ def test_start_pose_fills_the_box(place):
     turn, translation = rotation(20, -50, 70), np.array([*place, 3.5])
     pixels = camera.project(OUTLINE @ turn.T + translation)
     box = Box.around(pixels)
-    found = pose.start_pose(camera, box, OUTLINE, turn)
+    found = start_poses.start_pose(camera, box, OUTLINE, turn)
     np.testing.assert_allclose(found.translation, translation, atol=0.02)
     np.testing.assert_array_equal(found.K, camera.K)
 
@@ -106,11 +107,11 @@ def test_a_view_from_the_edge_of_a_flat_model_has_numbers():
         index = retrieval.Index(Templates(view_sphere(1), poses, K, nothing, nothing[..., 0], nothing, outline))
         camera, box = Camera(intrinsics(900, (1200, 900)), np.eye(4), (1200, 900)), Box(300, 200, 700, 210)
         picture = Image.new("RGB", (1200, 900))
-        crops = pose.PhotoCrops(Photo(picture, picture.size, None, None, Path("a.png"), True), camera, box,
-                                pose.UPRIGHT_ROLLS, lambda pictures: pictures)  # fmt: skip
+        crops = start_poses.PhotoCrops(Photo(picture, picture.size, None, None, Path("a.png"), True), camera, box,
+                                start_poses.UPRIGHT_ROLLS, lambda pictures: pictures)  # fmt: skip
         with np.errstate(divide="raise", invalid="raise"):
-            _crop, misfit = pose.framing(crops, index)
-            starts = [pose.start_pose(camera, box, outline, turn) for turn in index.templates.rotations]
+            _crop, misfit = start_poses.framing(crops, index)
+            starts = [start_poses.start_pose(camera, box, outline, turn) for turn in index.templates.rotations]
         assert np.isfinite(misfit).all() and np.isfinite([one.translation for one in starts]).all()
         assert all(0.5 < one.translation[2] < 1e4 for one in starts)
 
@@ -125,7 +126,7 @@ def test_nearest_views_from_opposite_sides_give_the_nearest_one_s_direction():
     features[back] *= 0.9
     index = retrieval.Index(replace(templates, features=features))
     with np.errstate(invalid="raise"):
-        (start,) = pose.nearest_neighbours(crops, [pose.Target("a", Sphere(np.zeros(3), 1.0), index)])
+        (start,) = start_poses.nearest_neighbours(crops, [start_poses.Target("a", Sphere(np.zeros(3), 1.0), index)])
     seen_from = -start.pose.rotation.T @ start.pose.translation
     assert np.degrees(angle_between(seen_from, templates.directions[front])) < 15 and np.isfinite(start.score)
 
@@ -141,9 +142,9 @@ def test_the_other_side_is_always_tried():
     around = np.diag([-1.0, -1.0, 1.0])  # the model turned about its vertical
     rotations = np.stack([np.eye(3), rotation(0, 40, 0), rotation(40, 0, 0), rotation(3, 0, 0) @ around])
     scores = np.array([4.0, 3.0, 2.0, 1.0])
-    assert pose.with_flip([0, 1, 2], scores, rotations, 3) == [0, 1, 3]
-    assert pose.with_flip([0, 3, 1], scores, rotations, 3) == [0, 3, 1]
-    assert pose.with_flip([0], scores, rotations, 1) == [0]
+    assert start_poses.with_flip([0, 1, 2], scores, rotations, 3) == [0, 1, 3]
+    assert start_poses.with_flip([0, 3, 1], scores, rotations, 3) == [0, 3, 1]
+    assert start_poses.with_flip([0], scores, rotations, 1) == [0]
 
 
 @pytest.mark.parametrize(
@@ -157,13 +158,13 @@ def test_the_other_side_is_always_tried():
 )
 def test_a_cut_off_box_goes_on_beyond_the_border(box, larger):
     """By a part of its size, on those sides only; larger: as far as twice the size would."""
-    found = pose.whole_box(Box(*box), (400, 300))
+    found = start_poses.whole_box(Box(*box), (400, 300))
     assert isinstance(found, Box)
-    np.testing.assert_allclose(np.array(found) - box, pose.CUT_OFF * (np.array(larger) - box))
+    np.testing.assert_allclose(np.array(found) - box, start_poses.CUT_OFF * (np.array(larger) - box))
 
 
 def test_a_box_inside_the_photo_is_whole():
-    assert pose.whole_box(Box(100, 50, 200, 90), (400, 300)) is None
+    assert start_poses.whole_box(Box(100, 50, 200, 90), (400, 300)) is None
 
 
 def test_placed_puts_the_camera_into_the_world():
@@ -174,7 +175,7 @@ def test_placed_puts_the_camera_into_the_world():
     relative = true.world_to_camera
     center = true.to_camera(sphere.center) / sphere.radius
     longer = intrinsics(650, (SIZE, SIZE))
-    found = pose.placed(camera, pose.Pose(relative[:3, :3], center, longer), sphere)
+    found = start_poses.placed(camera, start_poses.Pose(relative[:3, :3], center, longer), sphere)
     np.testing.assert_allclose(found.to_camera(points), true.to_camera(points))
     np.testing.assert_array_equal(found.K, longer)  # the pose's own
     assert rotation_angle(found.camera_to_world[:3, :3], true.camera_to_world[:3, :3]) < 1e-6
@@ -184,11 +185,11 @@ def test_relative_is_the_inverse_of_placed():
     sphere = Sphere(np.array([5.0, -2, 1]), 3.0)
     K = np.array([[500.0, 0, 110], [0, 480, 90], [0, 0, 1]])
     camera = Camera(K, look_at(np.array([9.0, -12, 4]), np.array([4.0, -1, 2]), 0.3), (SIZE, SIZE))
-    seen = pose.relative(camera, sphere)
+    seen = start_poses.relative(camera, sphere)
     points = sphere.center + sphere.radius * OUTLINE  # seen from its side they lie where the camera sees them
     in_camera = OUTLINE @ seen.rotation.T + seen.translation
     np.testing.assert_allclose(in_camera * sphere.radius, camera.to_camera(points))
-    again = pose.placed(camera, seen, sphere)
+    again = start_poses.placed(camera, seen, sphere)
     np.testing.assert_allclose(again.camera_to_world, camera.camera_to_world, atol=1e-12)
     np.testing.assert_array_equal(again.K, K)
 
@@ -196,8 +197,8 @@ def test_relative_is_the_inverse_of_placed():
 def test_no_candidate_has_a_number_that_is_none():
     camera = Camera(intrinsics(500, (SIZE, SIZE)), np.eye(4), (SIZE, SIZE))
     lost = camera.placed(np.diag([1, 1, np.nan, 1]))
-    good = pose.Candidate("a", camera, 0.5)
+    good = start_poses.Candidate("a", camera, 0.5)
     bad = [good._replace(score=np.nan), good._replace(camera=lost), good._replace(lens_deviation=np.inf)]
-    assert pose.finite([bad[0], good, *bad[1:]]) == [good]
+    assert start_poses.finite([bad[0], good, *bad[1:]]) == [good]
     with pytest.raises(PoseError, match="No pose"):
-        pose.finite(bad)
+        start_poses.finite(bad)

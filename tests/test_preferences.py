@@ -18,13 +18,14 @@ from conftest import REPOSITORY  # noqa: E402
 from suzanne import add_monkey  # noqa: E402
 
 from photo_pose.batch import main  # noqa: E402
-from photo_pose.inference import networks  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
-from photo_pose.operators import drawing, journal, views  # noqa: E402
-from photo_pose.operators.diagnostics import diagnostics  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.self_test import error_of, self_test  # noqa: E402
+from photo_pose.inference.networks import loading  # noqa: E402
+from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.pictures import drawing, training_views
+from photo_pose.operators.running import log  # noqa: E402
+from photo_pose.operators.support.copy_diagnostics import diagnostics  # noqa: E402
+from photo_pose.operators.support.self_test import error_of, self_test  # noqa: E402
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_self_test_passes_and_leaves_nothing(preferences, scene):
     before = snapshot()
     assert bpy.ops.photopose.self_test(seed=1) == {"FINISHED"}
     assert differences(before, snapshot()) == {}
-    line = next(line for line in reversed(journal.recent.lines) if "Self-test:" in line)
+    line = next(line for line in reversed(log.recent.lines) if "Self-test:" in line)
     degrees, pixels = map(float, re.search(r"seen ([\d.]+)° off and lies ([\d.]+) px off", line).groups())
     assert degrees < 10 and pixels < 20
     assert "Monkey" in line
@@ -103,7 +104,7 @@ def test_the_graphics_card_draws_other_materials_in_their_plain_colour(preferenc
         preferences.engine = "GPU"
         assert drawing.preferable(model)
         with drawing.drawing(model) as render:
-            camera = views.template_view(np.array([0.0, -1, 0]), views._outline(model))
+            camera = training_views.template_view(np.array([0.0, -1, 0]), training_views._outline(model))
             view = render(camera)
     shown = view.rgba[view.rgba[..., 3] == 255][:, :3].mean(0)
     assert shown[2] > 100 > 50 > shown[0]
@@ -113,18 +114,20 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_rendered(pref
     (tmp_path / "file").write_text("in the way")
     preferences.cache = str(tmp_path / "file")
     with evaluated(add_monkey()) as model:
-        steps = views.model_templates(model, views.ViewOptions(subdivisions=0), views.cache_folder())
+        steps = training_views.model_templates(
+            model, training_views.ViewOptions(subdivisions=0), training_views.cache_folder()
+        )
         with pytest.raises(PoseError, match=r'file", cannot be written .*; choose another one in the preferences'):
             next(steps)
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"PK\x03\x04"])
 def test_missing_and_damaged_weights_are_told(damage, tmp_path, monkeypatch):
-    monkeypatch.setattr(networks, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(loading, "WEIGHTS", tmp_path)
     if damage is not None:
         (tmp_path / "u2netp.npz").write_bytes(damage)
     with pytest.raises(PoseError, match='^"u2netp.npz" of Photo Pose is missing or damaged; install .*again.$'):
-        networks.load_network.__wrapped__("u2netp")
+        loading.load_network.__wrapped__("u2netp")
 
 
 def test_diagnostics_tell_versions_and_the_last_lines_but_not_who_you_are(preferences, scene):
@@ -144,11 +147,11 @@ def test_diagnostics_tell_versions_and_the_last_lines_but_not_who_you_are(prefer
 
 
 def test_the_log_prints_as_much_as_is_wanted(preferences, capsys, monkeypatch):
-    monkeypatch.setattr(journal.terminal, "stream", sys.stderr)
-    journal.LOG.info("unheard")
-    journal.LOG.warning("trouble")
+    monkeypatch.setattr(log.terminal, "stream", sys.stderr)
+    log.LOG.info("unheard")
+    log.LOG.warning("trouble")
     preferences.log_level = "DEBUG"
-    journal.LOG.debug("detail")
+    log.LOG.debug("detail")
     assert capsys.readouterr().err == "photo_pose: trouble\nphoto_pose: detail\n"
-    assert [line.split(" ", 1)[1] for line in list(journal.recent.lines)[-2:]] == ["INFO unheard", "WARNING trouble"]
-    assert logging.getLogger("photo_pose").handlers.count(journal.terminal) == 1
+    assert [line.split(" ", 1)[1] for line in list(log.recent.lines)[-2:]] == ["INFO unheard", "WARNING trouble"]
+    assert logging.getLogger("photo_pose").handlers.count(log.terminal) == 1

@@ -6,15 +6,8 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from photo_pose.inference.geometry import (  # noqa: E402
-    Camera,
-    Sphere,
-    angle_between,
-    intrinsics,
-    look_at,
-)
-from photo_pose.inference.pose import Target, find_starts  # noqa: E402
-from photo_pose.inference.ranking import (  # noqa: E402
+from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at
+from photo_pose.inference.search.model_likeness import (  # noqa: E402
     VERIFIED,
     compare,
     find_starts_among,
@@ -22,8 +15,9 @@ from photo_pose.inference.ranking import (  # noqa: E402
     is_strange,
     ranked,
 )
-from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
+from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.views.retrieval import Index, Whitening, common_patches  # noqa: E402
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)

@@ -13,23 +13,16 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
-from photo_pose.inference.alignment import Locks  # noqa: E402
-from photo_pose.inference.geometry import (  # noqa: E402
-    Box,
-    Camera,
-    angle_between,
-    look_at,
-    roll_of,
-    rotation_from_vector,
-)
-from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators import views  # noqa: E402
-from photo_pose.operators.matching import model_in_view  # noqa: E402
+from photo_pose.inference.geometry import Box, Camera, angle_between, look_at, roll_of, rotation_from_vector
+from photo_pose.inference.pose.alignment import Locks  # noqa: E402
+from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures.model_targets import model_in_view  # noqa: E402
 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     scene.render.resolution_x, scene.render.resolution_y = 480, 400  # another shape than the photo's
     return add_monkey()
 

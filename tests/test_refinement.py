@@ -7,10 +7,6 @@ import made_up
 import numpy as np
 import pytest
 
-from photo_pose.inference import candidates, refinement
-from photo_pose.inference.alignment import Locks, Pose, feature_terms
-from photo_pose.inference.candidates import Stages
-from photo_pose.inference.crops import PADDING, SIZE, patch_centers
 from photo_pose.inference.geometry import (
     Box,
     Camera,
@@ -22,10 +18,14 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
-from photo_pose.inference.pose import Candidate, PhotoCrops, Start, Target, find_starts, placed, relative
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.pose.alignment import Locks, Pose, feature_terms
+from photo_pose.inference.search.start_poses import Candidate, PhotoCrops, Start, Target, find_starts, placed, relative
 from photo_pose.inference.steps import finish
-from photo_pose.inference.templates import Render, Rendering, Templates
+from photo_pose.inference.verify import candidates, refinement
+from photo_pose.inference.verify.candidates import Stages
+from photo_pose.inference.views.crops import PADDING, SIZE, patch_centers
+from photo_pose.inference.views.retrieval import Index
+from photo_pose.inference.views.templates import Render, Rendering, Templates
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)

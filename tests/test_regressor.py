@@ -12,8 +12,6 @@ torch = pytest.importorskip("torch")
 import made_up
 from PIL import Image
 
-from photo_pose.inference import augmentation, crops, naming, regressor, training
-from photo_pose.inference.augmentation import SIDE, Views
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import (
     Box,
@@ -26,10 +24,14 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     turn_between,
 )
-from photo_pose.inference.pose import Target
-from photo_pose.inference.regressor import Lite0Regressor, PaperRegressor, Prediction
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.networks import augmentation, regressor, training
+from photo_pose.inference.networks.augmentation import SIDE, Views
+from photo_pose.inference.networks.regressor import Lite0Regressor, PaperRegressor, Prediction
+from photo_pose.inference.search import regressed_starts
+from photo_pose.inference.search.start_poses import Target
 from photo_pose.inference.steps import finish
+from photo_pose.inference.views import crops
+from photo_pose.inference.views.retrieval import Index
 
 
 def rendered(count: int, seed: int, reach: float = np.pi) -> Views:
@@ -327,11 +329,11 @@ def test_a_named_direction_becomes_a_pose_off_the_photo_s_middle():
     aimed = turn_between(centre / np.linalg.norm(centre), np.array([0, 0, 1.0])) @ to_crop @ true.rotation
     right = Prediction(aimed[None, None], np.ones((1, 1)), np.zeros(1))
     target = Target("blocks", Sphere(np.zeros(3), 1.0), Index(made_up.templates()))
-    start, flip = naming.named_starts(found, [target], lambda pictures: right, 2)
+    start, flip = regressed_starts.named_starts(found, [target], lambda pictures: right, 2)
     assert np.degrees(rotation_angle(start.pose.rotation, true.rotation)) < 0.3
     assert np.linalg.norm(start.pose.translation - true.translation) < 0.03 * np.linalg.norm(true.translation)
     assert np.degrees(rotation_angle(flip.pose.rotation, start.pose.rotation @ np.diag([-1.0, -1, 1]))) < 5
-    best, other = naming.as_candidates(found, [start, flip])
+    best, other = regressed_starts.as_candidates(found, [start, flip])
     assert np.degrees(angle_between(best.camera.position, camera.position)) < 0.5 and best.score > other.score
 
 

@@ -15,12 +15,12 @@ from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box  # noqa: E402
-from photo_pose.inference.image import load_photo  # noqa: E402
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa: E402
-from photo_pose.operators import matching  # noqa: E402
-from photo_pose.operators import steps as operator_steps  # noqa: E402
-from photo_pose.operators.responsive import on_main, responsive  # noqa: E402
-from photo_pose.operators.views import ViewOptions  # noqa: E402
+from photo_pose.operators.pictures import model_targets  # noqa: E402
+from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
+from photo_pose.operators.running import long_operator as operator_steps  # noqa: E402
+from photo_pose.operators.running.worker import on_main, responsive  # noqa: E402
 
 SOON = 0.3  # s
 
@@ -140,16 +140,16 @@ def test_loading_a_file_stops_what_runs(scene):
     assert done == ["cleared"] and not list(running)
 
 
-def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Match:
+def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> model_targets.Match:
     """The monkey in its photo; drive runs the steps."""
     photo, found = load_photo(photo_path), []
     around = Box(*box(monkey))
 
     def steps():
-        targets = yield from within(matching.prepare([monkey], ViewOptions(subdivisions=1), folder), 0.0, 0.5)
-        with matching.target_renderer() as renderer:
-            camera = matching.photo_camera(photo, focal=400)
-            steps = matching.match(photo, camera, around, targets, renderer, count=2)
+        targets = yield from within(model_targets.prepare([monkey], ViewOptions(subdivisions=1), folder), 0.0, 0.5)
+        with model_targets.target_renderer() as renderer:
+            camera = model_targets.photo_camera(photo, focal=400)
+            steps = model_targets.match(photo, camera, around, targets, renderer, count=2)
             found.append((yield from within(steps, 0.5, 1.0)))
 
     drive(steps())

@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Camera, Sphere, blender_axes, intrinsics, look_at
-from photo_pose.inference.image import Photo, load_photo
-from photo_pose.operators import scene as scene_io
+from photo_pose.inference.photo.image import Photo, load_photo
+from photo_pose.operators.blender import cameras as scene_io
 
 # resolution x, y, percentage, pixel aspect x, y
 FRAMES = {

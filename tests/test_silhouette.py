@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from photo_pose.inference import refinement, segmentation, silhouette
-from photo_pose.inference.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
-from photo_pose.inference.crops import SIZE, photo_view
-from photo_pose.inference.details import agreement
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
-from photo_pose.inference.image import Photo
-from photo_pose.inference.overlay import intersection_over_union
-from photo_pose.inference.pose import PhotoCrops, Start, Target
-from photo_pose.inference.retrieval import Index
+from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.photo.overlay import intersection_over_union
+from photo_pose.inference.pose.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
+from photo_pose.inference.pose.details import agreement
+from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import finish
-from photo_pose.inference.templates import Render
+from photo_pose.inference.verify import refinement, segmentation, silhouette
+from photo_pose.inference.views.crops import SIZE, photo_view
+from photo_pose.inference.views.retrieval import Index
+from photo_pose.inference.views.templates import Render
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)

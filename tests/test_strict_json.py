@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from photo_pose.inference.bop import View, write_bop
 from photo_pose.inference.errors import PoseError
+from photo_pose.inference.formats.bop import View, write_bop
+from photo_pose.inference.formats.strict_json import json_text
 from photo_pose.inference.geometry import Camera, intrinsics
-from photo_pose.inference.strict_json import json_text
 
 SIZE = (640, 480)
 

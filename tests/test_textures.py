@@ -15,10 +15,10 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
-from photo_pose.operators import drawing  # noqa: E402
-from photo_pose.operators.importing import import_models  # noqa: E402
-from photo_pose.operators.models import evaluated  # noqa: E402
-from photo_pose.operators.rendering import studio  # noqa: E402
+from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.models.model_files import import_models  # noqa: E402
+from photo_pose.operators.pictures import drawing  # noqa: E402
+from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 GREEN = (20, 200, 60)

@@ -18,10 +18,11 @@ from suzanne import PLACE, TRUE, add_monkey, box, photographed, vertices  # noqa
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, angle_between  # noqa: E402
-from photo_pose.inference.image import load_photo  # noqa: E402
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.operators import jobs, matching, views  # noqa: E402
-from photo_pose.operators.views import ViewOptions  # noqa: E402
+from photo_pose.operators.headless import jobs
+from photo_pose.operators.pictures import model_targets, training_views  # noqa: E402
+from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 FEW = ViewOptions(subdivisions=1, device="cpu")
@@ -68,15 +69,15 @@ def linked(data):
 THIN = {"hoop": hoop, "strip": strip, "cable": cable, "plane": plane}
 
 
-def numbers(found: matching.Match) -> np.ndarray:
+def numbers(found: model_targets.Match) -> np.ndarray:
     """All of them."""
     poses = [(one.camera.camera_to_world.ravel(), one.camera.K.ravel(), [one.score]) for one in found.candidates]
     return np.concatenate([*(part for parts in poses for part in parts), [found.confidence or 0.0]])
 
 
-def match(told, targets, **options) -> matching.Match:
-    with matching.target_renderer() as renderer, np.errstate(divide="raise", invalid="raise"):
-        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
+def match(told, targets, **options) -> model_targets.Match:
+    with model_targets.target_renderer() as renderer, np.errstate(divide="raise", invalid="raise"):
+        return finish(model_targets.match(*told, targets, renderer, device="cpu", **options))
 
 
 def taken(root, path: Path):
@@ -90,18 +91,18 @@ def taken(root, path: Path):
 def test_a_thin_model_alone_is_matched_with_numbers(scene, views_folder, tmp_path, name):
     root = THIN[name]()
     told = taken(root, tmp_path / "photo.png")
-    targets = finish(matching.prepare([root], FEW, views_folder, pytest.fail if name == "plane" else print))
+    targets = finish(model_targets.prepare([root], FEW, views_folder, pytest.fail if name == "plane" else print))
     assert np.isfinite(targets[0].index.whitening.axes).all()
     for method in ("MATCH", "KNN", "VOTE"):
-        assert np.isfinite(numbers(match(told, targets, method=method, lens=matching.photo_focal(told[0])))).all(), (
-            method
-        )
+        assert np.isfinite(
+            numbers(match(told, targets, method=method, lens=model_targets.photo_focal(told[0])))
+        ).all(), method
 
 
 def test_the_side_of_a_hoop_is_found(scene, views_folder, tmp_path):
     """By its shape alone."""
     root = hoop()
-    found = match(taken(root, tmp_path / "photo.png"), finish(matching.prepare([root], FEW, views_folder)))
+    found = match(taken(root, tmp_path / "photo.png"), finish(model_targets.prepare([root], FEW, views_folder)))
     above = [
         abs((one.camera.position - PLACE) / np.linalg.norm(one.camera.position - PLACE))[2] for one in found.candidates
     ]
@@ -113,9 +114,9 @@ def test_wires_beside_a_model_change_nothing_for_it(scene, views_folder, tmp_pat
     """Not which model is found, nor from where, nor how sure that is; each is named."""
     monkey = add_monkey()
     told = taken(monkey, tmp_path / "photo.png")
-    alone = match(told, finish(matching.prepare([monkey], FEW, views_folder)))
+    alone = match(told, finish(model_targets.prepare([monkey], FEW, views_folder)))
     wires, sentences = [hoop(), strip(), cable()], []
-    targets = finish(matching.prepare([*wires, monkey], FEW, views_folder, sentences.append))
+    targets = finish(model_targets.prepare([*wires, monkey], FEW, views_folder, sentences.append))
     assert len(targets) == 4 and len({id(target.index.common) for target in targets}) == 1
     assert [sum(f'"{wire.name}"' in sentence for sentence in sentences) for wire in wires] == [1, 1, 1]
     found = match(told, targets)
@@ -127,10 +128,12 @@ def test_wires_beside_a_model_change_nothing_for_it(scene, views_folder, tmp_pat
 def test_what_no_view_shows_is_named_and_the_others_go_on(scene, views_folder):
     monkey, sentences = add_monkey(), []
     with pytest.raises(PoseError, match='"Strip".*thin'):
-        finish(matching.prepare([strip(NOTHING)], FEW, views_folder))
+        finish(model_targets.prepare([strip(NOTHING)], FEW, views_folder))
     broken = strip()
     broken.data.vertices[0].co.x = np.nan
-    targets = finish(matching.prepare([bpy.data.objects["Strip"], broken, monkey], FEW, views_folder, sentences.append))
+    targets = finish(
+        model_targets.prepare([bpy.data.objects["Strip"], broken, monkey], FEW, views_folder, sentences.append)
+    )
     assert [target.name for target in targets] == ["Suzanne"]
     assert len(sentences) == 2 and '"Strip"' in sentences[0] and f'"{broken.name}"' in sentences[1]
 
@@ -138,13 +141,13 @@ def test_what_no_view_shows_is_named_and_the_others_go_on(scene, views_folder):
 def test_a_photo_without_a_box_does_not_show_a_wire_anywhere(scene, views_folder, tmp_path):
     root = hoop()
     photo, camera, _box = taken(root, tmp_path / "photo.png")
-    targets = finish(matching.prepare([root], FEW, views_folder))
-    with matching.target_renderer() as renderer, pytest.raises(PoseError, match="nowhere.*drag a box"):
-        finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+    targets = finish(model_targets.prepare([root], FEW, views_folder))
+    with model_targets.target_renderer() as renderer, pytest.raises(PoseError, match="nowhere.*drag a box"):
+        finish(model_targets.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
 
 
 def test_the_operator_warns(scene, views_folder, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     monkey = add_monkey()
     photo, around = photographed(monkey, tmp_path / "photo.png"), box(monkey)
     strip(NOTHING)
@@ -177,7 +180,7 @@ def test_headless_lines_are_json_beside_wires(scene, views_folder, tmp_path):
 def test_a_job_that_asks_for_what_was_left_out_is_told(scene, views_folder):
     """And it goes on with the others that it asks for; no name of nothing is overlooked."""
     sentences = []
-    targets = finish(matching.prepare([add_monkey(), strip(NOTHING)], FEW, views_folder, sentences.append))
+    targets = finish(model_targets.prepare([add_monkey(), strip(NOTHING)], FEW, views_folder, sentences.append))
     for names in ("Strip", ["Suzanne", "Stirp"]):
         with pytest.raises(PoseError, match=r'"St.*p".*can be matched'):
             jobs.wanted(targets, names)

@@ -15,12 +15,13 @@ from conftest import REPOSITORY  # noqa: E402
 from suzanne import TRUE, add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.steps import aside  # noqa: E402
-from photo_pose.operators import journal, views  # noqa: E402
-from photo_pose.operators import scene as cameras  # noqa: E402
-from photo_pose.operators.live_score import LiveScore  # noqa: E402
-from photo_pose.operators.packages import require_packages  # noqa: E402
-from photo_pose.operators.responsive import responsive  # noqa: E402
-from photo_pose.operators.steps import StepsOperator  # noqa: E402
+from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
+from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.running import log
+from photo_pose.operators.running.long_operator import StepsOperator  # noqa: E402
+from photo_pose.operators.running.python_packages import require_packages  # noqa: E402
+from photo_pose.operators.running.worker import responsive  # noqa: E402
 from photo_pose.preferences import preferred  # noqa: E402
 
 BLENDER = {"bpy", "_bpy", "bpy_types", "gpu", "blf", "bmesh"}
@@ -66,7 +67,7 @@ def in_two_threads(monkeypatch):
 
 @pytest.fixture
 def photo(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     monkey, path = add_monkey(), str(views_folder / "monkey.jpg")
     if not os.path.exists(path):
         photographed(monkey, path)
@@ -81,7 +82,7 @@ def test_a_trespass_is_seen(trespasses):
 
 
 def test_packages_and_log(trespasses):
-    for call in (require_packages, partial(journal.LOG.info, "aside")):
+    for call in (require_packages, partial(log.LOG.info, "aside")):
         list(responsive(aside(call)))
     assert trespasses == set()
 
@@ -103,10 +104,10 @@ def test_a_search_for_object_and_model(photo, scene, in_two_threads, trespasses)
 
 
 def test_the_live_score(photo, scene, trespasses):
-    from photo_pose.inference.image import load_photo
+    from photo_pose.inference.photo.image import load_photo
 
     cameras.write_camera(scene, cameras.camera_for_photo(scene, photo), TRUE)
-    score = LiveScore(load_photo(photo), TRUE, None, bpy.context.object, views.ViewOptions(subdivisions=0))
+    score = LiveScore(load_photo(photo), TRUE, None, bpy.context.object, training_views.ViewOptions(subdivisions=0))
     while not score.ready:
         score.follow(TRUE)
     score.close()

@@ -14,9 +14,9 @@ bpy = pytest.importorskip("bpy")
 from conftest import REPOSITORY, ROOT  # noqa: E402
 from test_manners import ours, rna_of  # noqa: E402
 
-from photo_pose.operators.camera_view import ViewOperator  # noqa: E402
-from photo_pose.operators.nudge import MODES  # noqa: E402
-from photo_pose.panels.candidates import TURNS, WORDS  # noqa: E402
+from photo_pose.operators.compare.nudge import MODES  # noqa: E402
+from photo_pose.operators.pictures.camera_view import ViewOperator  # noqa: E402
+from photo_pose.panels.candidates_panel import TURNS, WORDS  # noqa: E402
 from photo_pose.translations import CONTEXTS, LOCALES, texts  # noqa: E402
 
 MARKED = {"iface_", "rpt_", "tip_", "translate"}  # functions whose first argument is translated

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("PIL")
 
-from photo_pose.inference.geometry import (  # noqa: E402
+from photo_pose.inference.geometry import (
     Camera,
     Sphere,
     angle_between,
@@ -15,11 +15,11 @@ from photo_pose.inference.geometry import (  # noqa: E402
     look_at,
     view_sphere,
 )
-from photo_pose.inference.pose import Start, Target  # noqa: E402
-from photo_pose.inference.regressor import Prediction  # noqa: E402
-from photo_pose.inference.retrieval import Index, Whitening, common_patches  # noqa: E402
+from photo_pose.inference.networks.regressor import Prediction  # noqa: E402
+from photo_pose.inference.search.start_poses import Start, Target  # noqa: E402
+from photo_pose.inference.search.voting import DOUBT, Vote, agreed, elected, foretold, peaks, vote, winners  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.inference.voting import DOUBT, Vote, agreed, elected, foretold, peaks, vote, winners  # noqa: E402
+from photo_pose.inference.views.retrieval import Index, Whitening, common_patches  # noqa: E402
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)

@@ -16,7 +16,9 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators import importing, views, which_model  # noqa: E402
+from photo_pose.operators.models import model_files
+from photo_pose.operators.pictures import training_views
+from photo_pose.operators.which_model import which_model_is_it  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
@@ -25,7 +27,7 @@ QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
     """Suzanne between two other models."""
-    monkeypatch.setattr(views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
     bpy.ops.mesh.primitive_cone_add(location=(0, 0, 0))
     monkey = add_monkey()
     bpy.ops.mesh.primitive_torus_add(location=(-4, 0, 0))
@@ -94,7 +96,7 @@ def test_a_folder_with_the_open_file_leaves_selection_and_mode(scene, tmp_path):
     assert not differences(before, snapshot()).keys() & {"active", "selected", "mode"}
     assert [item.object.name for item in bpy.context.scene.photo_pose.models] == ["a"]
     with pytest.raises(PoseError, match="open.blend.*cannot be read"):
-        importing.import_models(bpy.context.scene, tmp_path / "open.blend")
+        model_files.import_models(bpy.context.scene, tmp_path / "open.blend")
 
 
 def test_a_folder_that_cannot_be_used_leaves_nothing(scene, tmp_path):
@@ -106,7 +108,7 @@ def test_a_folder_that_cannot_be_used_leaves_nothing(scene, tmp_path):
         with pytest.raises(RuntimeError, match=f"^Error: .*{sentence}.*\\n$"):
             bpy.ops.photopose.add_folder(directory=str(folder))
         assert differences(before, snapshot()) == {}
-    assert importing.model_files(tmp_path / "a.obj") == [tmp_path / "a.obj"]
+    assert model_files.model_files(tmp_path / "a.obj") == [tmp_path / "a.obj"]
 
 
 @pytest.mark.parametrize("how", ["Esc", "error"])
@@ -116,7 +118,7 @@ def test_what_the_user_adds_while_a_folder_is_imported_stays(scene, tmp_path, ho
     if how == "error":
         (tmp_path / "c.obj").write_text("")
     blocks = set(bpy.data.user_map())
-    steps = which_model.imported(scene, sorted(tmp_path.glob("*.obj")))
+    steps = which_model_is_it.imported(scene, sorted(tmp_path.glob("*.obj")))
     next(steps)
     bpy.ops.mesh.primitive_cube_add()
     added = {bpy.context.object, bpy.context.object.data}

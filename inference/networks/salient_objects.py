@@ -1,0 +1,98 @@
+"""What stands out in a photo: a map of saliency, and boxes around the objects in it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.Image import Resampling
+
+from ..geometry import Box
+from ..photo.image import SMALLEST_BOX, Photo
+from .loading import U2NetP
+
+FAINT = 0.2  # contrast of a mask that shows nothing: evenly grey pictures have 0.002, objects 0.9 and more
+LABELLED_SIDE = 160  # px of the reduced map in which touching pixels are found
+
+
+@torch.inference_mode()
+def saliency(network: U2NetP, image: Image.Image | np.ndarray) -> np.ndarray:
+    """How much each pixel of an image, RGB or (H, W, 3) uint8, stands out: (H, W) float32 in 0..1.
+
+    The whole range is used, except in pictures where nothing stands out.
+    """
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    small = np.array(picture.resize((network.side, network.side), Resampling.LANCZOS))
+    device = next(network.parameters()).device
+    mask = network(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float())[0, 0].cpu()
+    low, high = mask.aminmax()
+    stretched = (mask - low) / (high - low).clamp(min=FAINT)
+    return np.array(Image.fromarray(stretched.numpy()).resize(picture.size, Resampling.BILINEAR))
+
+
+def objects(saliency: np.ndarray, threshold: float = 0.5, smallest: float = 0.002) -> list[Box]:
+    """Boxes, px, around the connected parts of a map (H, W) above threshold, best first.
+
+    Large, salient and central is good. Parts with less than the share smallest of all pixels are left out,
+    and parts less than about a 160th of the map apart count as one.
+    """
+    above = saliency > threshold
+    rows, columns = above.nonzero()
+    numbers = _parts(above)[rows, columns]
+    order = np.argsort(numbers, kind="stable")
+    ranked = []
+    for part in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        if len(part) > smallest * above.size:
+            left, top, right, bottom = Box.around(np.stack([columns[part], rows[part]], 1))
+            box = Box(left, top, right + 1, bottom + 1)
+            ranked.append((_prior(box, above.shape) * saliency[rows[part], columns[part]].sum(), box))
+    return [box for _, box in sorted(ranked, reverse=True)]
+
+
+def _prior(box: Box, shape: tuple[int, int]) -> float:
+    """1 for an object in the centre of a map, 0.6 at its edges, 0.4 in its corners."""
+    off_center = 2 * box.center / shape[::-1] - 1
+    return math.exp(-(off_center @ off_center) / 2)
+
+
+def _parts(above: np.ndarray) -> np.ndarray:
+    """(H, W) int: the pixels where above is true have the number of the connected part they belong to."""
+    factor = math.ceil(max(above.shape) / LABELLED_SIDE)
+    height, width = above.shape
+    padded = np.pad(above, ((0, -height % factor), (0, -width % factor)))
+    blocks = padded.reshape(len(padded) // factor, factor, -1, factor)
+    numbers = _connected(blocks.any(axis=(1, 3)))
+    return numbers.repeat(factor, 0).repeat(factor, 1)[:height, :width]
+
+
+def _connected(cells: np.ndarray) -> np.ndarray:
+    """(H, W) int: the same number in all true cells that touch, also at corners."""
+    outside = cells.size
+    numbers = np.where(cells, np.arange(outside).reshape(cells.shape), outside)
+    while True:
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(numbers, 1, constant_values=outside), (3, 3))
+        lowest = np.where(cells, windows.min((2, 3)), outside)
+        if np.array_equal(lowest, numbers):
+            return numbers
+        # A number names a cell of the same part: its number is lower still, so long parts take few rounds.
+        numbers = np.append(lowest, outside)[lowest]
+
+
+def proposed_boxes(photo: Photo, network: U2NetP) -> list[Box]:
+    """Boxes, px of photo.size, around what may be the object, best first; around everything when nothing is.
+
+    Where the photo's transparency shows its object the network is not asked.
+    """
+    scale = min(1.0, network.side / max(photo.size))
+    size = tuple(max(1, round(side * scale)) for side in photo.size)
+    mask = photo.mask
+    if mask is None:
+        found = saliency(network, photo.image.resize(size, Resampling.LANCZOS, reducing_gap=2.0))
+    else:
+        found = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Resampling.BOX)) / 255
+    factors = np.divide(photo.size, size)
+    boxes = [Box(*(float(v) for v in np.multiply(box, [*factors, *factors]))) for box in objects(found)]
+    large = [box for box in boxes if min(box.width, box.height) >= SMALLEST_BOX]
+    return large or [Box(0.0, 0.0, *map(float, photo.size))]

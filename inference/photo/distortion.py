@@ -1,0 +1,60 @@
+"""Lens distortion: Brown's model with the coefficients k1, k2, p1, p2, k3, in the order that other programs use.
+
+For cameras of other programs k4, k5, k6 may follow, of the polynomial by which radii are divided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PIL.Image import Resampling, Transform
+
+from ..geometry import quarter_turn
+from .image import Photo
+
+COEFFICIENTS = 5
+RATIONAL = 8  # with k4, k5, k6
+NOTICED = 0.5  # px, of distortion that is worth taking out
+CELL = 16  # px, in which it is taken to be linear
+
+
+def distorted(points: np.ndarray, distortion: np.ndarray) -> np.ndarray:
+    """Where a lens shows points (..., 2) of the image plane at depth 1 (Brown's model)."""
+    k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(distortion, (0, RATIONAL - len(distortion)))
+    x, y = np.moveaxis(points, -1, 0)
+    square = x**2 + y**2
+    radial = 1 + square * (k1 + square * (k2 + square * k3))
+    radial = radial / (1 + square * (k4 + square * (k5 + square * k6)))
+    across = x * radial + 2 * p1 * x * y + p2 * (square + 2 * x**2)
+    down = y * radial + p1 * (square + 2 * y**2) + 2 * p2 * x * y
+    return np.stack([across, down], -1)
+
+
+def turned(distortion: np.ndarray, quarters: int) -> np.ndarray:
+    """That of the lens when its image is turned clockwise by so many quarters: the same but for p1 and p2."""
+    found = np.pad(distortion, (0, max(0, 4 - len(distortion)))).astype(float)
+    found[3:1:-1] = quarter_turn(quarters) @ found[3:1:-1]  # (p2, p1) is a direction in the image
+    return found
+
+
+def displacement(K: np.ndarray, distortion: np.ndarray, size: tuple[int, int]) -> float:
+    """By how many px at most the lens moves what would lie in the corners of the photo."""
+    focal, middle = K.diagonal()[:2], K[:2, 2]
+    corners = (np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size - middle) / focal
+    return float(np.linalg.norm((distorted(corners, distortion) - corners) * focal, axis=1).max())
+
+
+def straightened(photo: Photo, K: np.ndarray, distortion: np.ndarray) -> Photo:
+    """The photo as a lens with the same K, px of the photo, would have taken it without distortion."""
+    size, shrunk = photo.image.size, photo.image.size[0] / photo.size[0]
+    across, down = (np.unique(np.r_[0:side:CELL, side]) for side in size)
+    focal, middle = K.diagonal()[:2] * shrunk, K[:2, 2] * shrunk
+    plane = (np.stack(np.meshgrid(across, down), -1) - middle) / focal
+    source = distorted(plane, distortion) * focal + middle
+    mesh = []
+    for y, x in np.ndindex(len(down) - 1, len(across) - 1):
+        cell = int(across[x]), int(down[y]), int(across[x + 1]), int(down[y + 1])
+        mesh.append((cell, tuple(source[[y, y + 1, y + 1, y], [x, x, x + 1, x + 1]].ravel())))
+    image = photo.image.transform(size, Transform.MESH, mesh, Resampling.BICUBIC)
+    return replace(photo, image=image, alpha=None, shown_as_is=False)

@@ -1,0 +1,333 @@
+"""Alignment: moves a pose until what a rendered view shows, and where the model ends, agree with the photo.
+
+Levenberg-Marquardt on a sum of terms. The main one is featuremetric, the idea of PixLoc (Sarlin et al., CVPR 2021)
+and FoundPose (Ornek et al., ECCV 2024) on whitened CNN features, coarse to fine in the number of principal
+components: the first ones vary slowly over the picture and catch from afar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..geometry import Box, Camera, rotation_from_vector
+from ..views.crops import FIRST_PATCH, STRIDE
+from ..views.retrieval import Whitening
+from ..views.templates import Template
+
+STAGES = (8, 16, 32)  # principal components
+FEWEST = 8  # points
+NEAREST = 1e-3  # depth of a point, in radii of the model
+BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
+BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
+CUT_DEVIATION = 0.1  # of an edge beyond the photo's border that cuts the box off
+ITERATIONS = 8  # at most, in each stage
+DAMPING = 1e-3
+OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
+STEEP = 1e-6  # of the vertical's squared length across the viewing axis: below it there is no roll
+PARAMETERS = 9  # turn (3), shift (3), log focal length, principal point (2)
+FIRST_POINT = int(FIRST_PATCH) + 0.5  # px: middle of the pixel whose point stands for the first patch
+TO_PATCHES = np.array([[1, 0, -FIRST_POINT], [0, 1, -FIRST_POINT], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
+
+
+class Pose(NamedTuple):
+    """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    K: np.ndarray
+
+    def camera_to_world(self) -> np.ndarray:
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.rotation.T
+        matrix[:3, 3] = -self.rotation.T @ self.translation
+        return matrix
+
+    def moved(self, step: np.ndarray) -> Pose:
+        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths and a shift
+        of the principal point, in focal lengths."""
+        K = self.K.copy()
+        K[:2, 2] += step[7:] * K[0, 0]
+        K[[0, 1], [0, 1]] *= np.exp(step[6])
+        return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
+
+
+class Locks(NamedTuple):
+    """What alignment leaves as it is. roll: that of the camera, its horizon stays as level as it is."""
+
+    rotation: bool = False
+    position: bool = False
+    roll: bool = False
+    lens: bool = True
+    principal_point: bool = True
+
+    def freedom(self, pose: Pose) -> np.ndarray:
+        """(PARAMETERS, F): a basis of the steps that are left.
+
+        A free lens comes with a change of distance that keeps the model's size, unless the position is locked.
+        """
+        basis = np.eye(PARAMETERS)
+        if self.position:  # the model turns about the camera
+            basis[3:6, :3] = np.cross(np.eye(3), pose.translation).T
+        else:
+            basis[3:6, 6] = pose.translation
+        turns = np.zeros((PARAMETERS, 0)) if self.rotation else basis[:, :3]
+        if self.roll and not self.rotation:
+            turns = turns @ _level_turns(pose.rotation[:, 2])
+        free = [turns]
+        free += [] if self.position else [basis[:, 3:6]]
+        free += [] if self.lens else [basis[:, 6:7]]
+        free += [] if self.principal_point else [basis[:, 7:]]
+        return np.concatenate(free, axis=1)
+
+    def kept(self, pose: Pose, moved: Pose) -> Pose:
+        """moved, where a large turn has not quite left the roll and the camera's position as they were."""
+        if self.roll and not self.rotation:
+            (x, y, _), (kept_x, kept_y, _) = moved.rotation[:, 2], pose.rotation[:, 2]
+            away = np.arctan2(kept_y, kept_x) - np.arctan2(y, x) if x * x + y * y > STEEP else 0.0
+            moved = moved._replace(rotation=rotation_from_vector(np.array([0, 0, away])) @ moved.rotation)
+        if self.position:
+            moved = moved._replace(translation=moved.rotation @ (pose.rotation.T @ pose.translation))
+        return moved
+
+
+FREE = Locks()
+
+
+class Quadratic(NamedTuple):
+    """A term's cost at a pose, with its Gauss-Newton Hessian (PARAMETERS, PARAMETERS) and gradient (PARAMETERS,)."""
+
+    cost: float
+    hessian: np.ndarray
+    gradient: np.ndarray
+
+
+Term = Callable[[Pose], Quadratic]
+_IMPOSSIBLE = Quadratic(np.inf, np.eye(PARAMETERS), np.zeros(PARAMETERS))
+
+
+class FeatureTerm(NamedTuple):
+    """points (P, 3) of the model look, in image (G, G, D), like wanted (P, D); to_image (3, 3) from photo pixels."""
+
+    points: np.ndarray
+    wanted: np.ndarray
+    image: np.ndarray
+    to_image: np.ndarray
+    weight: float = 1.0
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at, motion = projected_motion(pose, self.points, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        found, slopes, inside = _sampled(self.image, at)
+        residual = found - self.wanted
+        error = np.where(inside, (residual**2).mean(1), OUTSIDE)
+        weight = self.weight * inside / (1 + error) / residual.size
+        weighted = (slopes * weight[:, None, None]).transpose(0, 2, 1)  # (P, 2, D)
+        pull = (weighted @ residual[..., None]).ravel()
+        motion = motion.reshape(-1, PARAMETERS)
+        curved = (weighted @ slopes) @ motion.reshape(-1, 2, PARAMETERS)
+        hessian = motion.T @ curved.reshape(-1, PARAMETERS)
+        return Quadratic(self.weight * float(np.log1p(error).mean()) / 2, hessian, motion.T @ pull)
+
+
+class BoxTerm(NamedTuple):
+    """The model's outline (P, 3) goes on filling the photo's box: features alone let texture-less models drift.
+
+    edges (4,), left, top, right, bottom, in units of the box's longer side; to_image (3, 3) takes photo pixels to
+    these units; cut (4,) bool, True where the photo's border may have cut the box off: the model reaches that far, and
+    may reach farther; deviation of an edge in these units.
+    """
+
+    outline: np.ndarray
+    edges: np.ndarray
+    cut: np.ndarray
+    to_image: np.ndarray
+    deviation: float
+
+    @classmethod
+    def of(cls, outline: np.ndarray, camera: Camera, box: Box, deviation: float = BOX_DEVIATION) -> BoxTerm:
+        side = max(box.width, box.height)
+        to_image = np.diag([1 / side, 1 / side, 1])
+        return cls(outline, np.array(box) / side, cut_edges(box, camera.size), to_image, deviation)
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at = projected(pose, self.outline, self.to_image)
+        extreme = self.outline[np.concatenate([at.argmin(0), at.argmax(0)])]
+        at, motion = projected_motion(pose, extreme, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        edge, axis = np.arange(4), np.array([0, 1, 0, 1])
+        away = at[edge, axis] - self.edges
+        deviations = self._deviations(away)
+        return robust(away / deviations, motion[edge, axis] / deviations[:, None], np.full(4, BOX_WEIGHT))
+
+    def misfit(self, pose: Pose) -> float:
+        """Mean distance of the outline's box from the photo's, in deviations."""
+        at = projected(pose, self.outline, self.to_image)
+        away = np.concatenate([at.min(0), at.max(0)]) - self.edges
+        return float((np.abs(away) / self._deviations(away)).mean())
+
+    def _deviations(self, away: np.ndarray) -> np.ndarray:
+        """(4,): of edges that are that far off, to the right or downwards."""
+        beyond = self.cut & (away * [-1, -1, 1, 1] > 0)
+        return np.where(beyond, max(CUT_DEVIATION, self.deviation), self.deviation)
+
+
+class SilhouetteTerm(NamedTuple):
+    """The model's contour lies on the mask's: points (P, 3) of the model belong on lines through targets (P, 2) across
+    normals (P, 2), in units of deviation px; to_image (3, 3) takes photo pixels there."""
+
+    points: np.ndarray
+    targets: np.ndarray
+    normals: np.ndarray
+    to_image: np.ndarray
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at, motion = projected_motion(pose, self.points, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        residual = ((at - self.targets) * self.normals).sum(1) / self.deviation
+        slopes = (motion * self.normals[..., None]).sum(1) / self.deviation
+        return robust(residual, slopes, np.full(len(residual), self.weight / len(residual)))
+
+
+class LensPrior(NamedTuple):
+    """log of the focal length, px, is near center, give or take deviation."""
+
+    center: float
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        slope = np.zeros((1, PARAMETERS))
+        slope[0, 6] = 1 / self.deviation
+        return robust(np.array([np.log(pose.K[0, 0]) - self.center]) / self.deviation, slope, np.array([self.weight]))
+
+
+class PrincipalPointPrior(NamedTuple):
+    """The principal point, px, is near center (2,), give or take deviation; however far it goes the pull grows."""
+
+    center: np.ndarray
+    deviation: float
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        away = (pose.K[:2, 2] - self.center) / self.deviation
+        slope = np.zeros((2, PARAMETERS))
+        slope[:, 7:] = np.eye(2) * pose.K[0, 0] / self.deviation
+        return Quadratic(
+            self.weight * float(away @ away) / 2, self.weight * slope.T @ slope, self.weight * slope.T @ away
+        )
+
+
+def cut_edges(box: Box, size: tuple[int, int]) -> np.ndarray:
+    """(4,) bool: which edges of a box lie so near the border of a photo that the object may go on beyond it."""
+    near = BOX_DEVIATION * max(box.width, box.height)
+    return np.concatenate([np.array(box[:2]) < near, np.array(box[2:]) > np.array(size) - near])
+
+
+def feature_terms(
+    whitening: Whitening, shown: Sequence[Template], view: Camera, features: np.ndarray, K: np.ndarray
+) -> list[FeatureTerm]:
+    """One a stage: the model's patches that rendered views show are found in view, a crop of the photo.
+
+    view has its features (G, G, C) and is given in the axes of the photo's camera, whose intrinsics are K (3, 3).
+    No terms when the views show too little.
+    """
+    seen = [template.covered & ~np.isnan(template.points[..., 0]) for template in shown]
+    points = np.concatenate([template.points[part] for template, part in zip(shown, seen, strict=True)])
+    wanted = np.concatenate([template.features[part] for template, part in zip(shown, seen, strict=True)])
+    if len(points) < FEWEST:
+        return []
+    to_image = TO_PATCHES @ view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(K)
+    maps = whitening(wanted, max(STAGES)), whitening(features, max(STAGES))
+    return [FeatureTerm(points, *(values[..., :components] for values in maps), to_image) for components in STAGES]
+
+
+def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Pose, float]:
+    """Levenberg-Marquardt on the sum of the terms: the pose and its cost, never higher than at the start."""
+    damping = DAMPING
+    now = _sum(terms, pose)
+    for _ in range(ITERATIONS):
+        basis = locks.freedom(pose)
+        if not basis.size:
+            break
+        hessian = basis.T @ now.hessian @ basis
+        damped = hessian + damping * np.diag(np.diag(hessian)) + 1e-9 * np.eye(len(hessian))
+        step = basis @ -np.linalg.solve(damped, basis.T @ now.gradient)
+        moved = locks.kept(pose, pose.moved(step))
+        then = _sum(terms, moved)
+        if not then.cost < now.cost:
+            damping *= 10
+            continue
+        gain = now.cost - then.cost
+        pose, now = moved, then
+        damping /= 10
+        if gain < 1e-4 * now.cost:
+            break
+    return pose, now.cost
+
+
+def projected(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> np.ndarray:
+    """Where points (P, 3) lie in an image that to_image (3, 3) takes photo pixels to: (P, 2)."""
+    image = (points @ pose.rotation.T + pose.translation) @ (to_image @ pose.K).T
+    return image[:, :2] / image[:, 2:]
+
+
+def projected_motion(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """`projected`, and how it moves with the pose: (P, 2, PARAMETERS), None when a point is not in front."""
+    turned = points @ pose.rotation.T
+    seen = turned + pose.translation
+    image = seen @ (to_image @ pose.K).T
+    at = image[:, :2] / image[:, 2:]
+    if seen[:, 2].min() <= NEAREST:
+        return at, None
+    by_ray = (to_image[:2] - at[..., None] * to_image[2]) / image[:, 2, None, None]  # (P, 2, 3)
+    by_shift = by_ray @ pose.K
+    (x, y, z), (u, v, w) = turned.T[..., None], np.moveaxis(by_shift, -1, 0)
+    motion = np.empty((*at.shape, PARAMETERS))
+    motion[..., 0], motion[..., 1], motion[..., 2] = y * w - z * v, z * u - x * w, x * v - y * u
+    motion[..., 3:6] = by_shift
+    motion[..., 6] = u * seen[:, :1] + v * seen[:, 1:2]  # K scales x and y alone
+    motion[..., 7:] = by_ray[..., :2] * (pose.K[0, 0] * seen[:, 2, None, None])
+    return at, motion
+
+
+def robust(residual: np.ndarray, slopes: np.ndarray, weight: np.ndarray) -> Quadratic:
+    """Weighted Cauchy cost of residuals (N,) of unit deviation with slopes (N, PARAMETERS)."""
+    cost = float((weight * np.log1p(residual**2)).sum()) / 2
+    weight = weight / (1 + residual**2)
+    return Quadratic(cost, (slopes * weight[:, None]).T @ slopes, slopes.T @ (weight * residual))
+
+
+def _sum(terms: Sequence[Term], pose: Pose) -> Quadratic:
+    return Quadratic(*(sum(parts) for parts in zip(*(term(pose) for term in terms), strict=True)))
+
+
+def _level_turns(up: np.ndarray) -> np.ndarray:
+    """(3, 2): turns of the model in camera axes that leave the roll of its vertical, up (3,) there, as it is."""
+    x, y, z = up
+    if x * x + y * y < STEEP:  # looking straight up or down, roll is the turn about the viewing axis
+        return np.eye(3)[:, :2]
+    constraint = np.array([[x * z, y * z, -(x * x + y * y)]])  # of the turn, where atan2(x, y) does not change
+    return np.linalg.svd(constraint)[2][1:].T
+
+
+def _sampled(image: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bilinear values (P, D), slopes (P, D, 2) along x and y, and whether at (P, 2) lies in the image (G, G, D)."""
+    last = len(image) - 1
+    corner = np.clip(np.floor(at), 0, last - 1).astype(int)
+    x, y = np.clip(at - corner, 0, 1).T[..., None]
+    i, j = corner.T
+    above, below = (
+        image[j, i] * (1 - x) + image[j, i + 1] * x,
+        image[j + 1, i] * (1 - x) + image[j + 1, i + 1] * x,
+    )
+    right = (image[j, i + 1] - image[j, i]) * (1 - y) + (image[j + 1, i + 1] - image[j + 1, i]) * y
+    inside = ((at > -0.5) & (at < last + 0.5)).all(1)
+    return above * (1 - y) + below * y, np.stack([right, below - above], -1), inside

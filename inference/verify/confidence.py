@@ -1,0 +1,72 @@
+"""Why a match is doubtful, in a sentence for the user: the likeliest cause that he can do something about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from ..geometry import Box
+from ..search.start_poses import Candidate
+
+CLEAR = 0.8  # confidence from which there is nothing to explain
+CLOSE = 0.1  # of score: a smaller lead decides nothing
+BORDER = 0.005  # of the box's longer side: nearer to the photo's edge than this, the object probably goes on
+MISFIT = 1.5  # ratio of the longer sides of the box and of the model in the photo
+OVERLAP = 0.5  # of the model with the object's mask
+KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
+UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
+UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
+
+
+class Evidence(NamedTuple):
+    """What tells more than scores: the box, the photo's size (width, height), the box of the model as the best
+    candidate sees it, all px; the overlap, 0..1, of its silhouette with what seems to be the object; and whether that
+    seems to be but of the models' kind."""
+
+    box: Box
+    size: tuple[int, int]
+    shown: Box
+    overlap: float
+    of_a_kind: bool = False
+
+
+def why_low(
+    candidates: Sequence[Candidate], confidence: float | None, evidence: Evidence, translate: Callable[[str], str] = str
+) -> str:
+    """One sentence, in the user's language, empty where the confidence, 0..1, is high; None: it is not known."""
+    if confidence is None:
+        return translate(UNVERIFIED)
+    return "" if confidence >= CLEAR else next(_reasons(candidates, evidence, translate))
+
+
+def _reasons(candidates: Sequence[Candidate], evidence: Evidence, translate: Callable[[str], str]) -> Iterator[str]:
+    """The first one counts."""
+    if evidence.of_a_kind:
+        yield translate(KIND)
+    ratio = _side(evidence.box, evidence.size) / max(_side(evidence.shown, evidence.size), 1.0)
+    if ratio > MISFIT:
+        yield translate("The box is much larger than the model in it: drag it closer around the object.")
+    if ratio < 1 / MISFIT:
+        yield translate("The box is much smaller than the model: drag it around the whole object.")
+    best, *others = candidates
+    for number, other in enumerate(others, 2):
+        if best.score - other.score < CLOSE and not other.alike:
+            who = f"{number}" if other.model == best.model else f"{number}, {other.model},"
+            yield translate("Candidate {number} scores nearly as well as the first: compare them.").format(number=who)
+    if _cut_off(evidence.box, evidence.size):
+        yield translate("The object seems to be cut off by the edge of the photo.")
+    if evidence.overlap < OVERLAP:
+        yield translate("The model covers only a part of what seems to be the object.")
+    if any(other.alike for other in others):
+        yield translate("The model looks the same from several sides.")
+    yield translate(UNLIKE)
+
+
+def _side(box: Box, size: tuple[int, int]) -> float:
+    """The longer one of what the photo shows of the box."""
+    return max(min(box.right, size[0]) - max(box.left, 0), min(box.bottom, size[1]) - max(box.top, 0))
+
+
+def _cut_off(box: Box, size: tuple[int, int]) -> bool:
+    near = BORDER * max(box.width, box.height)
+    return min(box.left, box.top) < near or box.right > size[0] - near or box.bottom > size[1] - near

@@ -1,0 +1,48 @@
+"""Where a model is in a photo whose box nobody knows: the finds of detection, turned into poses and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..geometry import Camera
+from ..search.detection import Found, Overview, mean_box
+from ..search.start_poses import APART, PhotoCrops, Start, Target, start_pose
+from ..steps import Steps, within
+from ..views.crops import photo_view
+from ..views.retrieval import diverse
+from .refinement import Renderer, Verified, approach, refine, verify
+
+DEVIATION = 0.25  # of the edges of a find's box, in units of its longer side
+STARTS = 3  # in each place
+ROUNDS = 2  # of alignment
+
+
+def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Verified]]:
+    """Poses in which the target looks like the photo, one in each of the places where it was found."""
+    places = yield from within(seen.find(target.index.templates), 0.0, 0.5)
+    found: list[Verified] = []
+    for number, looks in enumerate(places):
+        part = 0.5 + 0.5 * number / len(places), 0.5 + 0.5 * (number + 1) / len(places)
+        found += yield from within(posed(seen, target, looks, renderer), *part)
+    return found
+
+
+def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:
+    """The best pose that looks at one place tell, aligned to its own rendering."""
+    box = mean_box(looks)
+    crops = PhotoCrops(seen.photo, seen.camera, box, np.zeros(1), seen.extract, deviation=DEVIATION)
+    closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, ROUNDS), 0.0, 0.6)
+    verified = yield from within(verify(crops, closeups, renderer), 0.6, 0.7)
+    return (yield from within(refine(crops, verified, renderer), 0.7, 1.0))
+
+
+def starts(camera: Camera, target: Target, looks: Sequence[Found]) -> list[Start]:
+    """The poses that the best looks tell, no two alike."""
+    templates = target.index.templates
+    turned = np.stack([photo_view(camera, look.box, look.roll).camera_to_world[:3, :3] for look in looks])
+    rotations = turned @ templates.rotations[[look.view for look in looks]]
+    chosen = diverse(np.array([look.score for look in looks]), rotations, STARTS, APART)
+    poses = [start_pose(camera, looks[i].box, templates.outline, rotations[i]) for i in chosen]
+    return [Start(target, pose, looks[i].score) for i, pose in zip(chosen, poses, strict=True)]

@@ -1,0 +1,123 @@
+"""Refinement by the outline: the rendered silhouette is moved onto the object's mask, where that helps."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from ..photo.overlay import intersection_over_union
+from ..pose.alignment import SilhouetteTerm, feature_terms, minimise
+from ..search.start_poses import PhotoCrops
+from ..steps import Steps
+from .refinement import Renderer, Verified, verify
+from .segmentation import edges, segment
+
+ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
+MOST = 400  # points of a contour
+FEWEST = 20
+DEVIATION = 2.0  # px in a crop: farther off it counts less and less
+REACH = 24.0  # px: contours farther apart do not belong together
+WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
+MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
+IOU_WEIGHT = 2.0  # of overlap against the score; a given mask that is filled perfectly adds nothing to that
+
+
+def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
+    """Moves a pose onto the mask that is found around its silhouette; it stays where it was unless that pays.
+
+    Colours tell where a plain object ends better than features do, and where a textured one ends worse.
+    """
+    for _ in range(ROUNDS):
+        mask, inside = segment(one.closeup.picture, one.alpha), one.inside
+        moved = yield from _moved(crops, one, mask, inside, WEIGHT, renderer)
+        if overlap(moved, mask, inside) - overlap(one, mask, inside) + moved.score - one.score < MARGIN:
+            break
+        one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
+    return one
+
+
+def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
+    """Moves a pose onto the user's mask where that pays, else onto one that is found; its score then tells how well it
+    fills the user's too.
+
+    Masks are drawn around the object, beside it or as a box. An exact one is filled better by a pose that the picture
+    and its colours speak for as much; to a rough one they lose more than it gains.
+    """
+    given, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
+    for _ in range(GIVEN_ROUNDS):
+        better = yield from _better(crops, one, given, inside, renderer)
+        if better is one:
+            break
+        one = better
+    return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, given, inside) - 1))
+
+
+def _better(
+    crops: PhotoCrops, one: Verified, given: np.ndarray, inside: np.ndarray, renderer: Renderer
+) -> Steps[Verified]:
+    """The pose on the given mask, else on the one that is found, if by score and both masks it is the better one."""
+    found = segment(one.closeup.picture, one.alpha)
+    for mask, weight in ((given, GIVEN_WEIGHT), (found, WEIGHT)):
+        moved = yield from _moved(crops, one, mask, inside, weight, renderer)
+        gain = sum(overlap(moved, each, inside) - overlap(one, each, inside) for each in (given, found))
+        if moved.score - one.score + IOU_WEIGHT * gain > 0:
+            return moved
+    return one
+
+
+def overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
+    """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1, inside the photo."""
+    return intersection_over_union((one.alpha >= 128) & inside, (mask > 0.5) & inside)
+
+
+def _moved(
+    crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float, renderer: Renderer
+) -> Steps[Verified]:
+    """The pose with its contour on the mask's, verified in the same crop."""
+    contour = contour_term(one, mask, inside, weight)
+    if contour is None:
+        return one
+    index, closeup = one.closeup.start.target.index, one.closeup
+    box = crops.box_term(index.templates.outline)
+    features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, closeup.pose.K)
+    pose, _cost = minimise([*features[-1:], box, contour], closeup.pose)
+    (moved,) = yield from verify(crops, [closeup._replace(pose=pose)], renderer)
+    return moved
+
+
+def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float) -> SilhouetteTerm | None:
+    """Pairs contour points both ways, nearest to nearest; None where there are too few.
+
+    Where the photo ends, inside (SIZE, SIZE) bool, no contour is the object's own.
+    """
+    ours, theirs = _contour(one.alpha >= 128, inside), _contour(mask > 0.5, inside)
+    if min(len(ours), len(theirs)) < FEWEST:
+        return None
+    away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
+    first = np.concatenate([np.arange(len(ours)), away.argmin(0)])
+    second = np.concatenate([away.argmin(1), np.arange(len(theirs))])
+    near = away[first, second] < REACH
+    if near.sum() < FEWEST:
+        return None
+    ours, theirs = ours[first[near]], theirs[second[near]]
+    view = one.closeup.view
+    to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
+    points, normals = one.rendering.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
+    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, DEVIATION, weight)
+
+
+def _contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(P, 2) rows and columns of edge pixels, not of those where the crop or the photo ends."""
+    deep = Image.fromarray(inside.astype(np.uint8)).filter(ImageFilter.MinFilter(5))
+    edge = edges(shape) & (np.array(deep) > 0)
+    edge[[0, -1]] = edge[:, [0, -1]] = False
+    places = np.argwhere(edge)
+    return places[:: len(places) // MOST + 1]
+
+
+def _normals(mask: np.ndarray) -> np.ndarray:
+    """(S, S, 2): unit x, y across the mask's edge."""
+    smooth = Image.fromarray((255 * mask).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+    down, right = np.gradient(np.array(smooth, float))
+    slope = np.stack([right, down], -1)
+    return slope / np.maximum(np.linalg.norm(slope, axis=-1, keepdims=True), 1e-6)

@@ -1,0 +1,307 @@
+"""The one place that reads and writes Blender's cameras and their background images.
+
+A photo is always shown FIT in the render frame: as large as fits, centred. So a camera matches its photo
+in a frame of any resolution and pixel aspect, and cameras for photos of different shapes share a scene.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ...inference.errors import PoseError, printable
+from ...inference.geometry import Box, Camera, Sphere, blender_axes
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+
+PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
+SHORTEST_LENS = 1.0  # mm, Blender's limit
+FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
+PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
+
+
+class Lens(NamedTuple):
+    """The fields of a Blender camera that stand for K; lens and sensor_width in mm."""
+
+    lens: float
+    sensor_width: float
+    sensor_fit: str
+    shift_x: float
+    shift_y: float
+
+
+def blender_lens(camera: Camera, sensor_width: float = 36.0) -> Lens:
+    """The lens of camera for renders of camera.size; their pixel aspect must be fx : fy, so square if fx = fy.
+
+    A view too wide for Blender's shortest lens gets a wider sensor than sensor_width (mm) instead.
+    """
+    (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
+    larger_side = _larger_side(camera)
+    sensor_width = max(sensor_width, SHORTEST_LENS * larger_side / fx)
+    return Lens(
+        lens=float(fx * sensor_width / larger_side),
+        sensor_width=float(sensor_width),
+        sensor_fit="AUTO",
+        shift_x=float((width / 2 - camera.K[0, 2]) / larger_side),
+        shift_y=float((camera.K[1, 2] - height / 2) * fx / fy / larger_side),
+    )
+
+
+def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> Camera:
+    """camera_object of the current scene, evaluated, in px of the render frame; PoseError if not perspective.
+
+    With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera.
+    """
+    evaluated = camera_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    if evaluated.type != "CAMERA" or evaluated.data.type != "PERSP":  # any object can be a scene's camera
+        raise PoseError(f"The camera {camera_object.name} is not a perspective camera.")
+    # normalized() takes the scale out axis by axis, as Blender does when it renders
+    pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
+    if not (np.abs(pose).max() < FARTHEST and np.linalg.det(pose)):
+        raise PoseError(f"The camera {camera_object.name} stands nowhere: its matrix has no size, or is no number.")
+    camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
+    if size is None:
+        return camera
+    scale_x, scale_y = _fit(scene, size)
+    return camera.windowed(_centred(camera.size, size[0] * scale_x, size[1] * scale_y), size)
+
+
+def write_camera(
+    scene: bpy.types.Scene,
+    camera_object: bpy.types.Object,
+    camera: Camera,
+    *,
+    model: Sphere | None = None,
+    sensor_width: float = 36.0,
+    photo_sensor: float | None = None,
+    set_resolution: bool = False,
+) -> None:
+    """Makes camera_object look as camera does at its photo of camera.size, shown FIT in the render frame.
+
+    The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels.
+    Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm, of the frame;
+    or so that the photo's longer side has photo_sensor mm: then the lens is the photo's in a frame of any shape.
+    PoseError, before anything is changed, where camera has numbers that no camera can have.
+    """
+    largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
+    if not (largest < FARTHEST and camera.K.diagonal().min() > 0):
+        raise PoseError("These numbers make no camera: they must be finite, and the focal length positive.")
+    if set_resolution:
+        scene.render.resolution_x, scene.render.resolution_y = camera.size
+        scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+    frame_size = _frame_size(scene)
+    scale_x, scale_y = _fit(scene, camera.size, pixel_aspect=camera.K[1, 1] / camera.K[0, 0])
+    frame = _centred(camera.size, frame_size[0] / scale_x, frame_size[1] / scale_y)
+
+    if camera_object.data.library or camera_object.data.users - camera_object.data.use_fake_user > 1:
+        camera_object.data = camera_object.data.copy()  # other cameras keep their lens
+    camera_object.data.type = "PERSP"
+    framed = camera.windowed(frame, frame_size)
+    if photo_sensor:
+        sensor_width = blender_lens(camera, photo_sensor).lens * _larger_side(framed) / framed.focal
+    for field, value in blender_lens(framed, sensor_width)._asdict().items():
+        setattr(camera_object.data, field, value)
+    _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
+    if model:
+        _keep_unclipped(camera_object.data, float(camera.to_camera(model.center)[2]), model.radius)
+
+
+def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    """The scene's active camera; PoseError where there is none, or it cannot keep a new pose."""
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
+        raise PoseError("The scene has no active camera.")
+    if not _keeps_pose(camera):
+        raise PoseError(f"The camera {camera.name} is linked, constrained or animated and would not keep a new pose.")
+    return camera
+
+
+def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
+    """A function that undoes, to the last digit, what write_camera does to camera_object from now on."""
+    data = camera_object.data
+    place = {name: tuple(getattr(camera_object, name)) for name in PLACE}
+    place["matrix_parent_inverse"] = camera_object.matrix_parent_inverse.copy()
+    lens = {name: getattr(data, name) for name in ("type", *Lens._fields, "clip_start", "clip_end")}
+
+    def restore() -> None:
+        written = camera_object.data
+        if written != data:
+            camera_object.data = data
+            if not written.users:  # else it is not, or no longer, write_camera's alone
+                bpy.data.cameras.remove(written)
+        for block, values in ((camera_object, place), (data, lens)):
+            for name, value in values.items():
+                setattr(block, name, value)
+        bpy.context.view_layer.update()
+
+    return restore
+
+
+def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> float:
+    """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm.
+
+    With size (width, height) it is the photo_sensor of a photo of that size.
+    """
+    camera = read_camera(scene, camera_object, size)
+    return camera_object.data.lens * _larger_side(camera) / camera.focal
+
+
+def camera_for_photo(
+    scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True, but: Sequence[bpy.types.Object] = ()
+) -> bpy.types.Object:
+    """The camera that belongs to the photo at path, made the scene's active camera; none of those in `but`.
+
+    In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
+    a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
+    """
+    photo = _absolute(path)
+    usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj) and obj not in but]
+    camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
+    if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
+        camera = scene.camera
+    if camera is None:
+        name = printable(Path(photo).stem)
+        camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+        scene.collection.objects.link(camera)
+    camera[PHOTO] = photo
+    scene.camera = camera
+    return camera
+
+
+def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
+    """Lays the photo over the view of camera_object; its other background images are hidden."""
+    image, data = photo_image(photo), camera_object.data
+    slot = next((slot for slot in data.background_images if slot.image == image), None)
+    slot = slot or data.background_images.new()
+    for other in data.background_images:
+        other.show_background_image = other == slot
+    slot.source, slot.image = "IMAGE", image
+    slot.frame_method = "FIT"
+    slot.offset, slot.rotation, slot.scale = (0.0, 0.0), 0.0, 1.0
+    slot.use_flip_x = slot.use_flip_y = False
+    # In front and half transparent: behind, the model would hide the part of the photo it is to be compared with
+    slot.display_depth, slot.alpha = "FRONT", 0.5
+    data.show_background_images = True
+
+
+def view_through_camera(context: bpy.types.Context) -> None:
+    """Turns the 3D view that context is in, or else all of the screen, to the active camera."""
+    areas = context.screen.areas if context.screen else []
+    views = [area for area in areas if area.type == "VIEW_3D"]
+    for area in [context.area] if context.area in views else views:
+        space = area.spaces.active
+        space.use_local_camera = False
+        space.region_3d.view_perspective = "CAMERA"
+
+
+def _larger_side(camera: Camera) -> float:
+    """Of camera's picture in widths of its pixels, the unit of Blender's sensor and shift."""
+    (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
+    return max(width, height * fx / fy)
+
+
+def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    render = scene.render
+    width, height = (
+        max(1, side * render.resolution_percentage // 100)  # cut off, not rounded, as Blender does
+        for side in (render.resolution_x, render.resolution_y)
+    )
+    return width, height
+
+
+def _frame_intrinsics(scene: bpy.types.Scene, data: bpy.types.Camera) -> np.ndarray:
+    """K (3, 3) of Blender camera data in px of the render frame."""
+    width, height = _frame_size(scene)
+    aspect = scene.render.pixel_aspect_y / scene.render.pixel_aspect_x  # height of a pixel in pixel widths
+    horizontal = data.sensor_fit == "HORIZONTAL" or (data.sensor_fit == "AUTO" and width >= height * aspect)
+    fitted_side = width if horizontal else height * aspect
+    sensor = data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width
+    focal = data.lens / sensor * fitted_side
+    cx = width / 2 - data.shift_x * fitted_side
+    cy = height / 2 + data.shift_y * fitted_side / aspect
+    return np.array([[focal, 0, cx], [0, focal / aspect, cy], [0, 0, 1.0]])
+
+
+def _fit(scene: bpy.types.Scene, size: tuple[int, int], pixel_aspect: float = 1.0) -> tuple[float, float]:
+    """Frame px per photo px, across and down; pixel_aspect is the width of a photo's pixel over its height."""
+    (width, height), render = _frame_size(scene), scene.render
+    scale = min(width * render.pixel_aspect_x / (size[0] * pixel_aspect), height * render.pixel_aspect_y / size[1])
+    return scale * pixel_aspect / render.pixel_aspect_x, scale / render.pixel_aspect_y
+
+
+def _centred(size: tuple[int, int], width: float, height: float) -> Box:
+    """Box of width x height around the centre of a picture of size; may be the larger of the two."""
+    left, top = (size[0] - width) / 2, (size[1] - height) / 2
+    return Box(left, top, left + width, top + height)
+
+
+def _place(camera_object: bpy.types.Object, matrix: Matrix) -> None:
+    """Sets the world matrix, also under a parent of any kind."""
+    if camera_object.parent:
+        # Take the parent out by its inverse matrix, like Blender's Keep Transform: where it is scaled unevenly,
+        # no location, rotation and scale of the camera could. Its own matrix is seen once ours are identity.
+        camera_object.matrix_parent_inverse = camera_object.matrix_basis = Matrix()
+        bpy.context.view_layer.update()
+        camera_object.matrix_parent_inverse = camera_object.matrix_world.inverted_safe()
+    camera_object.matrix_basis = matrix
+    bpy.context.view_layer.update()  # so that matrix_world is right at once
+
+
+def _keep_unclipped(data: bpy.types.Camera, depth: float, radius: float) -> None:
+    nearest = max(depth - radius, depth / 1000)  # the camera may be inside the model's sphere
+    data.clip_start = min(data.clip_start, nearest / 2)
+    data.clip_end = max(data.clip_end, 2 * (depth + radius))
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(bpy.path.abspath(str(path)))
+
+
+def _keeps_pose(obj: bpy.types.Object) -> bool:
+    """Whether obj is a camera whose pose and lens are its own: local, not constrained, not animated."""
+    if obj.type != "CAMERA" or obj.library or any(not constraint.mute for constraint in obj.constraints):
+        return False
+    animations = (obj.animation_data, obj.data.animation_data)
+    return not any(a and (a.action or a.drivers or a.nla_tracks) for a in animations)
+
+
+def photo_image(photo: Photo) -> bpy.types.Image:
+    """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy.
+
+    Of a copy, too, where the file is gone since it was read.
+    """
+    path = _absolute(photo.path)
+    if not (photo.shown_as_is and os.path.isfile(path)):
+        return _packed_copy(photo, path)
+    image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
+    if not image.is_dirty:
+        image.reload()  # the file may have changed since an earlier match
+    return image
+
+
+def _path_by_preference(path: str) -> str:
+    """Relative to a saved .blend on the same drive when the user prefers that, as Blender's own file browser."""
+    relative = bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths
+    same_drive = Path(path).drive == Path(bpy.data.filepath).drive
+    return bpy.path.relpath(path) if relative and same_drive else path
+
+
+def _packed_copy(photo: Photo, path: str) -> bpy.types.Image:
+    image = next((image for image in bpy.data.images if image.get(PHOTO) == path and not image.library), None)
+    if image is None:
+        image = bpy.data.images.new(printable(Path(path).name), 1, 1)
+        image[PHOTO] = path
+    jpeg = io.BytesIO()
+    photo.image.save(jpeg, "JPEG", quality=95, subsampling=0)
+    image.pack(data=jpeg.getvalue(), data_len=jpeg.tell())
+    image.source = "FILE"
+    image.buffers_free()  # of the copy of an earlier match
+    return image

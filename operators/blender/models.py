@@ -1,0 +1,233 @@
+"""Models: a root object with its children or a collection instance, read through the dependency graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Sphere, nearest_rotation
+from .fingerprint import looks
+from .missing_textures import readable_textures
+from .own_data import remove
+from .render_graph import read_rendered
+
+Block = TypeVar("Block", bound=bpy.types.ID)
+
+
+class Part(NamedTuple):
+    """One evaluated piece of a model: a copy of its mesh, its place in the world, and what materials ask of objects."""
+
+    mesh: bpy.types.Mesh
+    matrix: np.ndarray  # (4, 4), mesh -> world
+    color: tuple[float, ...]  # RGBA, of the Object Info node
+    index: int
+
+
+class Model(NamedTuple):
+    """A model's evaluated geometry. world_from_model is the root object's matrix_world; name is its `key_of`."""
+
+    name: str
+    parts: list[Part]
+    sphere: Sphere
+    vertices: np.ndarray  # (N, 3) world
+    world_from_model: np.ndarray  # (4, 4)
+    fingerprint: str  # of everything that changes its looks; not of where it stands
+    lacking: tuple[str, ...] = ()  # names of texture files that cannot be read; light grey takes their place
+
+
+def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
+    """Those objects that show faces in a render, themselves or through children and instances.
+
+    Looks only among the given objects, or else at all without a parent that the user has not put aside with the eye,
+    which a render does not care about; what only catches shadows is no model.
+    """
+    candidates = [obj for obj in scene.objects if not (obj.parent or obj.hide_get())] if among is None else among
+    objects = scene.objects if among is None else families(among)
+    owners = read_rendered(lambda depsgraph: {owner for _object, owner, _matrix in _shown_meshes(depsgraph)}, objects)
+    shown = {ancestor for owner in owners for ancestor in lineage(owner)}
+    return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
+
+
+def key_of(obj: bpy.types.Object) -> str:
+    """Its name; where Blender takes that for another object's, its full name with the library in which it is."""
+    return obj.name if bpy.data.objects[obj.name] == obj else obj.name_full
+
+
+def with_key(blocks: Iterable[Block], key: str) -> Block | None:
+    """The data-block with this full name, such as "Chair [library.blend]", else the first one with this name."""
+    blocks = list(blocks)
+    exact = next((block for block in blocks if block.name_full == key), None)
+    return exact or next((block for block in blocks if block.name == key), None)
+
+
+def scene_object(scene: bpy.types.Scene, key: str) -> bpy.types.Object:
+    """The one `with_key`; PoseError where the scene has none."""
+    found = with_key(scene.objects, key)
+    if found is None:
+        raise PoseError(f'There is no object "{key}" in the scene.')
+    return found
+
+
+def chosen_models(scene: bpy.types.Scene, keys: Sequence[str] | None = None) -> list[bpy.types.Object]:
+    """The objects with these keys; else those that the user added as models; else all models of the scene."""
+    if keys:
+        return [scene_object(scene, key) for key in keys]
+    settings = getattr(scene, "photo_pose", None)
+    added, present = [item.object for item in settings.models] if settings else [], scene.objects[:]
+    models = [obj for obj in added if obj in present] or scene_roots(scene)
+    if not models:
+        raise PoseError("The scene has no model: no object with faces that show in a render.")
+    return models
+
+
+def collection_models(scene: bpy.types.Scene, key: str) -> list[bpy.types.Object]:
+    """The models of the scene that the collection with this key holds."""
+    collection = with_key(scene.collection.children_recursive, key)
+    if collection is None:
+        raise PoseError(f'There is no collection "{key}" in the scene.')
+    models = scene_roots(scene, [obj for obj in collection.all_objects if not obj.parent])
+    if not models:
+        raise PoseError(f'Collection "{key}" has no model: no object with faces that show in a render.')
+    return models
+
+
+@contextmanager
+def evaluated(root: bpy.types.Object) -> Iterator[Model]:
+    """A model at the current frame; its mesh copies live as long as the context.
+
+    PoseError when it has nothing to render or broken geometry.
+    """
+    family = families([root])
+    for obj in family:
+        obj.update_from_editmode()
+    copies: dict[tuple[int, ...], bpy.types.Mesh] = {}  # instances of one mesh with the same materials share one
+    try:
+        model = _measured(root, *read_rendered(lambda depsgraph: _parts(depsgraph, root, family, copies), family))
+        with readable_textures(copies.values()) as lacking:
+            yield model._replace(fingerprint=model.fingerprint + "".join(lacking), lacking=tuple(lacking))
+    finally:
+        remove(copies.values())
+
+
+def families(roots: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
+    """These objects, their children, and theirs."""
+    family = set(roots)
+    return family | {obj for obj in bpy.data.objects if not family.isdisjoint(lineage(obj.parent))}
+
+
+def unscaled(obj: bpy.types.Object) -> np.ndarray:
+    """Its place in the world (4, 4), turned and moved only: matrix_world without `own_scale`.
+
+    A mirrored object is mirrored back along the axes whose scale Blender shows as negative, as by Apply Scale.
+    """
+    place = np.array(obj.matrix_world)
+    matrix, axes = place[:3, :3].copy(), np.ones(3)
+    if np.linalg.det(matrix) < 0:
+        axes = np.copysign(1, obj.scale)
+        axes *= -axes.prod()  # an odd number of them: where it is even, a parent mirrors
+    place[:3, :3] = nearest_rotation(matrix * axes)
+    return place
+
+
+def own_scale(obj: bpy.types.Object) -> np.ndarray:
+    """(3, 3): what of its matrix_world `unscaled` leaves out; it comes before that."""
+    return unscaled(obj)[:3, :3].T @ np.array(obj.matrix_world)[:3, :3]
+
+
+def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:
+    """An object, its parent, its parent's parent ..."""
+    while obj:
+        yield obj
+        obj = obj.parent
+
+
+def _parts(
+    depsgraph: bpy.types.Depsgraph,
+    root: bpy.types.Object,
+    family: set[bpy.types.Object],
+    copies: dict[tuple[int, ...], bpy.types.Mesh],
+) -> tuple[np.ndarray, list[Part]]:
+    """Where the root stands, and what its family shows; new meshes go into copies."""
+    parts = []
+    for obj, owner, matrix in _shown_meshes(depsgraph):
+        if owner in family:
+            materials = (slot.material.as_pointer() if slot.material else 0 for slot in obj.material_slots)
+            key = (obj.data.as_pointer(), *materials)
+            if key not in copies:
+                copies[key] = _copied_mesh(obj, depsgraph)
+            place = np.array(_fallen(owner, depsgraph) @ matrix)
+            parts.append(Part(copies[key], place, tuple(obj.color), obj.pass_index))
+    return np.array(_fallen(root, depsgraph) @ root.evaluated_get(depsgraph).matrix_world), parts
+
+
+def _fallen(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Matrix:
+    """How physics moved an object, which only the scene itself knows and no copy of it."""
+    if not any(one.rigid_body for one in lineage(obj)):
+        return Matrix()
+    return obj.matrix_world @ obj.evaluated_get(depsgraph).matrix_world.inverted_safe()
+
+
+def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Object, Matrix]]:
+    """(evaluated mesh object, original object that owns it, matrix) of all that a render would show with faces.
+
+    Text, curves and the like come twice, as themselves and with their mesh as their own instance. The objects of
+    instances live, at one and the same address, only until the next one is asked for.
+    """
+    for instance in depsgraph.object_instances:
+        obj = instance.object
+        if obj.type != "MESH":
+            continue
+        owner = (instance.parent if instance.is_instance else obj).original
+        has_faces = obj.data.polygons or obj.mode == "EDIT"  # an edited mesh keeps its faces elsewhere
+        if instance.show_self and has_faces and _in_sight(obj) and _in_sight(owner):
+            yield obj, owner, instance.matrix_world.copy()
+
+
+def _in_sight(obj: bpy.types.Object) -> bool:
+    """Whether a render's camera sees the object, if it shows at all; not through it, nor only its shadow."""
+    return not (obj.hide_render or obj.is_holdout) and obj.visible_camera
+
+
+def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
+    source = obj.original.evaluated_get(depsgraph)
+    if source.data.as_pointer() == obj.data.as_pointer():
+        mesh = bpy.data.meshes.new_from_object(source, preserve_all_data_layers=True, depsgraph=depsgraph)
+    else:  # made by geometry nodes or of text, of which new_from_object knows nothing, or crashes Blender 4.2
+        mesh = obj.data.copy()
+    for index, material in enumerate(mesh.materials):
+        slot = obj.material_slots[index] if index < len(obj.material_slots) else None
+        shown = slot.material if slot and slot.link == "OBJECT" else material
+        mesh.materials[index] = shown.original if shown else None
+    return mesh
+
+
+def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
+    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix, *_info in parts if mesh.polygons]
+    if not clouds:
+        raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
+    vertices = np.concatenate(clouds)
+    if not np.isfinite(vertices).all():
+        raise PoseError(f'Model "{root.name}" has vertices that are not numbers (NaN or infinite).')
+    center = (vertices.min(0) + vertices.max(0)) / 2
+    radius = float(np.linalg.norm(vertices - center, axis=1).max())
+    if radius < 1e-9 or radius < 1e-7 * np.abs(center).max():
+        raise PoseError(f'Model "{root.name}" has no size.')
+    fingerprint = looks(parts, world_from_model, radius)
+    return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
+
+
+def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
+    """(N, 3) of the vertices that faces use; others show nowhere."""
+    coordinates = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", coordinates)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    used = np.zeros(len(mesh.vertices), bool)
+    used[corners] = True
+    return coordinates.reshape(-1, 3)[used].astype(float)

@@ -1,0 +1,114 @@
+"""Operators that take another candidate of a match, or turn the camera to where the model looks alike."""
+
+from __future__ import annotations
+
+from math import degrees, pi
+
+import bpy
+import numpy as np
+from bpy.app.translations import pgettext_tip as tip_
+from bpy.props import EnumProperty, FloatProperty, IntProperty
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Camera, turned_about
+from ..blender import cameras
+from ..blender.match_record import read_pose, sphere_of, tell
+from ..blender.standing import lens_deviation
+from ..running.long_operator import require_packages
+
+AXIS_ITEMS = (
+    ("UP", "Up", "The camera goes around the model"),
+    ("VIEW", "View", "The camera rolls"),
+)
+
+
+class MatchedCameraOperator:
+    """Mixin: a subclass gives `change(context, camera_object)`; where that raises PoseError it has changed nothing."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.photo)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            require_packages("PIL")
+            self.change(context, cameras.active_camera(context.scene))
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def look(
+        self,
+        context: bpy.types.Context,
+        camera: Camera,
+        model: bpy.types.Object,
+        score: float = 0.0,
+        lens_deviation: float = 0.0,
+    ) -> None:
+        """Sets the active camera, which sees the model, and tells how; score: when there is one."""
+        sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
+        width = camera_object.data.sensor_width
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
+        camera_object.data.photo_pose.model = model
+        cameras.view_through_camera(context)
+        tell(context.scene, model, camera, sphere, score, lens_deviation)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+    def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
+        """Sets the active camera as in a PhotoPoseCandidate."""
+        camera = read_pose(item, context.scene.camera.data.photo_pose.size)
+        self.look(context, camera, item.model, item.score, item.lens_deviation)
+
+
+class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.take_candidate"
+    bl_label = "Take Candidate"
+    bl_description = "Give the active camera the pose and lens of this candidate"
+
+    index: IntProperty(name="Candidate", min=0, description="Its number, from 0, best first")
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        candidates = context.scene.camera.data.photo_pose.candidates if cls.poll(context) else ()
+        if properties.index >= len(candidates):
+            return tip_(cls.bl_description)
+        item = candidates[properties.index]
+        angles = {name: round(degrees(getattr(item, name))) for name in ("azimuth", "elevation", "roll")}
+        told = tip_("Candidate {number}: azimuth {azimuth}°, elevation {elevation}°, roll {roll}°, score {score:.2f}")
+        alike = tip_(", looks the same as the first") if item.equivalent and properties.index else ""
+        return told.format(number=properties.index + 1, score=item.score, **angles) + alike
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        if self.index >= len(match.candidates):
+            raise PoseError(f"There is no candidate {self.index + 1}.")
+        self.take(context, match.candidates[self.index])
+        camera_object.data.photo_pose.taken = self.index  # a camera that shared its data has its own now
+
+
+class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.turn_candidate"
+    bl_label = "Turn Camera"
+    bl_description = "Turn the active camera about the model, which stays in its place in the picture"
+
+    axis: EnumProperty(name="Axis", items=AXIS_ITEMS, description="What the camera turns about")
+    angle: FloatProperty(name="Angle", default=pi, subtype="ANGLE", description="Counter-clockwise from above, or seen")
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        camera = cameras.read_camera(context.scene, camera_object, tuple(match.size))
+        center = sphere_of(context.scene, match.model).center
+        axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
+        pose = turned_about(camera.camera_to_world, center, axis, self.angle)
+        deviation = lens_deviation(match, camera.focal)
+        self.look(context, camera.placed(pose), match.model, lens_deviation=deviation)
+
+
+classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)

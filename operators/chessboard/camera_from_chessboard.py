@@ -1,0 +1,89 @@
+"""The operator that finds a photo's camera by a chessboard in another photo from the same place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ...inference.errors import PoseError
+from ...properties import FOCAL_ITEMS
+from ..blender import cameras
+from ..blender.models import scene_object, unscaled
+from ..photo.photo_properties import photo_sensor
+from ..running.long_operator import require_packages
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+    from .labelling import Board, Label
+
+
+class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
+    bl_idname = "photopose.label_photo"
+    bl_label = "Camera from Chessboard"
+    bl_description = "Set the active camera by a second photo from the same place that shows a chessboard"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Without the chessboard")
+    board_photo: StringProperty(name="Board Photo", subtype="FILE_PATH", description="With the chessboard")
+    columns: IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the board")
+    rows: IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners")
+    square: FloatProperty(name="Square", default=0.025, min=0, subtype="DISTANCE", description="Side of a square")
+    board: StringProperty(name="Board", description="Object that stands for the board; default: the world's origin")
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
+    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
+    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            require_packages("PIL")
+            from ...inference.photo.image import load_photo
+            from .labelling import checked_board, label, summary
+
+            if not self.filepath or not self.board_photo:
+                raise PoseError("Choose a photo with the chessboard and one without it first.")
+            photo, board_photo = (load_photo(bpy.path.abspath(path)) for path in (self.filepath, self.board_photo))
+            place = board_place(context.scene, self.board)
+            board = checked_board(self.columns, self.rows, self.square, place)
+            labelled = label(board_photo, photo, board, *self._intrinsics(context, photo))
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._write(context, labelled, board)
+        context.scene.photo_pose.result = summary(labelled, board, context.scene.camera.data.lens)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+        return {"FINISHED"}
+
+    def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> tuple[np.ndarray | None, float]:
+        """The photo's K, from where the user says, and its focal length's deviation; None: the board is to tell it."""
+        from .labelling import given_intrinsics
+
+        if self.focal_source == "LENS":
+            return given_intrinsics(photo, lens=self.lens, sensor=self.sensor)
+        if self.focal_source == "PHOTO":
+            return given_intrinsics(photo)
+        if context.scene.camera is None:
+            raise PoseError("The scene has no active camera to take the lens from.")
+        return cameras.read_camera(context.scene, context.scene.camera, photo.size).K, 0.0
+
+    def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
+        sensor = photo_sensor(self, context.scene, labelled.photo.size)
+        camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path)
+        how = {"model": board.sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
+        cameras.show_photo(camera_object, labelled.photo)
+        cameras.view_through_camera(context)
+
+
+def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
+    """From the board's axes to the world's (4, 4): those of the object with this key, without its scale."""
+    if not key:
+        return np.eye(4)
+    evaluated = scene_object(current, key).evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return unscaled(evaluated)
+
+
+classes = (PHOTOPOSE_OT_label_photo,)

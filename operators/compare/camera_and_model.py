@@ -1,0 +1,55 @@
+"""What is nudged or pinned: a camera with the model that it looks at, as they were before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+import numpy as np
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Camera, Sphere
+from ...inference.pose.nudging import Nudge, nudged
+from ..blender import cameras
+from ..blender.models import evaluated
+from ..pictures.camera_view import shown_model
+from ..refine.perspective_strength import strengthened
+from ..running.long_operator import require_packages
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+
+
+class Subject(NamedTuple):
+    """A camera as it was, in px of its photo if it has one, and the model that it looks at."""
+
+    photo: Photo | None
+    camera: Camera
+    sensor: float  # mm
+    root: bpy.types.Object
+    sphere: Sphere
+    vertices: np.ndarray
+
+    @classmethod
+    def read(cls, current: bpy.types.Scene) -> Subject:
+        require_packages("PIL")
+        from ...inference.photo.image import load_photo
+
+        camera_object = cameras.active_camera(current)
+        photo = load_photo(camera_object[cameras.PHOTO]) if cameras.PHOTO in camera_object else None
+        camera = cameras.read_camera(current, camera_object, photo.size if photo else None)
+        root = shown_model(current, camera_object, camera)
+        with evaluated(root) as model:
+            if camera.to_camera(model.sphere.center)[2] <= 0:
+                raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
+            return cls(photo, camera, cameras.sensor_of(current, camera_object), root, model.sphere, model.vertices)
+
+    def changed(self, nudge: Nudge, strength: float) -> Camera:
+        camera = self.camera
+        if strength != 1:
+            camera = strengthened(camera, strength, self.sphere, self.vertices)
+        return nudged(camera, self.sphere.center, nudge)
+
+    def write(self, current: bpy.types.Scene, camera: Camera) -> None:
+        """Gives camera to the scene's active camera, which must be the one that was read."""
+        cameras.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)

@@ -1,0 +1,201 @@
+"""Lays the photo of the active camera over its view in ways that show how well the model lies on it.
+
+All is drawn over the view: nothing in the scene changes, and so nothing has to be put back.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_tip as tip_
+from bpy.props import EnumProperty, FloatProperty, PointerProperty
+
+from ...inference.errors import PoseError
+from ..blender import cameras
+from ..blender.models import evaluated
+from ..pictures.camera_view import camera_seen, photo_in_view, shown_model
+from ..pictures.photo_overlay import PhotoOverlay
+from ..running.long_operator import require_packages
+
+VIEWS = (
+    ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
+    ("EDGES", "Edges", "The model's outline and creases over the photo"),
+    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
+    ("WIPE", "Wipe", "The photo on the left, the model on the right"),
+    ("BLINK", "Blink", "The photo with and without the model, twice a second"),
+)
+BLINK = 0.25  # s
+PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
+
+_running: list[Comparison] = []  # at most one
+
+
+class PHOTOPOSE_OT_compare(bpy.types.Operator):
+    bl_idname = "photopose.compare"
+    bl_label = "Compare"
+    bl_description = "Lay the photo over the active camera's view so that you see how well the model lies on it"
+    bl_options = {"INTERNAL"}
+
+    view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        return tip_(next(text for name, _label, text in VIEWS if name == properties.view))
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        possible = context.scene.camera is not None and cameras.PHOTO in context.scene.camera
+        if not possible:
+            cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
+        return possible
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            show(context, self.view)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+# Functions, for Blender evaluates these annotations where a lambda would not find the names of this file
+def _view(_self: PhotoPoseCompare) -> int:
+    return [name for name, _label, _text in VIEWS].index(_running[0].view if _running else "PHOTO")
+
+
+def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
+    redraw(context)
+
+
+class PhotoPoseCompare(bpy.types.PropertyGroup):
+    """What 3D views show now; of the session, neither saved nor undone."""
+
+    view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
+    wipe: FloatProperty(
+        name="Wipe",
+        default=0.5,
+        min=0,
+        max=1,
+        subtype="FACTOR",
+        update=_redraw,
+        description="How much of the photo is shown, from its left",
+    )
+
+
+class Comparison:
+    """What is laid over views through the active camera, and the handlers that keep it right."""
+
+    def __init__(self, context: bpy.types.Context, view: str) -> None:
+        self.view, self.blink, self.path = view, 0.0, ""
+        self.renew(context)
+
+    def renew(self, context: bpy.types.Context) -> None:
+        """Takes the active camera's photo and its model as they are now."""
+        from ...inference.photo.image import load_photo
+
+        camera_object = context.scene.camera
+        path = camera_object.get(cameras.PHOTO) if camera_object else None
+        if path is None:
+            raise PoseError("The active camera belongs to no photo.")
+        photo = load_photo(path) if path != self.path else None
+        size = photo.size if photo else self.overlay.size
+        camera = cameras.read_camera(context.scene, camera_object, size)
+        with evaluated(shown_model(context.scene, camera_object, camera)) as model:
+            if photo:
+                self.overlay, self.path = PhotoOverlay(photo, model), path
+            else:
+                self.overlay.set_model(model)
+
+    def start(self) -> None:
+        self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_PIXEL")
+        bpy.app.handlers.depsgraph_update_post.append(_changed)
+        if self.view == "BLINK":
+            bpy.app.timers.register(_blink, first_interval=BLINK)
+
+    def stop(self) -> None:
+        bpy.types.SpaceView3D.draw_handler_remove(self.handle, "WINDOW")
+        bpy.app.handlers.depsgraph_update_post.remove(_changed)
+        for timer in (_blink, _renew):
+            if bpy.app.timers.is_registered(timer):
+                bpy.app.timers.unregister(timer)
+
+    def draw(self) -> None:
+        context = bpy.context
+        current, region, region_3d = context.scene, context.region, context.region_data
+        camera_object = camera_seen(current, context.space_data, region_3d)
+        if camera_object is None or camera_object.get(cameras.PHOTO) != self.path or camera_object.data.type != "PERSP":
+            return
+        size, thickness = self.overlay.size, max(1, round(context.preferences.system.ui_scale))
+        place = photo_in_view(camera_object, size, current, region, region_3d)
+        camera = cameras.read_camera(current, camera_object, size)
+        wipe = self.blink if self.view == "BLINK" else context.window_manager.photo_pose_compare.wipe
+        self.overlay.draw(self.view, camera, place, (region.width, region.height), wipe, thickness)
+
+
+def show(context: bpy.types.Context, view: str) -> None:
+    """Turns 3D views through the active camera to one of VIEWS; PoseError where that cannot be shown."""
+    require_packages("PIL")
+    try:
+        comparison = None if view == "PHOTO" else Comparison(context, view)
+    except SystemError as error:  # Blender's own, of its gpu module
+        raise PoseError("Nothing can be drawn here: Blender runs in the background.") from error
+    stop()
+    if comparison:
+        comparison.start()
+        _running.append(comparison)
+    redraw(context)
+
+
+@persistent
+def stop(*_file: object) -> None:
+    """Shows no comparison any more, in another file either."""
+    while _running:
+        _running.pop().stop()
+
+
+def redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    """Takes photo and model anew, soon, where another camera is active or more than cameras has moved."""
+    path = current.camera.get(cameras.PHOTO) if current.camera else None
+    solid = [
+        update
+        for update in depsgraph.updates
+        if isinstance(update.id, bpy.types.Object) and update.id.type != "CAMERA"
+        if update.is_updated_geometry or update.is_updated_transform
+    ]
+    if path and (solid or path != _running[0].path) and not bpy.app.timers.is_registered(_renew):
+        bpy.app.timers.register(_renew, first_interval=PAUSE)
+
+
+def _renew() -> None:
+    try:
+        _running[0].renew(bpy.context)
+    except PoseError:  # the model, the photo's file or the camera is gone
+        stop()
+    redraw(bpy.context)
+
+
+def _blink() -> float:
+    _running[0].blink = 1.0 - _running[0].blink
+    redraw(bpy.context)
+    return BLINK
+
+
+classes = (PHOTOPOSE_OT_compare, PhotoPoseCompare)
+
+
+def register() -> None:
+    bpy.types.WindowManager.photo_pose_compare = PointerProperty(type=PhotoPoseCompare)
+    bpy.app.handlers.load_pre.append(stop)  # for good: Blender skips one where another leaves the list meanwhile
+
+
+def unregister() -> None:
+    stop()
+    bpy.app.handlers.load_pre.remove(stop)
+    del bpy.types.WindowManager.photo_pose_compare

@@ -1,0 +1,74 @@
+"""The operator that lets the models throw their shadows onto the photo."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...inference.errors import PoseError
+from ..blender.models import chosen_models, evaluated
+
+CATCHER = "photo_pose_catcher"  # custom property of planes, and of scenes: whether the film was transparent before
+REACH = 4.0  # of the models' size, to each side of their middle
+
+
+class PHOTOPOSE_OT_shadow_catcher(bpy.types.Operator):
+    bl_idname = "photopose.shadow_catcher"
+    bl_label = "Shadow Catcher"
+    bl_description = (
+        "Put a plane under the models that catches their shadows in Cycles and make the render's film transparent, "
+        "so that a render can be laid over the photo; pressed again, both are taken back"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        plane = next((obj for obj in context.scene.objects if CATCHER in obj), None)
+        try:
+            remove(context.scene, plane) if plane else put(context.scene)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+def put(current: bpy.types.Scene) -> None:
+    """Adds the plane at the models' lowest point."""
+    clouds = []
+    for root in chosen_models(current):
+        with evaluated(root) as model:
+            clouds.append(model.vertices)
+    low, high = (function(np.concatenate(clouds), 0) for function in (np.min, np.max))
+    reach = REACH * max(high - low)
+    mesh = bpy.data.meshes.new("Shadow Catcher")
+    corners = [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)]
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
+    plane = bpy.data.objects.new("Shadow Catcher", mesh)
+    plane.location = (*(low + high)[:2] / 2, low[2])
+    plane.is_shadow_catcher = True
+    plane.display_type = "WIRE"  # else it would hide the scene in the view
+    plane[CATCHER] = True
+    current.collection.objects.link(plane)
+    current[CATCHER] = current.render.film_transparent
+    current.render.film_transparent = True
+
+
+def remove(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
+    """From this scene only; PoseError where others would lose it, too."""
+    own = (current.collection, *current.collection.children_recursive)
+    holders = [one for one in own if plane in one.objects[:]]
+    shared = [one for other in bpy.data.scenes if other != current for one in other.collection.children_recursive]
+    for one in holders:
+        if one.library or one in shared:
+            raise PoseError(f'The shadow catcher is in the collection "{one.name}", which other scenes have, too.')
+    for one in holders:
+        one.objects.unlink(plane)
+    if CATCHER in current:
+        current.render.film_transparent = bool(current.pop(CATCHER))
+    mesh = plane.data
+    if not plane.users_collection:
+        bpy.data.objects.remove(plane)
+    if not mesh.users:
+        bpy.data.meshes.remove(mesh)
+
+
+classes = (PHOTOPOSE_OT_shadow_catcher,)

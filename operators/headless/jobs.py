@@ -1,0 +1,165 @@
+"""What the headless commands are asked for: photos, models and how to look at them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...inference.errors import PoseError
+from ...inference.photo.image import Photo, load_mask
+from ...inference.search.start_poses import Target
+from ..blender.models import chosen_models, with_key
+from ..models.model_files import import_models, model_files
+from ..pictures.training_views import ViewOptions, subdivisions_for
+
+Job = dict[str, Any]  # JOB_KEYS, what is not given is None; and fault: why a line cannot be followed, else None
+
+
+def read_jobs(options: argparse.Namespace) -> list[Job]:
+    """One job a photo; what a line of --jobs says beats the options. PoseError where no line names a photo."""
+    common = {key: getattr(options, key) for key in JOB_KEYS} | {"fault": None}
+    if options.photo:
+        return [{**common, "photo": photo} for photo in options.photo]
+    numbered = enumerate(_lines(options.jobs), 1)
+    jobs = [_job(line, number, options.jobs, common) for number, line in numbered if line]
+    if not jobs:
+        raise PoseError(f'Jobs file "{options.jobs.name}" is empty.')
+    if not any(job["photo"] for job in jobs):
+        raise PoseError(jobs[0]["fault"])
+    return jobs
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Of a text file as any system writes it: UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Bytes that are no UTF-8 stay what they are in the names of files.
+    """
+    try:
+        data = path.read_bytes()  # once, for it may be a pipe
+        text = io.TextIOWrapper(io.BytesIO(data), json.detect_encoding(data), "surrogateescape").read()
+    except OSError as error:
+        raise PoseError(f'Jobs file "{path}" cannot be read ({error.strerror}).') from error
+    except UnicodeDecodeError as error:
+        raise PoseError(f'Jobs file "{path.name}" is neither UTF-8 nor whole UTF-16.') from error
+    for line in text.split("\n"):
+        yield line.lstrip("\ufeff").strip()  # files with marks may have been joined
+
+
+def _job(line: str, number: int, path: Path, common: Job) -> Job:
+    """The job of a line of the jobs file at path, to which the line's paths are relative."""
+    try:
+        given = json.loads(line, object_pairs_hook=tuple)  # pairs, to see keys that come twice
+    except (ValueError, RecursionError):
+        given = None
+    own = {key: value for key, value in given if value is not None} if isinstance(given, tuple) else {}
+    fault = _fault(given, own)
+    for key in ("photo", "mask"):
+        own[key] = path.parent / own[key] if _is_name(own.get(key)) else common[key]
+    if fault:
+        return {**common, "photo": own["photo"], "fault": f'Line {number} of "{path.name}" {fault}.'}
+    if "focal" in own or "lens" in own:
+        common = {**common, "focal": None, "lens": None}
+    return {**common, **own}
+
+
+def _fault(given: Any, own: Job) -> str | None:
+    """What is wrong with a line: given are its pairs, own those with a value."""
+    if not isinstance(given, tuple):
+        return "is not JSON, one object a line"
+    keys = [key for key, _value in given]
+    for key in keys:
+        if key not in JOB_KEYS:
+            return f'has the unknown key "{key}"'
+        if keys.count(key) > 1:
+            return f'gives "{key}" twice'
+    for key, value in own.items():
+        fits, wanted = KINDS[key]
+        if not fits(value):
+            return f'gives a "{key}" that is not {wanted}'
+    if "focal" in own and "lens" in own:
+        return 'gives "focal" and "lens", of which one says all'
+    return None if "photo" in own else 'has no "photo"'
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and value > 0  # no bool, which is an int, too
+
+
+def _are_names(value: Any) -> bool:
+    return _is_name(value) or isinstance(value, list) and len(value) > 0 and all(map(_is_name, value))
+
+
+def _are_numbers(count: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and [type(one) in (int, float) for one in value] == [True] * count
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # of values of a line, and how they are called
+    "photo": (_is_name, "the name of a file"),
+    "box": (_are_numbers(4), "four numbers: left, top, right and bottom in pixels"),
+    "mask": (_is_name, "the name of a file"),
+    "focal": (_is_positive, "a positive number of pixels"),
+    "lens": (_is_positive, "a positive number of millimetres"),
+    "sensor": (_is_positive, "a positive number of millimetres"),
+    "principal_point": (_are_numbers(2), "two numbers: x and y in pixels"),
+    "object": (_are_names, "the name of a model or a list of such names"),
+}
+JOB_KEYS = tuple(KINDS)
+
+
+def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
+    """Of the files and folders, else of the scene."""
+    if options.model:
+        files = [file for path in options.model for file in model_files(path)]
+        return [root for file in files for root in import_models(bpy.context.scene, file)]
+    return chosen_models(bpy.context.scene, options.object)
+
+
+def view_options(options: argparse.Namespace) -> ViewOptions:
+    sphere = options.sphere.upper()
+    subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
+    return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
+
+
+def stems_of(photos: Iterable[str | Path | None]) -> list[str]:
+    """Names for the photos' pictures: the file's stem; a second photo of that name gets a number.
+
+    Names that differ in capital letters only are the same, as they are on Windows and macOS.
+    """
+    stems: list[str] = []
+    taken: set[str] = set()
+    for photo in photos:
+        stem = wanted = Path(photo or "").stem
+        number = 2
+        while stem.casefold() in taken:
+            stem, number = f"{wanted}_{number}", number + 1
+        stems.append(stem)
+        taken.add(stem.casefold())
+    return stems
+
+
+def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:
+    """The targets with these names, all without names; models that were left out lack, unless there are no others."""
+    names = [names] if isinstance(names, str) else names
+    if not names:
+        return targets
+    found = [target for target in targets if target.name in names]
+    missing = [name for name in names if name not in {target.name for target in found}]
+    if missing and not (found and all(with_key(bpy.data.objects, name) for name in missing)):
+        raise PoseError(f'There is no model "{missing[0]}" that can be matched.')
+    return found
+
+
+def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:
+    """(H, W) bool in the pixels of photo.image: the mask file, else the photo's own transparency."""
+    return photo.mask if path is None else load_mask(path, photo)

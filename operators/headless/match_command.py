@@ -1,0 +1,208 @@
+"""The headless command: photos in, results.jsonl, overlays and matched.blend out (DESIGN.md's contract)."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from PIL import Image
+
+from ...inference.errors import PoseError
+from ...inference.formats.strict_json import json_text
+from ...inference.geometry import Box, Camera
+from ...inference.networks.registry import feature_name
+from ...inference.photo.image import DEFAULT_SENSOR, Photo, checked_box, load_photo
+from ...inference.photo.overlay import intersection_over_union
+from ...inference.steps import finish
+from ...inference.verify.candidates import Stages
+from ..blender import cameras
+from ..pictures import model_targets
+from ..pictures.rendering import quiet
+from ..pictures.training_views import cache_folder
+from ..running.log import sentence_of
+from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .output import (
+    Work,
+    add_camera,
+    blender_camera,
+    described,
+    make_folder,
+    open_scene,
+    save_contact_sheet,
+    save_overlay,
+    save_scene,
+    tell,
+    threads,
+)
+
+# Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
+IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
+    jobs = read_jobs(options)
+    stems = stems_of(job["photo"] for job in jobs)
+    open_scene(options)
+    with threads(options.threads):
+        results = _results(jobs, stems, options)
+    save_scene(options.out / "matched.blend")
+    if options.contact_sheet:
+        save_contact_sheet(options.out, results, stems)
+    return 1 if any(result["status"] == "error" for result in results) else 0
+
+
+def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Writes a line of results.jsonl for every photo, and gives them all."""
+    models = models_of(options)
+    make_folder(options.out)
+    if options.download:
+        _download()
+    check_network(options, patches=options.method != "knn")
+    began = time.perf_counter()
+    cache = options.cache or cache_folder()
+    targets = finish(model_targets.prepare(models, view_options(options), cache, tell))
+    onboarding = time.perf_counter() - began
+
+    results = []
+    listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
+    with listing as file, model_targets.target_renderer() as renderer:
+        work = Work(options, targets, renderer, [])
+        for job, stem in zip(jobs, stems, strict=True):
+            results.append(_result(job, stem, work, onboarding))
+            onboarding = 0.0  # only the first photo waits for the training views
+            file.write(json_text(results[-1]) + "\n")
+            file.flush()
+    return results
+
+
+def check_network(options: argparse.Namespace, patches: bool) -> None:
+    """Fails before the training views are rendered, not after; patches: whether they are to be compared one by one."""
+    from ...inference.networks.loading import feature_network
+
+    feature_network(feature_name(options.network), options.device, patches)
+
+
+def _download() -> None:
+    """Fetches the weights of inception_v3 where there are none. PoseError where Blender must not, or cannot."""
+    from ...inference.networks import inception
+
+    if bpy.app.binary_path and not bpy.app.online_access:
+        raise PoseError("Blender may not go online: start it with --online-mode, or leave out --download.")
+    inception.download(inception.weights_folder())
+
+
+def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:
+    """The photo's line of results.jsonl."""
+    began = time.perf_counter()
+    line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
+    empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
+    line.update(dict.fromkeys((*empty, "confidence", "of_a_kind", "focal_deviation")), candidates=[])
+    seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
+    try:
+        line.update(_matched(job, stem, work, seconds))
+    except Exception as error:  # whatever it is, the other photos go on
+        line.update(status="error", error=sentence_of(error, job["photo"]))
+        tell(line["error"])
+    line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
+    return line
+
+
+def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
+    if job["fault"]:
+        raise PoseError(job["fault"])
+    options = work.options
+    photo = load_photo(job["photo"])
+    mask = mask_of(job["mask"], photo)
+    box, found = _match(job, photo, mask, work)
+    seconds.update(found.seconds)
+    best = found.candidates[0]
+    rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
+    spheres = {target.name: target.sphere for target in work.targets}
+    sensor = DEFAULT_SENSOR if job["lens"] is None else job["sensor"]
+    camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras, sensor)
+    if options.render:
+        _render_scene(camera_object, best.camera, sensor, options.out / f"{stem}_render.png")
+    ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]
+    return {
+        **ranked[0],
+        "size": list(photo.size),
+        "box": list(box),
+        "mask_iou": None if mask is None else _mask_iou(mask, rgba),
+        "camera": blender_camera(best.camera, sensor),
+        "confidence": found.confidence,
+        "of_a_kind": found.share is not None,
+        "focal_deviation": best.lens_deviation or None,
+        "candidates": [
+            {**line, "focal_deviation": one.lens_deviation or None, "alike": one.alike}
+            for line, one in zip(ranked, found.candidates, strict=True)
+        ],
+    }
+
+
+def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple[Box, model_targets.Match]:
+    """The given box, the mask's or a found one, and the match in it."""
+    options = work.options
+    box = None if job["box"] is None else checked_box(job["box"], photo.size)
+    camera = model_targets.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    steps = model_targets.find_and_match(
+        photo,
+        camera,
+        box,
+        wanted(work.targets, job["object"]),
+        work.renderer,
+        mask=mask,
+        any_roll=options.any_roll,
+        method=options.method.upper(),
+        count=options.candidates,
+        lens=model_targets.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
+        stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
+        network=options.network,
+        device=options.device,
+    )
+    return finish(steps)
+
+
+def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
+    size = (rgba.shape[1], rgba.shape[0])
+    return intersection_over_union(np.array(Image.fromarray(mask).resize(size)), rgba[..., 3] >= 128)
+
+
+def _render_scene(camera_object: bpy.types.Object, camera: Camera, sensor: float, path: Path) -> None:
+    """A render of the scene with its own settings, but as large as the photo and of all that its camera sees."""
+    current = bpy.context.scene
+    try:
+        with _whole_stills(current), quiet():
+            cameras.write_camera(current, camera_object, camera, photo_sensor=sensor, set_resolution=True)
+            current.render.filepath = str(path.resolve())
+            bpy.ops.render.render(write_still=True)
+    except RuntimeError as error:
+        raise PoseError(f"The scene cannot be rendered ({str(error).strip()}).") from error
+    finally:
+        cameras.write_camera(current, camera_object, camera, photo_sensor=sensor)
+
+
+@contextmanager
+def _whole_stills(current: bpy.types.Scene) -> Iterator[None]:
+    """Renders of the scene are whole pictures at 100 %, until it gets its settings back."""
+    render, stills = current.render, {"resolution_percentage": 100, "use_border": False, "use_file_extension": True}
+    written = ("resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y", "filepath")
+    kept = {name: getattr(render, name) for name in (*stills, *written)}
+    image = {name: getattr(render.image_settings, name) for name in IMAGE if hasattr(render.image_settings, name)}
+    try:
+        for name, value in stills.items():
+            setattr(render, name, value)
+        for name in image if render.is_movie_format else ():
+            setattr(render.image_settings, name, IMAGE[name])
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(render, name, value)
+        for name, value in image.items():
+            setattr(render.image_settings, name, value)

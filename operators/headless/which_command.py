@@ -1,0 +1,83 @@
+"""The headless command `which`: photos in, ranking.jsonl with all models out, best first, and overlays of the best."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ...inference.errors import PoseError
+from ...inference.formats.strict_json import json_text
+from ...inference.photo.image import checked_box, load_photo
+from ...inference.search.model_likeness import is_strange
+from ...inference.steps import finish
+from ..pictures import model_targets
+from ..pictures.training_views import cache_folder
+from ..running.log import sentence_of
+from ..which_model.identifying import which
+from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .match_command import check_network
+from .output import Work, described, make_folder, open_scene, save_overlay, tell, threads
+
+
+def run(options: argparse.Namespace) -> int:
+    """Asks of all photos which model they show; 0 when every one went well, else 1.
+
+    PoseError when nothing can be done at all.
+    """
+    jobs = read_jobs(options)
+    open_scene(options)
+    with threads(options.threads):
+        return _rank_all(jobs, options)
+
+
+def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
+    models = models_of(options)
+    make_folder(options.out)
+    check_network(options, patches=True)
+    cache = options.cache or cache_folder()
+    targets = finish(model_targets.prepare(models, view_options(options), cache, tell))
+    failed = 0
+    listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
+    with listing as file, model_targets.target_renderer() as renderer:
+        work = Work(options, targets, renderer, [])
+        for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
+            line = _line(job, stem, work)
+            failed += line["status"] == "error"
+            file.write(json_text(line) + "\n")
+            file.flush()
+    return 1 if failed else 0
+
+
+def _line(job: Job, stem: str, work: Work) -> dict[str, Any]:
+    """The photo's line of ranking.jsonl."""
+    line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
+    line |= {"size": None, "box": None, "known": None, "models": []}
+    try:
+        line.update(_ranked(job, stem, work))
+    except Exception as error:  # whatever it is, the other photos go on
+        line.update(status="error", error=sentence_of(error, job["photo"]))
+        tell(line["error"])
+    return line
+
+
+def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
+    """known: False where the photo seems to show none of the models, each of which comes with its best view as in
+    results.jsonl; score is null where it was not verified, likeness is comparable among the models of one photo."""
+    if job["fault"]:
+        raise PoseError(job["fault"])
+    options, photo = work.options, load_photo(job["photo"])
+    mask = mask_of(job["mask"], photo)
+    box = None if job["box"] is None else checked_box(job["box"], photo.size)
+    camera = model_targets.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    targets = wanted(work.targets, job["object"])
+    how = {"any_roll": options.any_roll, "network": options.network, "device": options.device}
+    box, answers = finish(which(photo, camera, box, targets, work.renderer, mask=mask, **how))
+    spheres = {target.name: target.sphere for target in targets}
+    save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
+    models = []
+    for answer in answers:
+        line = described(answer.candidate, spheres[answer.candidate.model])
+        models.append({**line, "score": line["score"] if answer.verified else None, "likeness": answer.likeness})
+    known = not is_strange([answer.likeness for answer in answers])
+    return {"size": list(photo.size), "box": list(box), "known": known, "models": models}

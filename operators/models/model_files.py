@@ -1,0 +1,97 @@
+"""Model files: each becomes one model of the scene (a .blend one for every root object that its scene renders)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+
+from ...inference.errors import PoseError, printable
+from ..blender.models import scene_roots
+from ..pictures.rendering import quiet
+from .import_blend import append_models
+from .import_materials import show_colors
+from .import_ply import import_ply
+
+_IMPORTERS: dict[str, Callable[[str], object]] = {
+    # one object a file, so that its local coordinates are the file's numbers
+    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False),
+    ".ply": import_ply,
+    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
+    ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
+    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
+    ".blend": append_models,
+}
+
+
+def model_files(path: Path) -> list[Path]:
+    """The model files of a folder, by name, but for the open one; a file is given back as it is.
+
+    PoseError where there are none.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _IMPORTERS)
+    files = [file for file in files if file.resolve() != Path(bpy.data.filepath).resolve()]
+    if not files:
+        raise PoseError(f'Folder "{path}" has no model files ({" ".join(_IMPORTERS)}).')
+    return files
+
+
+def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
+    """The file's models, added to the scene. PoseError when it is missing, of another kind, damaged or empty."""
+    importer = _IMPORTERS.get(path.suffix.lower())
+    if not path.is_file():
+        raise PoseError(f'Model file "{path}" does not exist.')
+    if importer is None:
+        raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
+    before = set(scene.objects)
+    try:
+        with quiet(errors_too=True), _selection_kept():  # what they look for in vain, too
+            importer(str(path))
+    except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
+        raise PoseError(f'Model file "{path.name}" cannot be read.') from error
+    roots = [root for root in scene_roots(scene) if root not in before]
+    if not roots:
+        raise PoseError(f'Model file "{path.name}" has no faces that show in a render.')
+    if path.suffix.lower() == ".blend":
+        return roots
+    brought = [obj for obj in scene.objects if obj not in before]
+    for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
+        show_colors(mesh)
+    return [_single_root(scene, brought, printable(path.stem))]
+
+
+@contextmanager
+def _selection_kept() -> Iterator[None]:
+    """Blender's importers select what they bring, and leave Edit Mode."""
+    objects, selected = bpy.context.view_layer.objects, bpy.context.selected_objects
+    active = objects.active
+    mode = active.mode if active else "OBJECT"
+    try:
+        yield
+    finally:
+        for obj in bpy.context.selected_objects:
+            obj.select_set(False)
+        for obj in selected:
+            obj.select_set(True)
+        objects.active = active
+        if active and active.mode != mode:
+            bpy.ops.object.mode_set(mode=mode)
+
+
+def _single_root(scene: bpy.types.Scene, objects: list[bpy.types.Object], name: str) -> bpy.types.Object:
+    roots = [obj for obj in objects if not obj.parent]
+    if len(roots) == 1:
+        root = roots[0]
+    else:
+        root = bpy.data.objects.new(name, None)
+        scene.collection.objects.link(root)
+        for obj in roots:
+            obj.parent = root
+        bpy.context.view_layer.update()
+    root.name = name
+    return root

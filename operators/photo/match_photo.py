@@ -1,0 +1,115 @@
+"""The operator that matches the active camera to a photo, also to one that is dropped on a 3D view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from ...inference.steps import Steps, aside, within
+from ...properties import METHOD_ITEMS
+from ..blender import cameras
+from ..blender.match_record import Shown, show_candidates, store_match
+from ..blender.models import chosen_models
+from ..photos.photo_list import note
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+    from ...inference.search.start_poses import Target
+    from ...properties import PhotoPoseSettings
+    from ..pictures.model_targets import Match
+
+
+class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.match_photo"
+    bl_label = "Match Camera to Photo"
+    bl_description = "Set the active camera so that the model lies on the photo"
+    phases = MATCHING
+
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
+    model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
+    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    remember: BoolProperty(options={"SKIP_SAVE", "HIDDEN"}, description="Show the photo and its box in the panel")
+    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+
+    _asking = False  # whether the file browser is open
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
+        """One gesture: whoever gives no box, as the panel does, wants all as the scene's settings say."""
+        if not self.properties.is_property_set("box"):
+            self._take_settings(context.scene.photo_pose)
+        if self.filepath:
+            return super().invoke(context, event)
+        self._asking, self.remember, self.box = True, True, (0, 0, 0, 0)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self._asking:
+            return super().execute(context)
+        self._asking = False
+        return super().invoke(context, None)
+
+    def _take_settings(self, settings: PhotoPoseSettings) -> None:
+        """The photo stays where one is given; nobody knows the box of another one than the scene's."""
+        self.remember, self.filepath = True, self.filepath or settings.photo
+        for name in (*LookProperties.__annotations__, "method", "use_photo_size"):
+            setattr(self, name, getattr(settings, name))
+        self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from ..pictures.model_targets import find_and_match, prepare, target_renderer
+
+        photo, box, camera = self.photo_box_camera(context)
+        roots = chosen_models(context.scene, [self.model] if self.model else None)
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
+        with target_renderer() as renderer:
+            options = matching_options(self, photo, views)
+            finding = find_and_match(photo, camera, box, targets, renderer, method=self.method, **options)
+            box, found = yield from within(finding, 0.5, 1.0)
+            shown = show_candidates(photo, box, found.candidates, targets, renderer)
+        self._write(context, photo, found, targets, shown)
+        if self.remember:
+            settings = context.scene.photo_pose
+            settings.photo, settings.box = self.filepath, box
+            settings.box_found = found.located
+
+    def _write(
+        self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
+    ) -> None:
+        from ..pictures.model_targets import summary
+
+        best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
+        sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
+        camera_object = cameras.camera_for_photo(context.scene, photo.path)
+        how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        cameras.write_camera(context.scene, camera_object, best.camera, **how)
+        cameras.show_photo(camera_object, photo)
+        store_match(camera_object, found, spheres, shown)
+        cameras.view_through_camera(context)
+        context.scene.photo_pose.result = summary(best, sphere, camera_object.data.lens)
+        note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+class PHOTOPOSE_FH_photo(bpy.types.FileHandler):
+    """Beside Blender's own ways to drop an image, which alone are offered where no models are listed."""
+
+    bl_idname = "PHOTOPOSE_FH_photo"
+    bl_label = "Match Camera to Photo"
+    bl_import_operator = "photopose.match_photo"
+    bl_file_extensions = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        in_view = context.area is not None and context.area.type == "VIEW_3D"
+        return in_view and any(item.object for item in context.scene.photo_pose.models)
+
+
+classes = (PHOTOPOSE_OT_match_photo, PHOTOPOSE_FH_photo)

@@ -1,0 +1,95 @@
+"""What operators that look for models in a photo ask for; the panel fills it from the scene's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Box, Camera
+from ...preferences import preferred
+from ...properties import FOCAL_ITEMS, NETWORK_SEARCH, OURS, SPHERE_ITEMS
+from ..blender import cameras
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+    from ..pictures.training_views import ViewOptions
+
+
+class LookProperties:
+    """Mixin: where the lens is known from, which training views, and what looks at them."""
+
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
+    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
+    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
+    network: StringProperty(**NETWORK_SEARCH)
+
+    def views_and_cache(self) -> tuple[ViewOptions, Path]:
+        from ..pictures.training_views import ViewOptions, cache_folder
+
+        network = bpy.path.abspath(self.network)
+        return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
+
+    def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
+        """The photo's camera, its lens from where the user says."""
+        from ..pictures.model_targets import photo_camera
+
+        if self.focal_source == "LENS":
+            return photo_camera(photo, lens=self.lens, sensor=self.sensor)
+        if self.focal_source == "PHOTO":
+            return photo_camera(photo)
+        if context.scene.camera is None:
+            raise PoseError("The scene has no active camera to take the lens from.")
+        return cameras.read_camera(context.scene, context.scene.camera, photo.size).placed(np.eye(4))
+
+
+def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tuple[int, int]) -> float:
+    """Longer side in mm of the sensor of a photo of size by which source, with a `focal_source`, tells its lens."""
+    from ...inference.photo.image import DEFAULT_SENSOR
+
+    if source.focal_source == "LENS":
+        return source.sensor
+    if source.focal_source == "CAMERA" and current.camera:
+        return cameras.sensor_of(current, current.camera, size)
+    return DEFAULT_SENSOR
+
+
+def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
+    """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
+    from ..pictures.model_targets import photo_focal
+
+    return {
+        "mask": photo.mask,
+        "any_roll": look.any_roll,
+        "lens": photo_focal(photo) if look.focal_source == "PHOTO" else None,
+        "network": views.network,
+        "device": views.device,
+    }
+
+
+class PhotoProperties(LookProperties):
+    """Mixin: also the photo and the box."""
+
+    filepath: StringProperty(
+        name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
+    )
+    box: FloatVectorProperty(
+        name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: found"
+    )
+
+    def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
+        """PoseError where one of them is of no use."""
+        from ...inference.photo.image import checked_box, load_photo
+
+        if not self.filepath:
+            raise PoseError("Choose a photo first.")
+        photo = load_photo(bpy.path.abspath(self.filepath))
+        box = checked_box(self.box, photo.size) if any(self.box) else None
+        return photo, box, self.camera_of(context, photo)

@@ -1,0 +1,189 @@
+"""The operator that matches all photos of the list, a camera each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
+from bpy.props import BoolProperty, EnumProperty
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Box, Camera
+from ...inference.steps import Steps, aside, within
+from ...properties import METHOD_ITEMS
+from ..blender import cameras
+from ..blender.match_record import Shown, show_candidates, store_match
+from ..blender.models import chosen_models
+from ..photo.photo_properties import LookProperties, matching_options, photo_sensor
+from ..running.log import sentence_of
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from .photo_list import note
+
+if TYPE_CHECKING:
+    from ...inference.photo.focal_length import Focal
+    from ...inference.photo.image import Photo
+    from ...inference.search.start_poses import Candidate, Target
+    from ...inference.verify.lens import Lens
+    from ..pictures.model_targets import Match
+
+    Matcher = Callable[[Photo, Box | None, Focal | None], Steps["Shot"]]  # with a focal length that is known
+
+WELL_KNOWN = 0.05  # deviation of a lens that other photos need not tell; EXIF's is half of that
+
+
+class Shot(NamedTuple):
+    """What was found in a photo, in which box, and how that looks; sensor: the photo's longer side in mm."""
+
+    box: Box
+    found: Match
+    shown: Shown
+    sensor: float = 36.0
+
+    @property
+    def best(self) -> Candidate:
+        return self.found.candidates[0]
+
+
+class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.match_photos"
+    bl_label = "Match All"
+    bl_description = (
+        "Match every photo of the list, a camera each; a photo that fails says why and the others go on, "
+        "Esc leaves all cameras as they were"
+    )
+    phases = MATCHING
+
+    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
+    shared_lens: BoolProperty(name="Shared Lens", description="All photos were taken with one lens")
+    skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "Add photos to the list first")
+        return possible
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from ..pictures.model_targets import find_and_match, photo_camera, prepare, target_renderer
+
+        items = context.scene.photo_pose.photos
+        boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
+        if not boxes:
+            raise PoseError("All photos of the list are matched already.")
+        views, cache = self.views_and_cache()
+        roots = chosen_models(context.scene)
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
+        with target_renderer() as renderer:
+
+            def match(photo: Photo, box: Box | None, known: Focal | None) -> Steps[Shot]:
+                camera = photo_camera(photo, known.focal) if known else self.camera_of(context, photo)
+                options = matching_options(self, photo, views)
+                options["lens"] = known or options["lens"]
+                place, found = yield from find_and_match(
+                    photo, camera, box, targets, renderer, method=self.method, **options
+                )
+                return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
+
+            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
+        for path, shot in shots.items():
+            if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
+                shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
+        self._write(context, shots, targets)
+
+    def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:
+        current, settings = context.scene, context.scene.photo_pose
+        active, failed = current.camera, []
+        for item in settings.photos:
+            shot = shots.get(item.path)
+            if isinstance(shot, Shot):
+                shot = _written(current, item.path, shot, targets)
+            if shot:
+                item.state, item.message = "FAILED", str(shot)
+                failed.append(str(shot))
+        current.camera = active or current.camera
+        settings.active_photo = settings.active_photo  # makes its camera the active one
+        cameras.view_through_camera(context)
+        matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))
+        self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
+
+
+def match_all(
+    boxes: Mapping[str, Sequence[float]], match: Matcher, shared_lens: bool
+) -> Steps[dict[str, Shot | PoseError]]:
+    """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
+
+    shared_lens: those whose lens neither the user nor EXIF tells well are matched again with one focal length for all
+    of them, where any photo tells one.
+    """
+    from ...inference.verify.lens import Lens, shared
+
+    shots: dict[str, Shot | PoseError] = {}
+    first = 0.6 if shared_lens else 1.0
+    for number, (path, box) in enumerate(boxes.items()):
+        part = first * number / len(boxes), first * (number + 1) / len(boxes)
+        shots[path] = yield from within(_attempt(path, box, match), *part)
+    found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
+    again = [path for path, shot in found.items() if shot.best.lens_deviation > WELL_KNOWN]
+    lens = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
+    if not (shared_lens and len(found) > 1 and again and lens):
+        return shots
+    for number, path in enumerate(again):
+        part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
+        shots[path] = yield from within(_attempt(path, boxes[path], match, lens), *part)
+    return shots
+
+
+def _written(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> PoseError | None:
+    """`write_shot`; what it may fail with."""
+    try:
+        write_shot(current, path, shot, targets)
+    except Exception as error:  # whatever it is, the other photos go on
+        return PoseError(sentence_of(error, path))
+    return None
+
+
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
+    """Sets up the photo's own camera; neither the render size nor any other camera is changed.
+
+    PoseError where the file is gone by now: then nothing is.
+    """
+    from ...inference.photo.image import load_photo
+    from ..pictures.model_targets import summary
+
+    photo = load_photo(path)
+    spheres = {target.name: target.sphere for target in targets}
+    sphere = spheres[shot.best.model]
+    listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
+    others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []
+    camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
+    cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
+    cameras.show_photo(camera, photo)
+    store_match(camera, shot.found, spheres, shot.shown)
+    note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
+
+
+def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:
+    """lens: its focal length in the photo's longer sides, where it is known."""
+    from ...inference.photo.focal_length import Focal
+    from ...inference.photo.image import checked_box, load_photo
+
+    try:
+        photo = load_photo(path)
+        known = checked_box(box, photo.size) if any(box) else None
+        focal = lens and Focal(lens.focal * max(photo.size), lens.deviation)
+        return (yield from match(photo, known, focal))
+    except Exception as error:  # whatever it is, the other photos go on
+        return PoseError(sentence_of(error, path))
+
+
+def _relative_focal(shot: Shot) -> float:
+    camera: Camera = shot.best.camera
+    return camera.focal / max(camera.size)
+
+
+classes = (PHOTOPOSE_OT_match_photos,)

@@ -1,0 +1,97 @@
+"""The operator that saves one picture of all photos of the list, the models laid over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.app.translations import pgettext_tip as tip_
+from bpy.props import BoolProperty, StringProperty
+
+from ...inference.errors import PoseError, printable
+from ...inference.steps import Steps
+from ..blender import cameras
+from ..blender.models import evaluated
+from ..blender.standing import is_sure
+from ..running.long_operator import StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ...inference.photo.contact_sheet import Cell
+    from ...inference.views.templates import Render
+
+
+class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.contact_sheet"
+    bl_label = "Save Contact Sheet"
+    bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
+    bl_options = set()
+
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"
+    )
+    check_existing: BoolProperty(default=True, options={"HIDDEN"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        possible = len(context.scene.photo_pose.photos) > 0
+        if not possible:
+            cls.poll_message_set(tip_, "Add photos to the list first")
+        return possible
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:
+            return super().invoke(context, event)
+        self.filepath = "contact_sheet.png"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.filepath:
+            raise PoseError("Choose a file for the contact sheet.")
+        require_packages("PIL")
+        from ...inference.photo.contact_sheet import contact_sheet
+        from ..headless.output import save_picture
+        from ..pictures.model_targets import model_renderer
+
+        path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".png"))
+        photos, cells = context.scene.photo_pose.photos, []
+        with model_renderer() as renderer:
+            for number, item in enumerate(photos):
+                yield number / len(photos)
+                cells.append(_cell(context.scene, item, renderer))
+        save_picture(contact_sheet(cells), path)
+        self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=printable(str(path))))
+
+
+def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Callable[[str], Render]) -> Cell:
+    """The photo with its model over it, as its camera sees it now, where it has one."""
+    from ...inference.photo.contact_sheet import SIDE, Cell
+    from ...inference.photo.image import load_photo
+    from ...inference.photo.overlay import overlay
+    from ..headless.output import model_in_photo
+
+    try:
+        photo = load_photo(item.path)
+    except PoseError as error:
+        return Cell(None, item.name, str(error))
+    present = current.objects[:]
+    known = item.camera.data.photo_pose if item.camera in present else None
+    if not (known and known.model in present):
+        return Cell(photo.image, item.name, item.message)
+    try:
+        camera = cameras.read_camera(current, item.camera, photo.size)
+        with evaluated(known.model) as model:
+            key, sphere = model.name, model.sphere
+    except PoseError as error:
+        return Cell(photo.image, item.name, str(error))
+    rgba = model_in_photo(camera, sphere, renderer(key), SIDE)
+    sure = f"confidence {known.confidence:.2f}" if known.verified else "not verified"
+    sure = sure if is_sure(current, item.camera) else "adjusted"
+    return Cell(overlay(photo, rgba), item.name, f"{key}, {sure}")
+
+
+classes = (PHOTOPOSE_OT_contact_sheet,)

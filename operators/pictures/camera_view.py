@@ -1,0 +1,130 @@
+"""Where a 3D view shows the photo of the camera that it looks through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import bpy
+import numpy as np
+from bpy.app.translations import pgettext_iface as iface_
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Box, Camera
+from ..blender.models import chosen_models
+from ..running.long_operator import until_undo, was_stopped
+
+
+class ViewOperator:
+    """Mixin: a modal operator that draws over the 3D view in which it is invoked, until it calls `end` or `cancel`.
+
+    A subclass gives `begin(context)`, which raises PoseError before it changes anything, `draw_over()`, and
+    `follow(context, event)`, which is its modal. What begin puts as `put_back` is called unless it ends well.
+    """
+
+    hint = ""  # in the status bar
+    elsewhere = ""  # the sentence where there is no 3D view
+    put_back: Callable[[], None] | None = None
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        self.report({"ERROR"}, self.elsewhere)
+        return {"CANCELLED"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if context.area is None or context.area.type != "VIEW_3D":
+            return self.execute(context)
+        try:
+            self.begin(context)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._area = context.area
+        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._drawing = until_undo(self._draws(context))
+        next(self._drawing)
+        context.window_manager.modal_handler_add(self)
+        context.area.tag_redraw()
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if was_stopped(self._drawing):
+            return {"CANCELLED", "PASS_THROUGH"}
+        self._area.tag_redraw()
+        return self.follow(context, event)
+
+    def cancel(self, _context: bpy.types.Context) -> None:
+        self._drawing.close()
+
+    def end(self) -> None:
+        """Keeps what was done."""
+        self.put_back = None
+        self._drawing.close()
+
+    def _draws(self, context: bpy.types.Context) -> Iterator[None]:
+        """Closed, it leaves no trace."""
+        workspace = context.workspace
+        handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
+        workspace.status_text_set(iface_(self.hint))
+        try:
+            yield
+        finally:
+            bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
+            workspace.status_text_set(None)
+            self._area.tag_redraw()
+            if self.put_back:
+                self.put_back()
+
+    def _draw(self) -> None:
+        if bpy.context.area == self._area:  # every other 3D view calls this, too
+            self.draw_over()
+
+
+def camera_seen(
+    current: bpy.types.Scene, space: bpy.types.SpaceView3D, region_3d: bpy.types.RegionView3D
+) -> bpy.types.Object | None:
+    """The camera that a view looks through, None when it does not."""
+    if region_3d.view_perspective != "CAMERA":
+        return None
+    camera_object = space.camera if space.use_local_camera else current.camera
+    return camera_object if camera_object and camera_object.type == "CAMERA" else None
+
+
+def photo_in_view(
+    camera_object: bpy.types.Object,
+    size: tuple[int, int],
+    current: bpy.types.Scene,
+    region: bpy.types.Region,
+    region_3d: bpy.types.RegionView3D,
+) -> Box:
+    """Where a view through camera_object shows a photo of this size, FIT in the camera's frame.
+
+    In px from the region's bottom left: top is below bottom.
+    """
+    matrix = camera_object.matrix_world.normalized()
+    corners = camera_object.data.view_frame(scene=current)
+    seen = [location_3d_to_region_2d(region, region_3d, matrix @ corner) for corner in corners]
+    return fitted(size, Box.around(np.array(seen)))
+
+
+def fitted(size: tuple[int, int], frame: Box) -> Box:
+    """A picture of this size, as large as fits in the middle of frame."""
+    half = np.array(size) * min(frame.width / size[0], frame.height / size[1]) / 2
+    return Box(*(frame.center - half), *(frame.center + half))
+
+
+def to_photo(points: np.ndarray, frame: Box, size: tuple[int, int]) -> np.ndarray:
+    """(..., 2) px of a region that shows a photo of this size in frame -> px of the photo."""
+    return (points - [frame.left, frame.bottom]) / [frame.width, -frame.height] * size
+
+
+def to_region(points: np.ndarray, frame: Box, size: tuple[int, int]) -> np.ndarray:
+    """The inverse of to_photo."""
+    return points / np.array(size) * [frame.width, -frame.height] + [frame.left, frame.bottom]
+
+
+def shown_model(current: bpy.types.Scene, camera_object: bpy.types.Object, camera: Camera) -> bpy.types.Object:
+    """The model that camera_object was matched with, else the one in the middle of camera, which is the same one."""
+    from .model_targets import model_in_view
+
+    matched = camera_object.data.photo_pose.model
+    return matched if matched in current.objects[:] else model_in_view(chosen_models(current), camera)

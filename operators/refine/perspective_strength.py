@@ -1,0 +1,80 @@
+"""The operator that makes the active camera's perspective stronger or weaker without making the model larger."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from bpy.props import FloatProperty, StringProperty
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Box, Camera, Sphere
+from ..blender import cameras
+from ..blender.models import chosen_models, evaluated
+from ..blender.standing import keep_score
+from ..running.long_operator import require_packages
+
+
+class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
+    bl_idname = "photopose.perspective_strength"
+    bl_label = "Perspective Strength"
+    bl_description = "Move the active camera nearer and widen its lens, or the reverse; the model keeps its size"
+    bl_options = {"REGISTER", "UNDO"}
+
+    strength: FloatProperty(
+        name="Strength",
+        default=1.0,
+        min=0.01,
+        max=100.0,
+        soft_min=0.25,
+        soft_max=4.0,
+        options={"SKIP_SAVE"},
+        description="2 is half the focal length from about half the distance, 0.5 twice both",
+    )
+    object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_popup(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            require_packages()
+            self._change(context.scene)
+        except PoseError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def _change(self, current: bpy.types.Scene) -> None:
+        from ..pictures.model_targets import model_in_view
+
+        camera_object = cameras.active_camera(current)
+        size = tuple(camera_object.data.photo_pose.size)
+        camera = cameras.read_camera(current, camera_object, size if all(size) else None)
+        root = model_in_view(chosen_models(current, [self.object] if self.object else None), camera)
+        with evaluated(root) as model:
+            sphere, vertices = model.sphere, model.vertices
+        changed = strengthened(camera, self.strength, sphere, vertices)
+        sensor = cameras.sensor_of(current, camera_object)
+        cameras.write_camera(current, camera_object, changed, model=sphere, sensor_width=sensor)
+        keep_score(current, root, changed, sphere)
+
+
+def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:
+    """camera, in the world, with its focal length divided by strength, from where the model fills as large a box.
+
+    sphere and vertices (N, 3), in the world, are the model's; PoseError where some of it is not in front.
+    """
+    if camera.to_camera(vertices)[:, 2].min() <= 0:
+        raise PoseError("The camera stands inside the model.")
+    from ...inference.search.start_poses import placed, relative, start_pose
+    from ...inference.verify.lens import with_focal
+    from ...inference.views.templates import extreme_points
+
+    pose = with_focal(relative(camera, sphere), camera.focal / strength)
+    through = Camera(pose.K, np.eye(4), camera.size)
+    box = Box.around(camera.project(vertices))
+    outline = extreme_points((vertices - sphere.center) / sphere.radius)
+    return placed(through, start_pose(through, box, outline, pose.rotation), sphere)
+
+
+classes = (PHOTOPOSE_OT_perspective_strength,)

@@ -1,0 +1,100 @@
+"""The operator that improves a camera that already sees a model about as the photo does."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
+
+from ...inference.errors import PoseError
+from ...inference.steps import Steps, aside, within
+from ...preferences import preferred
+from ...properties import OURS, SPHERE_ITEMS, LockProperties
+from ..blender import cameras
+from ..blender.models import chosen_models, scene_object
+from ..blender.standing import keep_score, known_score, lens_deviation
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ...inference.photo.image import Photo
+    from ...inference.search.start_poses import Candidate, Target
+
+
+class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.refine_camera"
+    bl_label = "Refine Camera"
+    bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
+    phases = MATCHING
+
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
+    box: FloatVectorProperty(
+        name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: not known"
+    )
+    object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from ...inference.photo.image import checked_box, load_photo
+        from ...inference.pose.alignment import Locks
+        from ..pictures.model_targets import model_in_view, prepare, refine, target_renderer
+        from ..pictures.training_views import ViewOptions, cache_folder
+
+        camera_object = cameras.active_camera(context.scene)
+        photo = load_photo(self._path(camera_object))
+        box = checked_box(self.box, photo.size) if any(self.box) else None
+        camera = cameras.read_camera(context.scene, camera_object, photo.size)
+        roots = chosen_models(context.scene, [self.object] if self.object else None)
+        views = ViewOptions(self.sphere, self.subdivisions, device=preferred().device)
+        preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder(), self.warn)
+        (target,) = yield from within(preparing, 0.0, 0.5)
+        locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
+        with target_renderer() as renderer:
+            refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
+            before, after = yield from within(refining, 0.5, 1.0)
+        if after.score > before.score:
+            known = known_score(context.scene, camera_object)
+            deviation = after.lens_deviation or lens_deviation(camera_object.data.photo_pose, after.camera.focal)
+            self._write(context, camera_object, photo, after._replace(lens_deviation=deviation), target)
+            gained = None if known is None else known + after.score - before.score
+            root = scene_object(context.scene, target.name)
+            keep_score(context.scene, root, after.camera, target.sphere, gained, deviation)
+        else:
+            self.outcome = "CANCELLED"
+            told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")
+            self.report({"INFO"}, told.format(score=before.score))
+
+    def _path(self, camera_object: bpy.types.Object) -> str:
+        """Absolute path of the photo."""
+        own = camera_object.get(cameras.PHOTO)
+        if not (self.filepath or own):
+            raise PoseError("Choose a photo first.")
+        path = os.path.abspath(bpy.path.abspath(self.filepath or own))
+        if own not in (None, path):
+            raise PoseError(f"The camera {camera_object.name} belongs to another photo, '{os.path.basename(own)}'.")
+        return path
+
+    def _write(
+        self,
+        context: bpy.types.Context,
+        camera_object: bpy.types.Object,
+        photo: Photo,
+        best: Candidate,
+        target: Target,
+    ) -> None:
+        from ..pictures.model_targets import summary
+
+        sensor = cameras.sensor_of(context.scene, camera_object)
+        cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor_width=sensor)
+        camera_object[cameras.PHOTO] = str(photo.path)
+        cameras.show_photo(camera_object, photo)
+        cameras.view_through_camera(context)
+        context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data.lens)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+classes = (PHOTOPOSE_OT_refine_camera,)

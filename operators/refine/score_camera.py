@@ -1,0 +1,61 @@
+"""The operator that scores a matched camera as it stands now."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.app.translations import pgettext_tip as tip_
+
+from ...inference.geometry import Box, Camera
+from ...inference.steps import Steps, all_aside, aside, within
+from ...preferences import preferred
+from ..blender.match_record import read_pose
+from ..blender.standing import keep_score
+from ..compare.camera_and_model import Subject
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+
+
+class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.score_camera"
+    bl_label = "Score Camera"
+    bl_description = "Measure how well the model, as the active camera sees it now, agrees with the photo"
+    phases = MATCHING
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.candidates)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
+        known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
+        cameras = [subject.camera, read_pose(known, match.size)]
+        now, then = yield from scores(context.scene.photo_pose, subject, tuple(match.box), cameras)
+        keep_score(context.scene, subject.root, subject.camera, subject.sphere, known.score + now - then)
+        self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+def scores(
+    settings: bpy.types.PropertyGroup, subject: Subject, box: tuple[float, ...], cameras: list[Camera]
+) -> Steps[list[float]]:
+    """How well what each of the cameras sees of the subject's model agrees with its photo: comparable numbers."""
+    from ...inference.verify.candidates import judge
+    from ..pictures.model_targets import crops_for, extractor, prepare, target_renderer
+    from ..pictures.training_views import ViewOptions, cache_folder
+
+    views = ViewOptions(settings.sphere, settings.subdivisions, device=preferred().device)
+    (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
+    extract, found = extractor(views.network, views.device), []
+    with target_renderer() as renderer:
+        for number, camera in enumerate(cameras):
+            part = 0.5 + 0.5 * number / len(cameras), 0.5 + 0.5 * (number + 1) / len(cameras)
+            crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
+            seen = yield from within(all_aside(judge)(crops, target, camera, renderer), *part)
+            found.append(seen.score)
+    return found
+
+
+classes = (PHOTOPOSE_OT_score_camera,)

@@ -1,0 +1,89 @@
+"""Operators that render the training views: into the cache, or as pictures into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from ...inference.errors import PoseError, printable
+from ...inference.steps import Steps, aside, within
+from ...preferences import preferred
+from ...properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
+from ..blender.missing_textures import warn_of_lacking
+from ..blender.models import chosen_models, evaluated
+from ..running.long_operator import StepsOperator, require_packages
+
+
+class ViewProperties:
+    """What both operators ask for; the panel fills it from the scene's settings."""
+
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
+
+    def view_options(self):
+        from ..pictures.training_views import ViewOptions
+
+        return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
+
+
+class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.render_views"
+    bl_label = "Render Training Views"
+    phases = ((0.0, "Rendering"),)
+    bl_description = "Render the models from all around and keep what matching needs; the scene is not changed"
+    bl_options = set()
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from ..pictures.model_targets import prepare
+        from ..pictures.training_views import cache_folder
+
+        roots = chosen_models(context.scene)
+        targets = yield from prepare(roots, self.view_options(), cache_folder(), self.warn)
+        views = sum(len(target.index.templates.directions) for target in targets)
+        told = rpt_("{views} training views of {models} models are ready")
+        self.report({"INFO"}, told.format(views=views, models=len(targets)))
+
+
+class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.save_views"
+    bl_label = "Save Training Views"
+    phases = ((0.0, "Rendering"),)
+    bl_description = "Save pictures of the models from all around to a folder, with their angles"
+    bl_options = set()
+
+    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.directory:
+            return super().invoke(context, event)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.directory:
+            raise PoseError("Choose a folder for the pictures.")
+        yield from aside(require_packages)
+        from ..pictures.training_views import save_views
+
+        folder = Path(bpy.path.abspath(self.directory))
+        roots = chosen_models(context.scene)
+        count = 0
+        for number, root in enumerate(roots):
+            with evaluated(root) as model:
+                warn_of_lacking(model.name, model.lacking, self.warn)
+                steps = save_views(model, self.view_options(), self.crop, folder)
+                count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
+        self.report(
+            {"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=printable(str(folder)))
+        )
+
+
+classes = (PHOTOPOSE_OT_render_views, PHOTOPOSE_OT_save_views)

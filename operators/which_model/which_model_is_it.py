@@ -1,0 +1,120 @@
+"""Operators that tell which of the models a photo shows, and that add models to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import StringProperty
+
+from ...inference.errors import PoseError
+from ...inference.steps import Steps, aside, within
+from ..blender.models import chosen_models, collection_models, with_key
+from ..blender.own_data import added_to, remove
+from ..photo.photo_properties import PhotoProperties
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+
+if TYPE_CHECKING:
+    from ...inference.search.model_likeness import Answer
+    from ...inference.search.start_poses import Target
+
+
+class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.which_model"
+    bl_label = "Which Model Is It?"
+    bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
+    phases = MATCHING
+
+    collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        yield from aside(require_packages)
+        from ...inference.search.model_likeness import is_strange
+        from ..pictures.model_targets import prepare, target_renderer
+        from .identifying import which
+
+        photo, box, camera = self.photo_box_camera(context)
+        if self.collection:
+            roots = collection_models(context.scene, self.collection)
+        else:
+            roots = chosen_models(context.scene)
+        views, cache = self.views_and_cache()
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
+        with target_renderer() as renderer:
+            options = {"mask": photo.mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
+            asking = which(photo, camera, box, targets, renderer, **options)
+            _box, answers = yield from within(asking, 0.5, 1.0)
+        _list(context.scene, answers, targets)
+        best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
+        told = rpt_("{model} of {count} models, score {score:.2f}")
+        told = told.format(model=best.model, count=len(answers), score=best.score)
+        self.report({"INFO"}, told + (rpt_(", but the photo seems to show none of them") if strange else ""))
+
+
+def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:
+    """Shows the answers in the panel."""
+    from ..pictures.model_targets import seen_from
+
+    spheres = {target.name: target.sphere for target in targets}
+    settings = scene.photo_pose
+    settings.answers.clear()
+    settings.active_answer = 0
+    for answer in answers:
+        angles = seen_from(answer.candidate.camera, spheres[answer.candidate.model])
+        item = settings.answers.add()
+        item.object = with_key(bpy.data.objects, answer.candidate.model)
+        item.score, item.verified = answer.candidate.score, answer.verified
+        item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
+
+
+class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.add_folder"
+    bl_label = "Add Models of a Folder"
+    phases = ((0.0, "Importing"),)
+    bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
+
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.directory:
+            return super().invoke(context, event)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.directory:
+            raise PoseError("Choose a folder with model files.")
+        from ..models.model_files import model_files
+
+        files = model_files(Path(bpy.path.abspath(self.directory)))
+        roots = yield from imported(context.scene, files)
+        listed = {item.object for item in context.scene.photo_pose.models}
+        for root in roots:
+            if root not in listed:
+                context.scene.photo_pose.models.add().object = root
+        self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
+
+
+def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.types.Object]]:
+    """The models of all files; where that ends before, what they brought is gone, and nothing else."""
+    from ..models.model_files import import_models
+
+    brought, roots = [], []
+    try:
+        for number, file in enumerate(files):
+            with added_to(brought):
+                roots += import_models(scene, file)
+            yield (number + 1) / len(files)
+    except BaseException:  # Esc too
+        remove(brought)
+        raise
+    return roots
+
+
+classes = (PHOTOPOSE_OT_which_model, PHOTOPOSE_OT_add_folder)
