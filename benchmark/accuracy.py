@@ -107,8 +107,8 @@ class Workshop:
     def fetch(self, names: Sequence[str]) -> None:
         """Prepares targets and a renderer for these models, and forgets the others: each takes much memory."""
         from photo_pose.inference.steps import finish
+        from photo_pose.inference.views.view_options import ViewOptions
         from photo_pose.operators.pictures import model_targets
-        from photo_pose.operators.pictures.training_views import ViewOptions
 
         if list(self.targets) == list(names):
             return
@@ -158,24 +158,24 @@ def _answer(workshop: Workshop, name: str, query: Query, path: Path) -> dict[str
 
 def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     """The product's answer: a matching.Match."""
+    from photo_pose.inference import matching
     from photo_pose.inference.errors import PoseError as ProductError
     from photo_pose.inference.geometry import Box as ProductBox
     from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
     from photo_pose.inference.verify.candidates import Stages
-    from photo_pose.operators.pictures import model_targets
 
     photo = load_photo(query.photo)
-    camera = model_targets.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
+    camera = matching.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
     given = photo, camera, ProductBox(*query.box), list(workshop.targets.values()), workshop.renderer
     how = {
         "method": variant.method,
         "stages": Stages(**dict.fromkeys(variant.without, False)),
-        "lens": None if variant.focal else model_targets.photo_focal(photo),
+        "lens": None if variant.focal else matching.photo_focal(photo),
         "mask": np.array(Image.open(query.silhouette).convert("L")) >= 128 if variant.mask else None,
     }
     try:
-        return finish(model_targets.match(*given, **how, device="cpu"))
+        return finish(matching.match(*given, **how, device="cpu"))
     except ProductError as error:
         raise PoseError(str(error)) from error
 
@@ -183,7 +183,7 @@ def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
 def _silhouette(candidate: Any, workshop: Workshop) -> np.ndarray:
     """(H, W) bool of the candidate's model as its camera sees it, at most OUTLINE_SIDE px."""
     from photo_pose.inference.geometry import Box as ProductBox
-    from photo_pose.operators.pictures.rendering import in_unit_sphere
+    from photo_pose.inference.geometry import in_unit_sphere
 
     camera, target = candidate.camera, workshop.targets[workshop.name_of(candidate.model)]
     scale = OUTLINE_SIDE / max(camera.size)

@@ -59,6 +59,7 @@ def chairs(count: int) -> list[str]:
 
 
 def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> Views:
+    from photo_pose.inference import matching
     from photo_pose.inference.geometry import Box
     from photo_pose.inference.networks.regressor import load_regressor, predict
     from photo_pose.inference.photo.image import load_photo
@@ -66,10 +67,9 @@ def compared(query: queries.Query, shelf: which.Shelf, names: Sequence[str]) -> 
     from photo_pose.inference.search.regressed_starts import named
     from photo_pose.inference.steps import finish
     from photo_pose.inference.views.retrieval import pooled, unit
-    from photo_pose.operators.pictures import model_targets
 
     photo = load_photo(query.photo)
-    camera = model_targets.photo_camera(photo, focal=query.camera.focal)
+    camera = matching.photo_camera(photo, focal=query.camera.focal)
     crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, shelf.extract)
     targets = [target for target in shelf.targets if shelf.names[target.name] in names]
     own = unit(pooled(finish(crops.compute([len(start_poses.SCALES) // 2]))))[0]
@@ -89,18 +89,17 @@ def _direction(query: queries.Query) -> np.ndarray:
 def matched(query: queries.Query, shelf: which.Shelf, own: bool) -> float:
     """Degrees that the product's matching is off, which finds out by itself whether the photo shows none of the models;
     own: whether the very chair is one of them."""
+    from photo_pose.inference import matching
     from photo_pose.inference.geometry import Box
     from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
     from photo_pose.operators.pictures import model_targets
 
     photo = load_photo(query.photo)
-    camera = model_targets.photo_camera(photo, focal=query.camera.focal)
+    camera = matching.photo_camera(photo, focal=query.camera.focal)
     targets = [target for target in shelf.targets if own or shelf.names[target.name] != query.model]
     with model_targets.target_renderer() as renderer:
-        best = finish(model_targets.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[
-            0
-        ]
+        best = finish(matching.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[0]
     (place,) = (target.sphere.center for target in targets if target.name == best.model)
     return float(np.degrees(angle_between(best.camera.position - place, _direction(query))))
 

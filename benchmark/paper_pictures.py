@@ -18,7 +18,8 @@ from benchmark.chairs import stand
 from benchmark.protocol import off_views
 from benchmark.recipes import HDRIS, Recipe, Subject, recipe_of
 from photo_pose.inference.geometry import Box, Camera, view_sphere
-from photo_pose.inference.photo.image import Photo, alpha_box, warp_views
+from photo_pose.inference.photo.image import Photo, alpha_box
+from photo_pose.inference.photo.warping import warp_views
 from photo_pose.inference.views.crops import SIZE, photo_view, template_view
 from photo_pose.inference.views.templates import Render, extreme_points
 from photo_pose.operators.blender.models import Model, evaluated

@@ -44,7 +44,8 @@ def _verified(workshop: Workshop, query: Query) -> tuple[Any, np.ndarray]:
     from photo_pose.inference.geometry import Box
     from photo_pose.inference.networks.loading import extract_features, feature_network
     from photo_pose.inference.photo.image import load_photo
-    from photo_pose.inference.search.start_poses import PhotoCrops, Start, relative
+    from photo_pose.inference.pose.pose import relative
+    from photo_pose.inference.search.start_poses import PhotoCrops, Start
     from photo_pose.inference.steps import finish
     from photo_pose.inference.verify.refinement import look_closely, verify
 

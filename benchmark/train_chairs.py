@@ -27,7 +27,8 @@ from photo_pose.inference.networks.augmentation import OF_NO_MODEL, Views, crops
 from photo_pose.inference.networks.loading import WEIGHTS  # noqa: E402
 from photo_pose.inference.networks.regressor import REGRESSORS, load_regressor, predict, save_regressor  # noqa: E402
 from photo_pose.inference.networks.training import Training, train  # noqa: E402
-from photo_pose.inference.photo.image import load_photo, warp_views  # noqa: E402
+from photo_pose.inference.photo.image import load_photo
+from photo_pose.inference.photo.warping import warp_views  # noqa: E402
 from photo_pose.inference.views.crops import photo_view  # noqa: E402
 
 FOLDER = assets.CACHE.parent / "chairs"

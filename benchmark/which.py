@@ -46,9 +46,9 @@ class Shelf:
 
         from photo_pose.inference.networks.loading import extract_features, feature_network
         from photo_pose.inference.steps import finish
+        from photo_pose.inference.views.view_options import ViewOptions
         from photo_pose.operators.models.model_files import import_models
         from photo_pose.operators.pictures import model_targets
-        from photo_pose.operators.pictures.training_views import ViewOptions
 
         torch.set_num_threads(threads)
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
@@ -67,22 +67,24 @@ class Shelf:
 
     def answer(self, query: queries.Query, verify: bool) -> dict[str, Any]:
         """Models by likeness and, of the verified, by score, each with how much; CPU seconds."""
+        from photo_pose.inference import matching
         from photo_pose.inference.geometry import Box
         from photo_pose.inference.photo.image import load_photo
         from photo_pose.inference.search import model_likeness, start_poses
         from photo_pose.inference.steps import finish
+        from photo_pose.inference.verify import model_ranking
         from photo_pose.operators.pictures import model_targets
 
         began = time.process_time()
         photo = load_photo(query.photo)
-        camera = model_targets.photo_camera(photo, focal=query.camera.focal)
+        camera = matching.photo_camera(photo, focal=query.camera.focal)
         crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, self.extract)
         if not verify:
             ranked = model_likeness.ranked(crops, finish(model_likeness.compare(crops, self.targets)))
             alike = [(self.names[start.target.name], round(start.score, 3)) for start in ranked]
             return {"likeness": alike, "cpu": round(time.process_time() - began, 2)}
         with model_targets.target_renderer() as renderer:
-            answers = finish(model_likeness.identify(crops, self.targets, renderer))
+            answers = finish(model_ranking.identify(crops, self.targets, renderer))
         alike = sorted(
             ((self.names[a.candidate.model], round(a.likeness, 3)) for a in answers), key=lambda one: -one[1]
         )

@@ -1,5 +1,9 @@
 """The one exception of this package that users are meant to read."""
 
+from pathlib import Path
+
+from ..operators.running.log import LOG
+
 
 class PoseError(ValueError):
     """Input that cannot be used; its text is one sentence for the user."""
@@ -11,3 +15,12 @@ class PoseError(ValueError):
 def printable(text: str) -> str:
     """The text, with question marks for what is no text in the name of a file, as Python reads it from the disk."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def sentence_of(error: Exception, photo: object) -> str:
+    """What the user is told of a photo that failed; how it came to an error that nobody foresaw, the log tells."""
+    if isinstance(error, PoseError):
+        return str(error)
+    LOG.debug("Photo '%s' failed.", photo, exc_info=error)
+    why = ": ".join(filter(None, [type(error).__name__, *str(error).split("\n")[:1]]))
+    return printable(f"Photo '{Path(str(photo)).name}' failed with an unforeseen error ({why}).")

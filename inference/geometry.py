@@ -239,3 +239,27 @@ def _halved(grid: np.ndarray) -> np.ndarray:
     result = np.empty((2 * len(grid) - 1, *grid.shape[1:]))
     result[::2], result[1::2] = grid, middles / np.linalg.norm(middles, axis=-1, keepdims=True)
     return result
+
+
+def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
+    """A camera of the world as a studio wants it, where the model's sphere is the unit sphere."""
+    camera_to_world = camera.camera_to_world.copy()
+    camera_to_world[:3, 3] = (camera_to_world[:3, 3] - sphere.center) / sphere.radius
+    return camera.placed(camera_to_world)
+
+
+class Angles(NamedTuple):
+    """How a model is seen: azimuth, elevation and roll in degrees, distance to its centre in scene units."""
+
+    azimuth: float
+    elevation: float
+    roll: float
+    distance: float
+
+
+def seen_from(camera: Camera, sphere: Sphere) -> Angles:
+    """How camera, in the world, sees a model with this bounding sphere."""
+    offset = camera.position - sphere.center
+    azimuth, elevation = angles_from_direction(offset)
+    angles = np.degrees([azimuth, elevation, roll_of(camera.camera_to_world)])
+    return Angles(*(float(angle) for angle in angles), float(np.linalg.norm(offset)))

@@ -2,7 +2,7 @@
 
 from bpy.utils import register_classes_factory
 
-from .blender import standing
+from .blender import match_record
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model
@@ -53,14 +53,14 @@ def register() -> None:
     _register_classes()
     clear_cache.register()
     compare_views.register()
-    standing.register()
+    match_record.register()
     long_operator.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
-    standing.unregister()
+    match_record.unregister()
     compare_views.unregister()
     clear_cache.unregister()
     _unregister_classes()

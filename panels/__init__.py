@@ -7,6 +7,7 @@ from . import (
     compare_panel,
     handover_panel,
     menus,
+    photo_panel,
     photos_panel,
     presets_panel,
     sidebar,
@@ -14,7 +15,7 @@ from . import (
 )
 
 # The children of a panel stand in the order in which they are registered: in that of the work.
-first = sidebar.classes.index(sidebar.VIEW3D_PT_photo_pose_method) + 1
+first = sidebar.classes.index(photo_panel.VIEW3D_PT_photo_pose_method) + 1
 _register_classes, _unregister_classes = register_classes_factory(
     (
         *presets_panel.classes,

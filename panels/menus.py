@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from .sidebar import PHOTO, VIEWS, copy, fill
+from .sidebar import PHOTO, copy, fill
+from .training_views_panel import VIEWS
 
 
 class VIEW3D_MT_photo_pose(bpy.types.Menu):

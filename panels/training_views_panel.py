@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from .sidebar import SidebarPanel
+from .sidebar import SidebarPanel, copy
+
+VIEWS = ("sphere", "subdivisions", "background")
 
 
 class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
@@ -23,3 +25,24 @@ class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
 
 
 classes = (VIEW3D_PT_photo_pose_gallery,)
+
+
+class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
+    bl_label = "Training Views"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "sphere")
+        layout.prop(settings, "subdivisions")
+        layout.prop(settings, "background")
+        layout.prop(settings, "crop")
+        render = layout.operator("photopose.render_views")
+        save = layout.operator("photopose.save_views")
+        save.crop = settings.crop
+        for button in (render, save):
+            copy(button, settings, *VIEWS)
+        layout.operator("photopose.train_regressor").sphere = settings.sphere

@@ -10,7 +10,7 @@ from PIL import Image
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics, rotation_from_vector, view_sphere
 from photo_pose.inference.photo.image import Photo
-from photo_pose.inference.pose.alignment import Pose
+from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import UPRIGHT_ROLLS, PhotoCrops, start_pose
 from photo_pose.inference.views import crops
 from photo_pose.inference.views.templates import Render, Rendering, Template, Templates

@@ -6,9 +6,9 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from photo_pose.inference.geometry import Camera, intrinsics, look_at
+from photo_pose.inference.geometry import Camera, in_unit_sphere, intrinsics, look_at
 from photo_pose.operators.blender.models import evaluated
-from photo_pose.operators.pictures.rendering import in_unit_sphere, studio
+from photo_pose.operators.pictures.rendering import studio
 
 SIZE = (320, 240)
 PLACE = np.array([3.0, 1.0, 2.0])

@@ -23,7 +23,6 @@ from photo_pose.inference.pose.alignment import (
     FeatureTerm,
     LensPrior,
     Locks,
-    Pose,
     PrincipalPointPrior,
     Term,
     cut_edges,
@@ -31,6 +30,7 @@ from photo_pose.inference.pose.alignment import (
     projected,
     projected_motion,
 )
+from photo_pose.inference.pose.pose import Pose
 
 RANDOM = np.random.default_rng(3)
 POINTS = RANDOM.uniform(-0.6, 0.6, (60, 3))

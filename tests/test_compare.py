@@ -13,7 +13,10 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import SIZE, TRUE, add_monkey  # noqa: E402
 
-from photo_pose.inference.geometry import Box  # noqa: E402
+from photo_pose.inference.geometry import (
+    Box,  # noqa: E402
+    in_unit_sphere,  # noqa: E402
+)
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
@@ -21,7 +24,6 @@ from photo_pose.operators.compare import compare_views
 from photo_pose.operators.pictures import drawing  # noqa: E402
 from photo_pose.operators.pictures.camera_view import fitted  # noqa: E402
 from photo_pose.operators.pictures.photo_overlay import PhotoOverlay  # noqa: E402
-from photo_pose.operators.pictures.rendering import in_unit_sphere  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not drawing.available(), reason="Blender finds no OpenGL here")
 TARGET = (400, 300)

@@ -6,8 +6,9 @@ import pytest
 
 from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at, rotation_angle, rotation_from_vector
 from photo_pose.inference.pose import details
-from photo_pose.inference.pose.alignment import Pose, minimise
+from photo_pose.inference.pose.alignment import minimise
 from photo_pose.inference.pose.details import STEPS, Details
+from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import Start, Target
 from photo_pose.inference.steps import finish
 from photo_pose.inference.verify import refinement

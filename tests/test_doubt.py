@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("PIL")
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics
-from photo_pose.inference.search.start_poses import Candidate
+from photo_pose.inference.verify.candidates import Candidate
 from photo_pose.inference.verify.confidence import UNLIKE, UNVERIFIED, Evidence, why_low
 
 SIZE = (640, 480)

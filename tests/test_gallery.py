@@ -16,13 +16,17 @@ from mathutils import Matrix  # noqa: E402
 from suzanne import add_monkey  # noqa: E402
 
 from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.views import (
+    thumbnails,  # noqa: E402
+    view_options,
+)
 from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import training_views, view_cache
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.browse_views import Gallery, look_from  # noqa: E402
 
-FEW = training_views.ViewOptions(subdivisions=0)
+FEW = view_options.ViewOptions(subdivisions=0)
 
 
 @pytest.fixture
@@ -35,17 +39,17 @@ def test_pictures_of_cached_views_are_those_views(folder):
     pytest.importorskip("torch")
     with evaluated(add_monkey()) as model, studio(model) as render:
         finish(training_views.model_templates(model, FEW, folder))
-        file = training_views.cached_file(model, FEW, folder)
+        file = view_cache.cached_file(model, FEW, folder)
         assert file.exists()
         outline = (model.vertices - model.sphere.center) / model.sphere.radius
         renders = [Image.fromarray(render(template_view(direction, outline)).rgb) for direction in FEW.directions]
     shown, kept = (
         np.stack([np.array(picture.resize((16, 16))) for picture in pictures]).astype(float)
-        for pictures in (renders, [training_views.thumbnail(file, view) for view in range(len(renders))])
+        for pictures in (renders, [thumbnails.thumbnail(file, view) for view in range(len(renders))])
     )
     off = np.abs(kept[:, None] - shown).mean((2, 3, 4))
     np.testing.assert_array_equal(off.argmin(1), np.arange(len(renders)))
-    assert training_views.thumbnail(folder / "none.npz", 0) is None
+    assert thumbnails.thumbnail(folder / "none.npz", 0) is None
 
 
 def test_only_our_files_are_deleted(folder):
@@ -63,7 +67,7 @@ def test_the_cache_s_size_is_known_again_after_every_change(folder):
     """Also when it was looked at long after the last one, so that the answer was kept."""
 
     def told() -> str:
-        old = folder.stat().st_mtime_ns - 10 * training_views.SETTLED
+        old = folder.stat().st_mtime_ns - 10 * view_cache.SETTLED
         os.utime(folder, ns=(old, old))
         return bpy.context.window_manager.photo_pose_cache
 
@@ -71,10 +75,10 @@ def test_the_cache_s_size_is_known_again_after_every_change(folder):
     assert told() == "0 cached, 0.0 MB"
     file.write_bytes(b"x" * 500_000)
     assert bpy.context.window_manager.photo_pose_cache == told() == told() == "1 cached, 0.5 MB"
-    training_views._store(file, lambda path: path.write_bytes(b"x" * 900_000))
+    view_cache._store(file, lambda path: path.write_bytes(b"x" * 900_000))
     assert bpy.context.window_manager.photo_pose_cache == told() == "1 cached, 0.9 MB"
     for size in range(1, 20):  # within what is the same time to the disk
-        training_views._store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
+        view_cache._store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
         assert bpy.context.window_manager.photo_pose_cache == f"2 cached, {0.9 + size / 10:.1f} MB"
     shutil.rmtree(folder)
     assert bpy.context.window_manager.photo_pose_cache == "0 cached, 0.0 MB"

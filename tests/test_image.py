@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFile
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
+from photo_pose.inference.photo import checks, warping
 from photo_pose.inference.photo import image as photos
 
 SIZE = (48, 32)
@@ -310,7 +311,7 @@ def test_photo_without_permission(tmp_path):
     "box", [(10, 20, 60, 70), (-50, -50, 500, 500), np.array([92, 0.0, 300, 8]), [0, 72, 100, 1e6]]
 )
 def test_boxes_that_can_be_used(box):
-    assert photos.checked_box(box, (100, 80)) == Box(*box)
+    assert checks.checked_box(box, (100, 80)) == Box(*box)
 
 
 @pytest.mark.parametrize(
@@ -338,15 +339,15 @@ def test_boxes_that_can_be_used(box):
 )
 def test_boxes_that_cannot_be_used(box, sentence):
     with pytest.raises(PoseError, match=sentence):
-        photos.checked_box(box, (100, 80))
+        checks.checked_box(box, (100, 80))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -35.0, None, "35", 10**400])
 def test_focal_lengths_that_cannot_be_used(value):
     for check in (
-        lambda: photos.checked_focal(value),
-        lambda: photos.focal_from_lens(value, 36, (100, 80)),
-        lambda: photos.focal_from_lens(50, value, (100, 80)),
+        lambda: checks.checked_focal(value),
+        lambda: checks.focal_from_lens(value, 36, (100, 80)),
+        lambda: checks.focal_from_lens(50, value, (100, 80)),
     ):
         with pytest.raises(PoseError, match="must be a positive number of"):
             check()
@@ -354,9 +355,9 @@ def test_focal_lengths_that_cannot_be_used(value):
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200)])
 def test_focal_lengths(size):
-    assert photos.checked_focal(np.float32(800)) == 800
-    assert photos.default_focal(size) == pytest.approx(50 / 36 * 1200)
-    assert photos.focal_from_lens(24, 23.5, size) == pytest.approx(24 / 23.5 * 1200)
+    assert checks.checked_focal(np.float32(800)) == 800
+    assert checks.default_focal(size) == pytest.approx(50 / 36 * 1200)
+    assert checks.focal_from_lens(24, 23.5, size) == pytest.approx(24 / 23.5 * 1200)
 
 
 def test_alpha_box():
@@ -409,7 +410,7 @@ def test_warp_agrees_with_projection(stored, view_focal):
     places = [target, target + [sigma * 9, -sigma * 4]]
     photo = as_photo(dots(small, np.array(places) * factor, sigma * stored), size)
     views = [turned_view(camera, target + 3, view_focal, roll, (161, 120)) for roll in np.arange(6) + 0.2]
-    warped = photos.warp_views(photo, camera, views, fill=(0, 0, 0))
+    warped = warping.warp_views(photo, camera, views, fill=(0, 0, 0))
     assert (warped.shape, warped.dtype) == ((6, 120, 161, 3), np.uint8)
     for view, pixels in zip(views, warped, strict=True):
         for place in places:
@@ -423,7 +424,7 @@ def test_warp_agrees_with_projection(stored, view_focal):
 def test_warp_is_the_photo_itself_for_the_same_camera():
     pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3)).astype(np.uint8)
     camera = Camera(intrinsics(90, (80, 60)), POSE, (80, 60))
-    warped = photos.warp_views(as_photo(pixels), camera, [camera])[0].astype(int)
+    warped = warping.warp_views(as_photo(pixels), camera, [camera])[0].astype(int)
     assert abs(warped - pixels).max() <= 1
 
 
@@ -439,8 +440,8 @@ def test_warp_is_an_area_average(focal):
     camera = Camera(intrinsics(1000, size), POSE, size)
     view = turned_view(camera, (540, 420), focal, 0.5, (32, 32))
     close = Camera(np.diag([16, 16, 1]) @ view.K, view.camera_to_world, (512, 512))
-    exact = photos.warp_views(photo, camera, [close])[0].reshape(32, 16, 32, 16, 3).mean((1, 3))
-    error = photos.warp_views(photo, camera, [view])[0] - exact
+    exact = warping.warp_views(photo, camera, [close])[0].reshape(32, 16, 32, 16, 3).mean((1, 3))
+    error = warping.warp_views(photo, camera, [view])[0] - exact
     assert np.sqrt((error**2).mean()) < 5
 
 
@@ -451,8 +452,8 @@ def test_views_of_different_scale_and_place_do_not_disturb_each_other():
     views = [
         turned_view(camera, p, f, 0, (50, 40)) for p, f in (((200, 200), 800), ((900, 700), 100), ((500, 10), 300))
     ]
-    together = photos.warp_views(photo, camera, views).astype(float)
-    alone = np.concatenate([photos.warp_views(photo, camera, [view]) for view in views])
+    together = warping.warp_views(photo, camera, views).astype(float)
+    alone = np.concatenate([warping.warp_views(photo, camera, [view]) for view in views])
     assert abs(together - alone).mean() < 3
 
 
@@ -460,7 +461,7 @@ def test_outside_the_photo_is_filled():
     photo = as_photo(np.full((300, 400, 3), 90, np.uint8))
     camera = Camera(intrinsics(300, (400, 300)), np.eye(4), (400, 300))
     wide = Camera(intrinsics(60, (200, 200)), np.eye(4), (200, 200))  # the photo fills its middle 80 x 60 px
-    (pixels,) = photos.warp_views(photo, camera, [wide], fill=(1, 2, 3))
+    (pixels,) = warping.warp_views(photo, camera, [wide], fill=(1, 2, 3))
     inside = (pixels == 90).all(-1)
     assert photos.alpha_box(inside, 0.5) == Box(60, 70, 140, 130) and inside.sum() == 80 * 60
     assert (pixels[~inside] == (1, 2, 3)).all()
@@ -472,7 +473,7 @@ def test_nothing_is_seen_behind_the_camera(turn):
     camera = Camera(intrinsics(300, (400, 300)), np.eye(4), (400, 300))
     pose = look_at(np.zeros(3), np.array([0.0, -math.sin(turn), math.cos(turn)]))
     view = Camera(intrinsics(100, (240, 240)), pose, (240, 240))
-    (pixels,) = photos.warp_views(photo, camera, [view])
+    (pixels,) = warping.warp_views(photo, camera, [view])
     columns, rows = np.meshgrid(np.arange(240) + 0.5, np.arange(240) + 0.5)
     rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(view.K).T @ pose[:3, :3].T
     x, y, z = np.moveaxis(rays, -1, 0)

@@ -17,10 +17,10 @@ from blender_state import differences, snapshot  # noqa: E402
 from mathutils import Matrix  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from photo_pose.inference.geometry import Camera, intrinsics, look_at, rotation_angle  # noqa: E402
+from photo_pose.inference.geometry import Camera, in_unit_sphere, intrinsics, look_at, rotation_angle  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures.rendering import in_unit_sphere, studio  # noqa: E402
+from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (640, 480)

@@ -17,8 +17,7 @@ from photo_pose.inference.geometry import (
     rotation_from_vector,
 )
 from photo_pose.inference.photo.focal_length import SPREAD, Focal
-from photo_pose.inference.pose.alignment import Pose
-from photo_pose.inference.search import regressed_starts
+from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import Steps, finish
 from photo_pose.inference.verify import candidates, lens, refinement
@@ -148,7 +147,7 @@ def test_answers_without_verification_say_how_well_their_lens_is_known(target, k
     crops = told(camera, known)
     begin = start(crops, camera, target)
     answers = [
-        *regressed_starts.as_candidates(crops, [begin]),
+        *candidates.as_candidates(crops, [begin]),
         *finish(candidates.as_they_are(crops, [begin], renderer)),
         *finish(candidates.find_candidates(crops, [begin], renderer, stages=Stages(verify=False))),
     ]

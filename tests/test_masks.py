@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from photo_pose.inference.geometry import Box
-from photo_pose.inference.networks import loading, salient_objects
+from photo_pose.inference.networks import loading, salient_objects, u2net
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.weights import build_u2netp
 
@@ -32,7 +32,7 @@ REFERENCE = """
 
 
 @pytest.fixture(scope="module")
-def network() -> loading.U2NetP:
+def network() -> u2net.U2NetP:
     return loading.load_network("u2netp")
 
 

@@ -14,8 +14,12 @@ Image = pytest.importorskip("PIL.Image")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
-from photo_pose.inference.geometry import Box  # noqa: E402
+from photo_pose.inference.geometry import (
+    Box,  # noqa: E402
+    seen_from,  # noqa: E402
+)
 from photo_pose.inference.pose.nudging import Nudge, nudged  # noqa: E402
+from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.compare import nudge as nudging  # noqa: E402
@@ -23,8 +27,6 @@ from photo_pose.operators.compare.camera_and_model import Subject  # noqa: E402
 from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
 from photo_pose.operators.compare.pin_model import Pins  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402
-from photo_pose.operators.pictures.model_targets import seen_from  # noqa: E402
-from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
 
 
 @pytest.fixture

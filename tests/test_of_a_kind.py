@@ -16,14 +16,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from suzanne import add_monkey
 
 from benchmark import carpentry
-from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics, look_at
+from photo_pose.inference import matching
+from photo_pose.inference.geometry import Box, Camera, angle_between, in_unit_sphere, intrinsics, look_at
 from photo_pose.inference.photo.image import load_photo
+from photo_pose.inference.search import regressed_starts
 from photo_pose.inference.steps import finish
+from photo_pose.inference.views.view_options import ViewOptions
 from photo_pose.operators.blender.models import evaluated
 from photo_pose.operators.pictures import model_targets
-from photo_pose.operators.pictures.rendering import in_unit_sphere, studio
-from photo_pose.operators.pictures.training_views import ViewOptions
-from photo_pose.operators.which_model import of_a_kind
+from photo_pose.operators.pictures.rendering import studio
 
 FEW = ViewOptions(subdivisions=2, device="cpu")
 SIZE = (320, 240)
@@ -55,30 +56,32 @@ def off(candidate, targets) -> float:
     return float(np.degrees(angle_between(candidate.camera.position - place, AWAY)))
 
 
-def match(told, targets, **options) -> model_targets.Match:
+def match(told, targets, **options) -> matching.Match:
     with model_targets.target_renderer() as renderer:
-        return finish(model_targets.match(*told, targets, renderer, device="cpu", **options))
+        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
 
 
 def test_a_regressor_knows_chairs_by_their_training_views(chairs):
-    assert of_a_kind.regressor_for(chairs, "cpu") is not None
+    assert regressed_starts.regressor_for(chairs, "cpu") is not None
 
 
 def test_no_regressor_knows_what_it_has_not_learnt(scene, views_folder):
     targets = finish(model_targets.prepare([add_monkey()], FEW, views_folder))
-    assert of_a_kind.regressor_for(targets, "cpu") is None
+    assert regressed_starts.regressor_for(targets, "cpu") is None
 
 
 def test_views_without_pictures_tell_nothing(chairs, tmp_path):
     """Their cache is an older version's, or was cleared meanwhile."""
-    assert of_a_kind.regressor_for([chair._replace(file=tmp_path / "gone.npz") for chair in chairs], "cpu") is None
-    assert of_a_kind.regressor_for([chair._replace(file=None) for chair in chairs], "cpu") is None
+    assert (
+        regressed_starts.regressor_for([chair._replace(file=tmp_path / "gone.npz") for chair in chairs], "cpu") is None
+    )
+    assert regressed_starts.regressor_for([chair._replace(file=None) for chair in chairs], "cpu") is None
 
 
 def test_few_views_of_all_models_from_all_around_are_asked_about(chairs):
     for some in (chairs, chairs[:1], chairs * 10):
-        pictures, directions = of_a_kind._views(some)
-        assert max(of_a_kind.ASKED - 4, len(some)) <= len(pictures) <= max(of_a_kind.ASKED, len(some))
+        pictures, directions = regressed_starts._views(some)
+        assert max(regressed_starts.ASKED - 4, len(some)) <= len(pictures) <= max(regressed_starts.ASKED, len(some))
         assert np.linalg.norm(np.mean(np.array(directions)[:, :2], axis=0)) < 0.3
         assert {picture.shape for picture in pictures} == {(64, 64, 3)}
 
@@ -104,6 +107,6 @@ def test_one_of_their_kind_is_seen_without_a_box_too(scene, views_folder, tmp_pa
     photo, camera, _box = photographed(own, tmp_path / "chair.png")
     targets = finish(model_targets.prepare(others, FEW, views_folder))
     with model_targets.target_renderer() as renderer:
-        _place, found = finish(model_targets.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
     assert found.share is not None and found.located
     assert off(found.candidates[0], targets) < 20

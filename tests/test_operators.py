@@ -20,10 +20,7 @@ from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.inference.photo.overlay import intersection_over_union  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.inference.views.crops import template_view  # noqa: E402
-from photo_pose.operators.blender import (
-    cameras,  # noqa: E402
-    match_record,
-)
+from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402

@@ -17,19 +17,20 @@ from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E40
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.matching import Match  # noqa: E402
 from photo_pose.inference.photo import overlay  # noqa: E402
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
-from photo_pose.inference.search.start_poses import Candidate  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
+from photo_pose.inference.verify.candidates import Candidate  # noqa: E402
 from photo_pose.inference.verify.confidence import Evidence  # noqa: E402
+from photo_pose.inference.views import view_options
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.match_record import Shown  # noqa: E402
 from photo_pose.operators.photos import photo_list
 from photo_pose.operators.photos.match_all import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot  # noqa: E402
 from photo_pose.operators.photos.photo_list import photo_cameras  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402
-from photo_pose.operators.pictures.model_targets import Match  # noqa: E402
 
 UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
 LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 400 px of 320
@@ -250,7 +251,7 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder
     add(photos, "wide.png", "tall.png")
     before = snapshot()
     cache = views_folder if progress > 0.5 else tmp_path
-    look = SimpleNamespace(views_and_cache=lambda: (training_views.ViewOptions("UPPER", 2), cache), any_roll=False)
+    look = SimpleNamespace(views_and_cache=lambda: (view_options.ViewOptions("UPPER", 2), cache), any_roll=False)
     look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
     look.skip_matched, look.shared_lens, look.warn = False, False, pytest.fail
     look.focal_source, look.method = "LENS", "MATCH"

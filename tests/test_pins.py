@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from photo_pose.inference.geometry import intrinsics, look_at, rotation_angle
-from photo_pose.inference.pose.alignment import Pose, projected
+from photo_pose.inference.pose.alignment import projected
 from photo_pose.inference.pose.pins import pinned
+from photo_pose.inference.pose.pose import Pose
 
 POINTS = np.array([[0.6, -0.5, 0.2], [-0.4, -0.6, 0.5], [0.1, -0.7, -0.6], [-0.5, 0.2, 0.7]])
 RANDOM = np.random.default_rng(0)

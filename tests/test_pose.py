@@ -23,8 +23,10 @@ from photo_pose.inference.geometry import (
     view_sphere,
 )
 from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.pose import pose
 from photo_pose.inference.search import start_poses
 from photo_pose.inference.steps import finish
+from photo_pose.inference.verify import candidates
 from photo_pose.inference.views import retrieval
 from photo_pose.inference.views.crops import SIZE, photo_view, template_view
 from photo_pose.inference.views.templates import Templates
@@ -175,7 +177,7 @@ def test_placed_puts_the_camera_into_the_world():
     relative = true.world_to_camera
     center = true.to_camera(sphere.center) / sphere.radius
     longer = intrinsics(650, (SIZE, SIZE))
-    found = start_poses.placed(camera, start_poses.Pose(relative[:3, :3], center, longer), sphere)
+    found = pose.placed(camera, start_poses.Pose(relative[:3, :3], center, longer), sphere)
     np.testing.assert_allclose(found.to_camera(points), true.to_camera(points))
     np.testing.assert_array_equal(found.K, longer)  # the pose's own
     assert rotation_angle(found.camera_to_world[:3, :3], true.camera_to_world[:3, :3]) < 1e-6
@@ -185,11 +187,11 @@ def test_relative_is_the_inverse_of_placed():
     sphere = Sphere(np.array([5.0, -2, 1]), 3.0)
     K = np.array([[500.0, 0, 110], [0, 480, 90], [0, 0, 1]])
     camera = Camera(K, look_at(np.array([9.0, -12, 4]), np.array([4.0, -1, 2]), 0.3), (SIZE, SIZE))
-    seen = start_poses.relative(camera, sphere)
+    seen = pose.relative(camera, sphere)
     points = sphere.center + sphere.radius * OUTLINE  # seen from its side they lie where the camera sees them
     in_camera = OUTLINE @ seen.rotation.T + seen.translation
     np.testing.assert_allclose(in_camera * sphere.radius, camera.to_camera(points))
-    again = start_poses.placed(camera, seen, sphere)
+    again = pose.placed(camera, seen, sphere)
     np.testing.assert_allclose(again.camera_to_world, camera.camera_to_world, atol=1e-12)
     np.testing.assert_array_equal(again.K, K)
 
@@ -197,8 +199,8 @@ def test_relative_is_the_inverse_of_placed():
 def test_no_candidate_has_a_number_that_is_none():
     camera = Camera(intrinsics(500, (SIZE, SIZE)), np.eye(4), (SIZE, SIZE))
     lost = camera.placed(np.diag([1, 1, np.nan, 1]))
-    good = start_poses.Candidate("a", camera, 0.5)
+    good = candidates.Candidate("a", camera, 0.5)
     bad = [good._replace(score=np.nan), good._replace(camera=lost), good._replace(lens_deviation=np.inf)]
-    assert start_poses.finite([bad[0], good, *bad[1:]]) == [good]
+    assert candidates.finite([bad[0], good, *bad[1:]]) == [good]
     with pytest.raises(PoseError, match="No pose"):
-        start_poses.finite(bad)
+        candidates.finite(bad)

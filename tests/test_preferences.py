@@ -21,8 +21,9 @@ from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.networks import loading  # noqa: E402
+from photo_pose.inference.views import view_options
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures import drawing, training_views
+from photo_pose.operators.pictures import drawing, training_views, view_cache
 from photo_pose.operators.running import log  # noqa: E402
 from photo_pose.operators.support.copy_diagnostics import diagnostics  # noqa: E402
 from photo_pose.operators.support.self_test import error_of, self_test  # noqa: E402
@@ -115,7 +116,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_rendered(pref
     preferences.cache = str(tmp_path / "file")
     with evaluated(add_monkey()) as model:
         steps = training_views.model_templates(
-            model, training_views.ViewOptions(subdivisions=0), training_views.cache_folder()
+            model, view_options.ViewOptions(subdivisions=0), view_cache.cache_folder()
         )
         with pytest.raises(PoseError, match=r'file", cannot be written .*; choose another one in the preferences'):
             next(steps)

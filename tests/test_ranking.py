@@ -7,16 +7,10 @@ import pytest
 pytest.importorskip("PIL")
 
 from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at
-from photo_pose.inference.search.model_likeness import (  # noqa: E402
-    VERIFIED,
-    compare,
-    find_starts_among,
-    identify,
-    is_strange,
-    ranked,
-)
+from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.verify.model_ranking import VERIFIED, identify, is_strange
 from photo_pose.inference.views.retrieval import Index, Whitening, common_patches  # noqa: E402
 
 CAMERA = Camera(

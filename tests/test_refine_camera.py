@@ -16,8 +16,8 @@ from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  
 from photo_pose.inference.geometry import Box, Camera, angle_between, look_at, roll_of, rotation_from_vector
 from photo_pose.inference.pose.alignment import Locks  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.blender.models import model_in_view  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402
-from photo_pose.operators.pictures.model_targets import model_in_view  # noqa: E402
 
 
 @pytest.fixture

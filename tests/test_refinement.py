@@ -18,11 +18,12 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
-from photo_pose.inference.pose.alignment import Locks, Pose, feature_terms
-from photo_pose.inference.search.start_poses import Candidate, PhotoCrops, Start, Target, find_starts, placed, relative
+from photo_pose.inference.pose.alignment import Locks, feature_terms
+from photo_pose.inference.pose.pose import Pose, placed, relative
+from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target, find_starts
 from photo_pose.inference.steps import finish
-from photo_pose.inference.verify import candidates, refinement
-from photo_pose.inference.verify.candidates import Stages
+from photo_pose.inference.verify import candidates, confidence, refinement
+from photo_pose.inference.verify.candidates import Candidate, Stages
 from photo_pose.inference.views.crops import PADDING, SIZE, patch_centers
 from photo_pose.inference.views.retrieval import Index
 from photo_pose.inference.views.templates import Render, Rendering, Templates
@@ -321,20 +322,20 @@ def candidate(score: float, alike: bool = False) -> Candidate:
     ids=["score and lead", "nearest other"],
 )
 def test_confidence_grows(found):
-    certain = [candidates.confidence([candidate(score) for score in scores]) for scores in found]
+    certain = [confidence.confidence([candidate(score) for score in scores]) for scores in found]
     assert certain == sorted(set(certain))
     assert 0 <= certain[0] and certain[-1] <= 1
 
 
 def test_confidence_does_not_count_what_looks_the_same():
     best, same, other = candidate(0.9), candidate(0.89, alike=True), candidate(0.6)
-    assert candidates.confidence([best, same, other]) == candidates.confidence([best, other])
-    assert candidates.confidence([best, same]) == candidates.confidence([best])
+    assert confidence.confidence([best, same, other]) == confidence.confidence([best, other])
+    assert confidence.confidence([best, same]) == confidence.confidence([best])
 
 
 def test_confidence_of_the_best_alone_is_that_of_a_clear_lead():
     alone, clear, clearer = ([candidate(0.9), *more] for more in ([], [candidate(0.3)], [candidate(-1.0)]))
-    assert candidates.confidence(alone) == candidates.confidence(clear) == candidates.confidence(clearer)
+    assert confidence.confidence(alone) == confidence.confidence(clear) == confidence.confidence(clearer)
 
 
 def test_a_given_mask_moves_every_candidate(crops, target):

@@ -30,6 +30,7 @@ from photo_pose.inference.networks.regressor import Lite0Regressor, PaperRegress
 from photo_pose.inference.search import regressed_starts
 from photo_pose.inference.search.start_poses import Target
 from photo_pose.inference.steps import finish
+from photo_pose.inference.verify import candidates
 from photo_pose.inference.views import crops
 from photo_pose.inference.views.retrieval import Index
 
@@ -333,7 +334,7 @@ def test_a_named_direction_becomes_a_pose_off_the_photo_s_middle():
     assert np.degrees(rotation_angle(start.pose.rotation, true.rotation)) < 0.3
     assert np.linalg.norm(start.pose.translation - true.translation) < 0.03 * np.linalg.norm(true.translation)
     assert np.degrees(rotation_angle(flip.pose.rotation, start.pose.rotation @ np.diag([-1.0, -1, 1]))) < 5
-    best, other = regressed_starts.as_candidates(found, [start, flip])
+    best, other = candidates.as_candidates(found, [start, flip])
     assert np.degrees(angle_between(best.camera.position, camera.position)) < 0.5 and best.score > other.score
 
 

@@ -13,12 +13,13 @@ torch = pytest.importorskip("torch")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
+from photo_pose.inference import matching
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa: E402
+from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.pictures import model_targets  # noqa: E402
-from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
 from photo_pose.operators.running import long_operator as operator_steps  # noqa: E402
 from photo_pose.operators.running.worker import on_main, responsive  # noqa: E402
 
@@ -140,7 +141,7 @@ def test_loading_a_file_stops_what_runs(scene):
     assert done == ["cleared"] and not list(running)
 
 
-def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> model_targets.Match:
+def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Match:
     """The monkey in its photo; drive runs the steps."""
     photo, found = load_photo(photo_path), []
     around = Box(*box(monkey))
@@ -148,8 +149,8 @@ def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> model_target
     def steps():
         targets = yield from within(model_targets.prepare([monkey], ViewOptions(subdivisions=1), folder), 0.0, 0.5)
         with model_targets.target_renderer() as renderer:
-            camera = model_targets.photo_camera(photo, focal=400)
-            steps = model_targets.match(photo, camera, around, targets, renderer, count=2)
+            camera = matching.photo_camera(photo, focal=400)
+            steps = matching.match(photo, camera, around, targets, renderer, count=2)
             found.append((yield from within(steps, 0.5, 1.0)))
 
     drive(steps())

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
+from photo_pose.inference.photo import masks
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.photo.overlay import intersection_over_union
-from photo_pose.inference.pose.alignment import PARAMETERS, Locks, Pose, SilhouetteTerm, minimise, projected
+from photo_pose.inference.pose.alignment import PARAMETERS, Locks, SilhouetteTerm, minimise, projected
 from photo_pose.inference.pose.details import agreement
+from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import finish
 from photo_pose.inference.verify import refinement, segmentation, silhouette
@@ -308,13 +310,13 @@ def test_edges_are_pixels_beside_the_outside(mask):
     for row, column in np.ndindex(mask.shape):
         cross = around[row + 1, column : column + 3], around[row : row + 3, column + 1]
         expected = mask[row, column] and not np.concatenate(cross).all()
-        assert segmentation.edges(mask)[row, column] == expected
+        assert masks.edges(mask)[row, column] == expected
 
 
 @pytest.mark.parametrize("mask", shapes())
 def test_signed_distance_is_that_to_the_nearest_edge(mask):
     """In every second row and column exactly, between them by no more than a pixel's diagonal off."""
-    edge = np.argwhere(segmentation.edges(mask))
+    edge = np.argwhere(masks.edges(mask))
     places = np.moveaxis(np.indices(mask.shape), 0, -1)
     away = np.linalg.norm(places[:, :, None] - edge, axis=-1).min(-1)
     found = segmentation.signed_distance(mask)

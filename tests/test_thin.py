@@ -16,13 +16,14 @@ pytest.importorskip("torch")
 
 from suzanne import PLACE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
+from photo_pose.inference import matching
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, angle_between  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.headless import jobs
 from photo_pose.operators.pictures import model_targets, training_views  # noqa: E402
-from photo_pose.operators.pictures.training_views import ViewOptions  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 FEW = ViewOptions(subdivisions=1, device="cpu")
@@ -69,15 +70,15 @@ def linked(data):
 THIN = {"hoop": hoop, "strip": strip, "cable": cable, "plane": plane}
 
 
-def numbers(found: model_targets.Match) -> np.ndarray:
+def numbers(found: matching.Match) -> np.ndarray:
     """All of them."""
     poses = [(one.camera.camera_to_world.ravel(), one.camera.K.ravel(), [one.score]) for one in found.candidates]
     return np.concatenate([*(part for parts in poses for part in parts), [found.confidence or 0.0]])
 
 
-def match(told, targets, **options) -> model_targets.Match:
+def match(told, targets, **options) -> matching.Match:
     with model_targets.target_renderer() as renderer, np.errstate(divide="raise", invalid="raise"):
-        return finish(model_targets.match(*told, targets, renderer, device="cpu", **options))
+        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
 
 
 def taken(root, path: Path):
@@ -94,9 +95,9 @@ def test_a_thin_model_alone_is_matched_with_numbers(scene, views_folder, tmp_pat
     targets = finish(model_targets.prepare([root], FEW, views_folder, pytest.fail if name == "plane" else print))
     assert np.isfinite(targets[0].index.whitening.axes).all()
     for method in ("MATCH", "KNN", "VOTE"):
-        assert np.isfinite(
-            numbers(match(told, targets, method=method, lens=model_targets.photo_focal(told[0])))
-        ).all(), method
+        assert np.isfinite(numbers(match(told, targets, method=method, lens=matching.photo_focal(told[0])))).all(), (
+            method
+        )
 
 
 def test_the_side_of_a_hoop_is_found(scene, views_folder, tmp_path):
@@ -143,7 +144,7 @@ def test_a_photo_without_a_box_does_not_show_a_wire_anywhere(scene, views_folder
     photo, camera, _box = taken(root, tmp_path / "photo.png")
     targets = finish(model_targets.prepare([root], FEW, views_folder))
     with model_targets.target_renderer() as renderer, pytest.raises(PoseError, match="nowhere.*drag a box"):
-        finish(model_targets.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+        finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
 
 
 def test_the_operator_warns(scene, views_folder, tmp_path, monkeypatch, capfd):

@@ -15,6 +15,7 @@ from conftest import REPOSITORY  # noqa: E402
 from suzanne import TRUE, add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.steps import aside  # noqa: E402
+from photo_pose.inference.views import view_options
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402
@@ -107,7 +108,7 @@ def test_the_live_score(photo, scene, trespasses):
     from photo_pose.inference.photo.image import load_photo
 
     cameras.write_camera(scene, cameras.camera_for_photo(scene, photo), TRUE)
-    score = LiveScore(load_photo(photo), TRUE, None, bpy.context.object, training_views.ViewOptions(subdivisions=0))
+    score = LiveScore(load_photo(photo), TRUE, None, bpy.context.object, view_options.ViewOptions(subdivisions=0))
     while not score.ready:
         score.follow(TRUE)
     score.close()

@@ -16,9 +16,11 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators.models import model_files
+from photo_pose.operators.models import (
+    add_folder,  # noqa: E402
+    model_files,
+)
 from photo_pose.operators.pictures import training_views
-from photo_pose.operators.which_model import which_model_is_it  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
@@ -118,7 +120,7 @@ def test_what_the_user_adds_while_a_folder_is_imported_stays(scene, tmp_path, ho
     if how == "error":
         (tmp_path / "c.obj").write_text("")
     blocks = set(bpy.data.user_map())
-    steps = which_model_is_it.imported(scene, sorted(tmp_path.glob("*.obj")))
+    steps = add_folder.imported(scene, sorted(tmp_path.glob("*.obj")))
     next(steps)
     bpy.ops.mesh.primitive_cube_add()
     added = {bpy.context.object, bpy.context.object.data}

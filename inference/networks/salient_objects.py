@@ -10,8 +10,9 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from ..geometry import Box
-from ..photo.image import SMALLEST_BOX, Photo
-from .loading import U2NetP
+from ..photo.checks import SMALLEST_BOX
+from ..photo.image import Photo
+from .u2net import U2NetP
 
 FAINT = 0.2  # contrast of a mask that shows nothing: evenly grey pictures have 0.002, objects 0.9 and more
 LABELLED_SIDE = 160  # px of the reduced map in which touching pixels are found

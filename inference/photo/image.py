@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
-from numbers import Real
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.ExifTags import Base
-from PIL.Image import Resampling, Transform, Transpose
+from PIL.Image import Resampling, Transpose
 
 from ..errors import PoseError
-from ..geometry import Box, Camera
+from ..geometry import Box
 from .focal_length import Focal, exif_focal
 from .masks import cuts_out_object, marked
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
-SMALLEST_BOX = 8  # px
-DEFAULT_LENS, DEFAULT_SENSOR = 50.0, 36.0  # mm, Blender's own defaults
-OVERSAMPLING = 1.75  # reduced photo pixels per warped pixel: of 1 to 2 the nearest to exact area averages
-EDGE_ON = 1e-6  # depth below which a view's ray passes beside or behind the camera that took the photo
 
 TURNS = {  # by EXIF Orientation
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -237,138 +231,12 @@ def _on_white(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return white, alpha if alpha and alpha.getextrema()[0] < 255 else None
 
 
-def checked_box(box: Iterable[float], size: tuple[int, int]) -> Box:
-    """Box (left, top, right, bottom) px in a photo of size (width, height); it may stick out of the photo.
-
-    PoseError: not four finite numbers, empty, or less than SMALLEST_BOX px of it inside the photo.
-    """
-    values = tuple(box) if isinstance(box, Iterable) else ()
-    if len(values) != 4 or not all(_is_finite(value) for value in values):
-        raise PoseError("The box must be four numbers: left, top, right and bottom in pixels.")
-    left, top, right, bottom = (float(value) for value in values)
-    if right <= left or bottom <= top:
-        raise PoseError("The box is empty: right must exceed left, and bottom must exceed top.")
-    inside = min(right, size[0]) - max(left, 0), min(bottom, size[1]) - max(top, 0)
-    if min(inside) <= 0:
-        raise PoseError(f"The box lies outside the photo, which has {size[0]} x {size[1]} px.")
-    if min(inside) < SMALLEST_BOX:
-        raise PoseError(f"The box is too small: {SMALLEST_BOX} px a side inside the photo are needed.")
-    return Box(left, top, right, bottom)
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, Real) and abs(value) < 1e9  # also keeps out integers too long for a float
-
-
-def checked_focal(focal: float) -> float:
-    """Focal length in px. PoseError unless it is a positive, finite number."""
-    if not _is_finite(focal) or focal <= 0:
-        raise PoseError("The focal length must be a positive number of pixels.")
-    return float(focal)
-
-
-def checked_point(point: Iterable[float]) -> tuple[float, float]:
-    """Principal point (x, y) px. PoseError unless it is two finite numbers."""
-    values = tuple(point) if isinstance(point, Iterable) else ()
-    if len(values) != 2 or not all(_is_finite(value) for value in values):
-        raise PoseError("The principal point must be two numbers: x and y in pixels.")
-    return float(values[0]), float(values[1])
-
-
-def default_focal(size: tuple[int, int]) -> float:
-    """Focal length in px of Blender's default camera: 50 mm, 36 mm of sensor along the longer side."""
-    return focal_from_lens(DEFAULT_LENS, DEFAULT_SENSOR, size)
-
-
-def focal_from_lens(lens_mm: float, sensor_mm: float, size: tuple[int, int]) -> float:
-    """Focal length in px; the sensor lies along the longer side of size (Blender's sensor fit AUTO).
-
-    PoseError unless both lengths are positive, finite numbers.
-    """
-    for name, value in (("focal length", lens_mm), ("sensor size", sensor_mm)):
-        if not _is_finite(value) or value <= 0:
-            raise PoseError(f"The {name} must be a positive number of millimetres.")
-    return float(lens_mm) / float(sensor_mm) * max(size)
-
-
 def reduced(photo: Photo, factor: float) -> Photo:
     """The photo with fewer pixels in image, by factor a side, and without alpha; size, boxes and cameras stay."""
     if factor <= 1:
         return photo
     smaller = tuple(math.ceil(side / factor) for side in photo.image.size)
     return replace(photo, image=photo.image.resize(smaller, Resampling.BILINEAR, reducing_gap=2.0), alpha=None)
-
-
-def warp_views(
-    photo: Photo, camera: Camera, views: Sequence[Camera], fill: tuple[int, int, int] = (255, 255, 255)
-) -> np.ndarray:
-    """The photo as cameras that only turn and zoom would have taken it: (N, H, W, 3) uint8, antialiased.
-
-    camera took the photo (its K and size in pixels of photo.size); the views stand at its position and share
-    one size (W, H). What lies outside the photo gets the colour fill. Many views of one place cost little
-    more than one, for they share a reduced copy of it.
-    """
-    camera = camera.windowed(Box(0, 0, *photo.size), photo.image.size)
-    seen = _seen(camera, views)
-
-    @cache
-    def reduced(level: int) -> tuple[Image.Image, Camera]:
-        return _reduced_window(photo.image, camera, seen, 2 ** (level / 4))
-
-    return np.stack([_warped(*reduced(_level(camera, view)), view, fill) for view in views])
-
-
-def _homography(camera: Camera, view: Camera) -> np.ndarray:
-    """(3, 3): homogeneous view pixels -> camera pixels times depth, where the view's ray has depth 1."""
-    turn = camera.world_to_camera[:3, :3] @ view.camera_to_world[:3, :3]
-    return camera.K @ turn @ np.linalg.inv(view.K)
-
-
-def _corners(size: tuple[int, int]) -> np.ndarray:
-    """(3, 4) homogeneous."""
-    width, height = size
-    return np.array([[0, width, width, 0], [0, 0, height, height], [1, 1, 1, 1.0]])
-
-
-def _seen(camera: Camera, views: Sequence[Camera]) -> Box:
-    """Box around all that the views may show, px of the camera, not clipped to its image."""
-    corners = np.concatenate([_homography(camera, view) @ _corners(view.size) for view in views], axis=1)
-    if corners[2].min() < EDGE_ON:  # past a right angle a view's corners no longer enclose what it shows
-        return Box(0, 0, *camera.size)
-    return Box.around((corners[:2] / corners[2]).T)
-
-
-def _level(camera: Camera, view: Camera) -> int:
-    """How far to reduce the camera's image for view, in quarter octaves so that like views share one."""
-    matrix = _homography(camera, view)
-    depth = matrix[2] @ [view.size[0] / 2, view.size[1] / 2, 1]
-    if depth < EDGE_ON:
-        return 0
-    minification = math.sqrt(abs(np.linalg.det(matrix)) / depth**3)
-    return max(0, round(4 * math.log2(minification / OVERSAMPLING)))
-
-
-def _reduced_window(image: Image.Image, camera: Camera, seen: Box, factor: float) -> tuple[Image.Image, Camera]:
-    """The seen part of the camera's image, made smaller by about factor, and the camera that shows it."""
-    if factor <= 1:
-        return image, camera
-    margin, last = 2 * factor, np.array(image.size)  # the margin is what the filters reach
-    start = np.clip(np.floor(np.array(seen[:2]) - margin), 0, last - 1)
-    stop = np.clip(np.ceil(np.array(seen[2:]) + margin), start + 1, last)
-    window = Box(*start.tolist(), *stop.tolist())
-    size = math.ceil(window.width / factor), math.ceil(window.height / factor)
-    return image.resize(size, Resampling.BILINEAR, window, reducing_gap=1.5), camera.windowed(window, size)
-
-
-def _warped(image: Image.Image, camera: Camera, view: Camera, fill: tuple[int, int, int]) -> np.ndarray:
-    matrix = _homography(camera, view)
-    numbers = (matrix / (matrix[2, 2] or 1e-12)).ravel()[:8]  # Pillow takes the ninth to be 1
-    warped = image.transform(view.size, Transform.PERSPECTIVE, numbers, Resampling.BILINEAR, fillcolor=fill)
-    pixels = np.array(warped)
-    if (matrix[2] @ _corners(view.size)).min() < EDGE_ON:  # behind the camera Pillow sees the photo mirrored
-        columns, rows = np.arange(view.size[0]) + 0.5, np.arange(view.size[1]) + 0.5
-        pixels[matrix[2, 0] * columns + matrix[2, 1] * rows[:, None] + matrix[2, 2] < EDGE_ON] = fill
-    return pixels
 
 
 def alpha_box(alpha: np.ndarray, threshold: float) -> Box | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..verify.segmentation import edges
+pass
 
 NUMBERS = {"1", "L", "I", "F"}  # modes of one channel, besides those of 16 bits
 LOSSY = {"JPEG", "MPO", "WEBP", "JPEG2000"}  # kinds of files that blur numbers
@@ -61,3 +61,10 @@ def _rectangularity(shape: np.ndarray) -> float:
         np.ptp(np.cos(turned) * columns + np.sin(turned) * rows, axis=1) + 1 for turned in (angles, angles + np.pi / 2)
     )
     return float(shape.sum() / (along * across).min())
+
+
+def edges(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: the pixels of mask (H, W) bool with a neighbour, above, below or beside, outside it."""
+    padded = np.pad(mask, 1)
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner

@@ -16,6 +16,7 @@ from ..geometry import Box, Camera, rotation_from_vector
 from ..views.crops import FIRST_PATCH, STRIDE
 from ..views.retrieval import Whitening
 from ..views.templates import Template
+from .pose import Pose
 
 STAGES = (8, 16, 32)  # principal components
 FEWEST = 8  # points
@@ -30,28 +31,6 @@ STEEP = 1e-6  # of the vertical's squared length across the viewing axis: below 
 PARAMETERS = 9  # turn (3), shift (3), log focal length, principal point (2)
 FIRST_POINT = int(FIRST_PATCH) + 0.5  # px: middle of the pixel whose point stands for the first patch
 TO_PATCHES = np.array([[1, 0, -FIRST_POINT], [0, 1, -FIRST_POINT], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
-
-
-class Pose(NamedTuple):
-    """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
-
-    rotation: np.ndarray
-    translation: np.ndarray
-    K: np.ndarray
-
-    def camera_to_world(self) -> np.ndarray:
-        matrix = np.eye(4)
-        matrix[:3, :3] = self.rotation.T
-        matrix[:3, 3] = -self.rotation.T @ self.translation
-        return matrix
-
-    def moved(self, step: np.ndarray) -> Pose:
-        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths and a shift
-        of the principal point, in focal lengths."""
-        K = self.K.copy()
-        K[:2, 2] += step[7:] * K[0, 0]
-        K[[0, 1], [0, 1]] *= np.exp(step[6])
-        return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
 
 
 class Locks(NamedTuple):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .alignment import PARAMETERS, Pose, SilhouetteTerm, minimise
+from .alignment import PARAMETERS, SilhouetteTerm, minimise
+from .pose import Pose
 
 FAR = 1e4  # px: errors are so much smaller than that that all pins pull in proportion
 ROUNDS = 4

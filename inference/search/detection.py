@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..geometry import Box, Camera, roll_matrix, view_sphere
-from ..photo.image import Photo, reduced, warp_views
+from ..photo.image import Photo, reduced
+from ..photo.warping import warp_views
 from ..steps import Steps
 from ..views.crops import FIRST_PATCH, GRID, STRIDE, photo_view
 from ..views.retrieval import Whitening, unit

@@ -12,24 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..steps import Steps, within
-from ..verify.refinement import Renderer, approach, verify
 from ..views.retrieval import pooled, standardised, unit
-from .start_poses import (
-    ASPECT_WEIGHT,
-    Candidate,
-    PhotoCrops,
-    Start,
-    Target,
-    candidate_of,
-    find_starts,
-    framing,
-    start_pose,
-)
+from .start_poses import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
 
 MODELS = 3  # that are tried: on the tuning half of the benchmark the right one is always among them
-VERIFIED = 5  # models that are rendered to be identified
-STARTS = 3  # views of each of them
-STRANGE, FEWEST = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
 class Compared(NamedTuple):
@@ -100,36 +86,3 @@ def _best_view(crops: PhotoCrops, compared: Compared) -> Start:
     rotation = crops.views[compared.crop[view, roll]].camera_to_world[:3, :3] @ templates.rotations[view]
     pose = start_pose(crops.camera, crops.box, templates.outline, rotation)
     return Start(target, pose, float(scores[view, roll]))
-
-
-def is_strange(likeness: Sequence[float]) -> bool:
-    """Whether the photo seems to show none of these models, by their scores; a few models cannot tell."""
-    return len(likeness) >= FEWEST and max(likeness) < STRANGE
-
-
-class Answer(NamedTuple):
-    """A model that the photo may show: its best view as a candidate; likeness: its score by `ranked`;
-    verified: whether it was rendered there, only then the candidate's score tells anything."""
-
-    candidate: Candidate
-    likeness: float
-    verified: bool
-
-
-def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -> Steps[list[Answer]]:
-    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
-    compared = yield from within(compare(crops, targets), 0.0, 0.4)
-    views, tried = ranked(crops, compared), []
-    for number, best in enumerate(views[:VERIFIED]):
-        part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
-        tried.append((yield from within(_verified(crops, best, renderer), *part)))
-    tried.sort(key=lambda answer: -answer.candidate.score)
-    return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
-
-
-def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
-    starts = yield from within(find_starts(crops, best.target, STARTS), 0.0, 0.2)
-    starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
-    closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
-    found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
-    return Answer(candidate_of(crops, best, found.closeup.pose, found.score), best.score, True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..geometry import turn_between
-from ..photo.image import warp_views
-from ..pose.alignment import Pose
+from ..photo.warping import warp_views
+from ..pose.pose import Pose
 from ..views.retrieval import diverse
-from .start_poses import APART, Candidate, PhotoCrops, Start, Target, candidate_of, start_pose
+from ..views.thumbnails import thumbnail
+from .start_poses import APART, PhotoCrops, Start, Target, start_pose
 
 if TYPE_CHECKING:
     from ..networks.regressor import Prediction
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 ABOUT = np.radians(30)  # that a direction which is known may be off
 
 Predict = Callable[[np.ndarray], "Prediction"]  # of crops (N, S, S, 3) uint8
+
+
+ASKED = 24  # views, of all models together
+REGRESSOR = "regressor_lite0"
 
 
 def named_starts(crops: PhotoCrops, targets: Sequence[Target], predict: Predict, count: int = 1) -> list[Start]:
@@ -59,6 +65,29 @@ def knows(predict: Predict, pictures: np.ndarray, directions: np.ndarray) -> boo
     return bool(np.mean((predict(pictures).directions * directions).sum(1) > np.cos(ABOUT)) > 0.5)
 
 
-def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:
-    """Start poses taken for the answer."""
-    return [candidate_of(crops, start, start.pose, start.score) for start in starts]
+def regressor_for(targets: Sequence[Target], device: str) -> Predict | None:
+    """What names directions, where it names those of most of the targets' own views."""
+    from ..networks.regressor import load_regressor, predict
+    from .regressed_starts import knows
+
+    pictures, directions = _views(targets)
+    if not pictures:
+        return None
+    named = partial(predict, load_regressor(REGRESSOR, device))
+    return named if knows(named, np.stack(pictures), np.stack(directions)) else None
+
+
+def _views(targets: Sequence[Target]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Small pictures (S, S, 3) of about ASKED views from above, and their directions (3,); none where the cache has
+    none."""
+    pictures, directions, each = [], [], max(1, ASKED // len(targets))
+    for number, target in enumerate(targets):
+        seen = target.index.templates.directions
+        above = np.flatnonzero(seen[:, 2] >= 0)
+        apart = np.arange(each) / each + number / len(targets)  # so that few views of many models are not all alike
+        for view in above[(apart % 1 * len(above)).astype(int)]:
+            picture = thumbnail(target.file, int(view)) if target.file else None
+            if picture:
+                pictures.append(np.asarray(picture))
+                directions.append(seen[view])
+    return pictures, directions

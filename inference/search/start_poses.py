@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..errors import PoseError
 from ..geometry import Box, Camera, Sphere, look_at, rotation_angle
 from ..photo.focal_length import Focal
-from ..photo.image import Photo, reduced, warp_views
-from ..pose.alignment import BOX_DEVIATION, BoxTerm, Pose, cut_edges
+from ..photo.image import Photo, reduced
+from ..photo.warping import warp_views
+from ..pose.alignment import BOX_DEVIATION, BoxTerm, cut_edges
+from ..pose.pose import Pose
 from ..steps import Steps, finish
 from ..views.crops import SIZE, photo_view
 from ..views.retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
@@ -43,21 +44,6 @@ class Target(NamedTuple):
     sphere: Sphere
     index: Index
     file: Path | None = None
-
-
-class Candidate(NamedTuple):
-    """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
-
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
-    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
-    would tell.
-    """
-
-    model: str
-    camera: Camera
-    score: float
-    lens_deviation: float = 0.0
-    alike: bool = False
 
 
 class Start(NamedTuple):
@@ -237,38 +223,7 @@ def start_pose(camera: Camera, box: Box, outline: np.ndarray, rotation: np.ndarr
     return Pose(rotation, translation, camera.K)
 
 
-def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
-    """A start, moved to pose, as an answer."""
-    deviation = crops.lens.spread if start.lens_deviation is None else start.lens_deviation
-    return Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), score, deviation)
-
-
-def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that have no number which is none; PoseError where all have."""
-    known = []
-    for one in candidates:
-        numbers = *one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation
-        known += [one] if np.isfinite(numbers).all() else []
-    if not known:
-        raise PoseError("No pose can be computed from this photo: drag another box around the object.")
-    return known
-
-
 def _area(box: Box) -> float:
     """Of a box that is at least a bit wide and high: a flat model, seen from its edge, has none."""
     least = FLAT * max(box.width, box.height, FLAT)
     return max(box.width, least) * max(box.height, least)
-
-
-def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:
-    """The photo's camera in the world, from its pose relative to the model's unit sphere."""
-    camera_to_world = pose.camera_to_world()
-    camera_to_world[:3, 3] = camera_to_world[:3, 3] * sphere.radius + sphere.center
-    return Camera(pose.K, camera_to_world, camera.size)
-
-
-def relative(camera: Camera, sphere: Sphere) -> Pose:
-    """How a camera in the world sees a model: the inverse of `placed`."""
-    matrix = camera.world_to_camera
-    translation = (matrix[:3, :3] @ sphere.center + matrix[:3, 3]) / sphere.radius
-    return Pose(matrix[:3, :3], translation, camera.K)

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..geometry import look_at, view_sphere
 from ..steps import Steps
-from ..verify.candidates import probability
 from .model_likeness import Compared, compare
 from .regressed_starts import Predict, named
 from .start_poses import PhotoCrops, Start, Target, start_pose
@@ -22,7 +21,6 @@ WEIGHT = 1.0  # that a standard deviation of likeness adds to the logarithm of a
 KERNEL = 12.0  # concentration of a vote: about 17 degrees wide
 ROLL_PRIOR = 1.2  # standard deviations of likeness that a view loses by a radian of roll
 DOUBT = 0.01  # added to shares that are multiplied, so that neither witness can rule a direction out
-SHARE_ODDS, ODDS = 5.10, -2.90
 AGREED = 0.3  # of the best direction's share: a match with fewer votes is doubted (chosen on rendered chairs)
 PEAKS_APART, AROUND = np.radians(30), np.radians(20)  # between answers of a vote; from one to the views it stands for
 
@@ -59,14 +57,6 @@ def winners(crops: PhotoCrops, found: Vote, count: int = 6) -> list[Start]:
     score: the share."""
     chosen = peaks(found.shares, found.sphere, count)
     return [_alike_from(crops, found.compared, found.sphere[one], found.shares[one]) for one in chosen]
-
-
-def confidence(share: float) -> float:
-    """Probability, 0..1, that a direction with this share of the votes is less than 10 degrees off.
-
-    By logistic regression on pictures of chairs that were none of the models (benchmark.category).
-    """
-    return probability(SHARE_ODDS * share + ODDS)
 
 
 def likeness(crops: PhotoCrops, compared: Sequence[Compared]) -> np.ndarray:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import PoseError
 from ..geometry import Camera
 from ..photo.overlay import intersection_over_union
 from ..pose.alignment import FREE, Locks
-from ..search.start_poses import Candidate, PhotoCrops, Start, Target, candidate_of, relative
+from ..pose.pose import Pose, placed, relative
+from ..search.start_poses import PhotoCrops, Start, Target
 from ..steps import Steps, within
 from ..views.retrieval import pooled, unit
 from .lens import find_lens
@@ -28,8 +30,6 @@ from .refinement import (
 )
 from .silhouette import follow_found_mask, follow_given_mask
 
-SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
-LOCATED_ODDS = -2.5  # chosen on 69 real photos without their boxes, nine of which were matched wrongly
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
@@ -75,23 +75,6 @@ def find_candidates(
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
-
-
-def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
-    """Probability, 0..1, that the first candidate's view is less than 10 degrees off; located: nobody gave the box.
-
-    By logistic regression on its score and on its lead over the next one that looks different; fitted on real photos
-    and the tuning half of the rendered benchmark (benchmark.calibrate), and only for verified candidates.
-    """
-    best, *others = candidates
-    lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS + LOCATED_ODDS * located
-    return probability(odds)
-
-
-def probability(log_odds: float) -> float:
-    """0..1: the logistic function, without overflow."""
-    return float(1 + np.tanh(log_odds / 2)) / 2
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:
@@ -178,3 +161,40 @@ def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Rende
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
     return candidate_of(crops, closeup.start, closeup.pose, value)
+
+
+class Candidate(NamedTuple):
+    """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
+
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
+    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
+    would tell.
+    """
+
+    model: str
+    camera: Camera
+    score: float
+    lens_deviation: float = 0.0
+    alike: bool = False
+
+
+def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
+    """A start, moved to pose, as an answer."""
+    deviation = crops.lens.spread if start.lens_deviation is None else start.lens_deviation
+    return Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), score, deviation)
+
+
+def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that have no number which is none; PoseError where all have."""
+    known = []
+    for one in candidates:
+        numbers = *one.camera.K.flat, *one.camera.camera_to_world.flat, one.score, one.lens_deviation
+        known += [one] if np.isfinite(numbers).all() else []
+    if not known:
+        raise PoseError("No pose can be computed from this photo: drag another box around the object.")
+    return known
+
+
+def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:
+    """Start poses taken for the answer."""
+    return [candidate_of(crops, start, start.pose, start.score) for start in starts]

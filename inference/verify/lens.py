@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..geometry import turn_between
+from ..errors import PoseError
+from ..geometry import Box, Camera, Sphere, turn_between
 from ..photo.focal_length import SPREAD, Focal, is_guess
-from ..pose.alignment import Pose, feature_terms
+from ..pose.alignment import feature_terms
+from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps, within
 from .refinement import Renderer, Verified, aligned, look_closely, refine, verify
@@ -147,3 +149,22 @@ def _quality(verified: Verified) -> float:
     whitening = closeup.start.target.index.whitening
     terms = feature_terms(whitening, [verified.shown], closeup.view, closeup.features, closeup.pose.K)
     return verified.score - COST_WEIGHT * sum(term(closeup.pose).cost for term in terms[:1] + terms[-1:])
+
+
+def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:
+    """camera, in the world, with its focal length divided by strength, from where the model fills as large a box.
+
+    sphere and vertices (N, 3), in the world, are the model's; PoseError where some of it is not in front.
+    """
+    if camera.to_camera(vertices)[:, 2].min() <= 0:
+        raise PoseError("The camera stands inside the model.")
+    from ..pose.pose import placed, relative
+    from ..search.start_poses import start_pose
+    from ..views.templates import extreme_points
+    from .lens import with_focal
+
+    pose = with_focal(relative(camera, sphere), camera.focal / strength)
+    through = Camera(pose.K, np.eye(4), camera.size)
+    box = Box.around(camera.project(vertices))
+    outline = extreme_points((vertices - sphere.center) / sphere.radius)
+    return placed(through, start_pose(through, box, outline, pose.rotation), sphere)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry import Camera, rotation_angle
-from ..photo.image import warp_views
-from ..pose.alignment import FREE, LensPrior, Locks, Pose, PrincipalPointPrior, Term, feature_terms, minimise
+from ..photo.warping import warp_views
+from ..pose.alignment import FREE, LensPrior, Locks, PrincipalPointPrior, Term, feature_terms, minimise
 from ..pose.details import STEPS, Details, agreement
+from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops, Start, Target, with_flip
 from ..steps import Steps, within
 from ..views.crops import DISTANCE, SIZE

@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 from PIL.Image import Resampling
 
+from ..photo.masks import edges
+
 SIDE = 112  # px of the reduced crop
 BINS = 16  # a channel
 SOFTNESS = 3.0  # px at SIDE: how far the silhouette may be off
@@ -52,13 +54,6 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     away = (rows[:, None, None] - y) ** 2 + (columns[None, :, None] - x) ** 2
     distance = np.sqrt(away.min(-1)).repeat(2, 0).repeat(2, 1)[:height, :width]
     return np.where(mask, distance, -distance)
-
-
-def edges(mask: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the pixels of mask (H, W) bool with a neighbour, above, below or beside, outside it."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
 
 
 def _reduced(gray: np.ndarray) -> np.ndarray:

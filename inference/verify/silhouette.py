@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
+from ..photo.masks import edges
 from ..photo.overlay import intersection_over_union
 from ..pose.alignment import SilhouetteTerm, feature_terms, minimise
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps
 from .refinement import Renderer, Verified, verify
-from .segmentation import edges, segment
+from .segmentation import segment
 
 ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
 MOST = 400  # points of a contour

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from math import isclose
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Box, Camera, Sphere, blender_axes, intrinsics
+from ...inference.geometry import Box, Camera, Sphere, blender_axes, in_unit_sphere, intrinsics
 from ...properties import picture_of
-from ..pictures.rendering import in_unit_sphere
 from . import cameras
-from .models import evaluated, key_of, with_key
+from .models import evaluated, with_key
+from .result_text import tell
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ...inference.matching import Match
     from ...inference.photo.image import Photo
-    from ...inference.search.start_poses import Candidate, Target
+    from ...inference.search.start_poses import Target
+    from ...inference.verify.candidates import Candidate
     from ...inference.verify.confidence import Evidence
     from ...inference.verify.refinement import Renderer
-    from ..pictures.model_targets import Match
 
 SIDE = 128  # px of a candidate's picture
 MARGIN = 0.15  # of the box's longer side, shown around it
+
+
+NEAR = 1e-4  # of a camera's numbers; Blender rounds less than that
 
 
 class Shown(NamedTuple):
@@ -85,7 +93,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
 
 def write_pose(item: bpy.types.PropertyGroup, model: bpy.types.Object, camera: Camera, sphere: Sphere) -> None:
     """To a PhotoPoseCandidate: how camera sees the model, whose bounding sphere this is."""
-    from ..pictures.model_targets import seen_from
+    from ...inference.geometry import seen_from
 
     item.model, item.matrix = model, blender_axes(camera.camera_to_world).ravel()
     item.focal, item.principal_point = camera.focal, camera.K[:2, 2]
@@ -96,24 +104,6 @@ def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
     """The inverse of `write_pose`, for a photo of size (width, height)."""
     matrix = blender_axes(np.reshape(item.matrix, (4, 4)).astype(float))
     return Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
-
-
-def tell(
-    current: bpy.types.Scene,
-    model: bpy.types.Object,
-    camera: Camera,
-    sphere: Sphere,
-    score: float = 0.0,
-    lens_deviation: float = 0.0,
-) -> None:
-    """The panel's lines about the last match: how camera, which is the active one's, sees the model.
-
-    score: when there is one.
-    """
-    from ..pictures.model_targets import sight
-
-    told = sight(key_of(model), camera, sphere, current.camera.data.lens, lens_deviation)
-    current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")
 
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:
@@ -141,3 +131,100 @@ def _draw(picture: Image.Image, icon: bpy.types.ImagePreview) -> None:
     rows = np.array(picture.convert("RGBA"), np.float32)[::-1] / 255  # Blender's begin at the bottom
     icon.image_size = picture.size
     icon.image_pixels_float.foreach_set(rows.ravel())
+
+
+def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:
+    """That of the poses which its match keeps that the camera has, a PhotoPoseCandidate; None where it has another."""
+    match = camera_object.data.photo_pose
+    if not match.candidates:
+        return None
+    try:
+        camera = cameras.read_camera(current, camera_object, tuple(match.size))
+    except PoseError:  # it sees no photo any more
+        return None
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    matrix = blender_axes(camera.camera_to_world).ravel().tolist()
+    return next((item for item in _kept(match) if _has(item, matrix, [fx, fy, cx, cy])), None)
+
+
+def lens_deviation(match: bpy.types.PropertyGroup, focal: float) -> float:
+    """Of a matched camera with this focal length, px: as that of the kept pose that has it; 0 where none has, for then
+    somebody set it."""
+    return next((item.lens_deviation for item in _kept(match) if isclose(item.focal, focal, rel_tol=NEAR)), 0.0)
+
+
+def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
+    """Whether the match's confidence, which is about its best candidate, holds of the camera."""
+    now = standing(current, camera_object)
+    return now is not None and now == camera_object.data.photo_pose.candidates[0]
+
+
+def keep_score(
+    current: bpy.types.Scene,
+    model: bpy.types.Object,
+    camera: Camera,
+    sphere: Sphere,
+    score: float | None = None,
+    deviation: float | None = None,
+) -> None:
+    """Writes down that the active camera, if it was matched, sees the model as camera does.
+
+    score: if it was measured, comparable with its candidates'; deviation: of its lens, if that is another than before.
+    """
+    match = current.camera.data.photo_pose
+    if match.candidates:
+        deviation = lens_deviation(match, camera.focal) if deviation is None else deviation
+        if score is not None:
+            write_pose(match.adjusted, model, camera, sphere)
+            match.adjusted.score, match.adjusted.lens_deviation = score, deviation
+        tell(current, model, camera, sphere, score or 0.0, deviation)
+
+
+def known_score(current: bpy.types.Scene, camera_object: bpy.types.Object) -> float | None:
+    """Of a matched camera as it stands now, None where nobody has measured it."""
+    now = standing(current, camera_object)
+    return now.score if now and now.score else None
+
+
+def _kept(match: bpy.types.PropertyGroup) -> Iterator[bpy.types.PropertyGroup]:
+    return (item for item in (*match.candidates, match.adjusted, *match.snapshots) if item.model)
+
+
+def _has(item: bpy.types.PropertyGroup, matrix: list[float], K: list[float]) -> bool:
+    """Whether a PhotoPoseCandidate has a camera's world matrix (16) and fx, fy, cx, cy; asked at every redraw."""
+    placed = all(abs(one - other) <= NEAR + NEAR * abs(other) for one, other in zip(item.matrix, matrix, strict=True))
+    kept = item.focal, item.focal, *item.principal_point
+    return placed and all(abs(one - other) <= NEAR * item.focal for one, other in zip(kept, K, strict=True))
+
+
+def _told(camera_object: bpy.types.Object) -> str:
+    current = bpy.context.scene
+    candidates = [*camera_object.data.photo_pose.candidates] if camera_object.type == "CAMERA" else []
+    now = standing(current, camera_object) if candidates else None
+    if not candidates or now == candidates[0]:
+        return ""
+    if now in candidates:
+        told = rpt_("Candidate {number}: score {score:.2f}, the best candidate's is {best:.2f}")
+    elif now and now.score:
+        told = rpt_("Adjusted since the match: score {score:.2f}, the best candidate's is {best:.2f}")
+    else:
+        told = rpt_("Adjusted since the match: not scored, the best candidate's is {best:.2f}")
+    number, score = candidates.index(now) + 1 if now in candidates else 0, now.score if now else 0.0
+    return told.format(number=number, score=score, best=candidates[0].score)
+
+
+def register() -> None:
+    bpy.types.Object.photo_pose_adjusted = StringProperty(
+        name="Adjusted", get=_told, description="What a matched camera has instead of the best candidate's pose"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Object.photo_pose_adjusted
+
+
+def note(current: bpy.types.Scene, path: str | Path, camera: bpy.types.Object, message: str) -> None:
+    """Writes down that the photo was matched, if it is listed."""
+    for item in current.photo_pose.photos:
+        if item.path == os.path.abspath(path):
+            item.camera, item.state, item.message = camera, "MATCHED", message

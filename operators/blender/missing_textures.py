@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ..pictures.paint import read_values
+from .mesh_arrays import read_values
 
 GREY = (0.9, 0.9, 0.9, 1.0)  # sRGB, much like a model without material
 PICTURES = {"TEX_IMAGE", "TEX_ENVIRONMENT"}

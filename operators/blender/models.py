@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Sphere, nearest_rotation
+from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
 from .fingerprint import looks
 from .missing_textures import readable_textures
 from .own_data import remove
@@ -231,3 +231,21 @@ def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
     used = np.zeros(len(mesh.vertices), bool)
     used[corners] = True
     return coordinates.reshape(-1, 3)[used].astype(float)
+
+
+def model_in_view(roots: Sequence[bpy.types.Object], camera: Camera, box: Box | None = None) -> bpy.types.Object:
+    """Of the models that camera, in the world, sees, the one nearest to the middle of the box or else of the picture.
+
+    PoseError when it sees none.
+    """
+    middle = box.center if box else np.divide(camera.size, 2)
+    seen = []
+    for root in roots:
+        with evaluated(root) as model:
+            depth, center = camera.to_camera(model.sphere.center)[2], camera.project(model.sphere.center)
+            reach = camera.focal * model.sphere.radius / max(depth, 1e-9)
+            if depth > 0 and ((center > -reach) & (center < camera.size + reach)).all():
+                seen.append((float(np.linalg.norm(center - middle)), root))
+    if not seen:
+        raise PoseError("The active camera sees no model.")
+    return min(seen, key=lambda one: one[0])[1]

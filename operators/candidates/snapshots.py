@@ -7,8 +7,7 @@ from bpy.props import IntProperty
 
 from ...inference.errors import PoseError
 from ..blender import cameras
-from ..blender.match_record import sphere_of, write_pose
-from ..blender.standing import lens_deviation, standing
+from ..blender.match_record import lens_deviation, sphere_of, standing, write_pose
 from .take_candidate import MatchedCameraOperator
 
 

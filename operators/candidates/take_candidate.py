@@ -12,8 +12,8 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, turned_about
 from ..blender import cameras
-from ..blender.match_record import read_pose, sphere_of, tell
-from ..blender.standing import lens_deviation
+from ..blender.match_record import lens_deviation, read_pose, sphere_of
+from ..blender.result_text import tell
 from ..running.long_operator import require_packages
 
 AXIS_ITEMS = (

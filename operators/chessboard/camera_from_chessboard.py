@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError
+from ...inference.photo.distortion import NOTICED
 from ...properties import FOCAL_ITEMS
 from ..blender import cameras
 from ..blender.models import scene_object, unscaled
+from ..blender.result_text import sight
 from ..photo.photo_properties import photo_sensor
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
+    from ...inference.chessboard.labelling import Board, Label
     from ...inference.photo.image import Photo
-    from .labelling import Board, Label
 
 
 class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
@@ -40,8 +43,10 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             require_packages("PIL")
+            from ...inference.chessboard.labelling import checked_board, label
             from ...inference.photo.image import load_photo
-            from .labelling import checked_board, label, summary
+
+            pass
 
             if not self.filepath or not self.board_photo:
                 raise PoseError("Choose a photo with the chessboard and one without it first.")
@@ -53,13 +58,13 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._write(context, labelled, board)
-        context.scene.photo_pose.result = summary(labelled, board, context.scene.camera.data.lens)
+        context.scene.photo_pose.result = label_summary(labelled, board, context.scene.camera.data.lens)
         self.report({"INFO"}, context.scene.photo_pose.result)
         return {"FINISHED"}
 
     def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> tuple[np.ndarray | None, float]:
         """The photo's K, from where the user says, and its focal length's deviation; None: the board is to tell it."""
-        from .labelling import given_intrinsics
+        from ...inference.chessboard.labelling import given_intrinsics
 
         if self.focal_source == "LENS":
             return given_intrinsics(photo, lens=self.lens, sensor=self.sensor)
@@ -87,3 +92,14 @@ def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
 
 
 classes = (PHOTOPOSE_OT_label_photo,)
+
+
+def label_summary(labelled: Label, board: Board, lens: float) -> str:
+    """What the user is told, the camera's lens in mm: parts separated by commas."""
+    found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
+    return (
+        sight(rpt_("Chessboard"), labelled.camera, board.sphere, lens)
+        + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
+        + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
+        + (bent if labelled.bent > NOTICED else "")
+    )

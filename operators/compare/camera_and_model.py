@@ -10,10 +10,10 @@ import numpy as np
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
+from ...inference.verify.lens import strengthened
 from ..blender import cameras
 from ..blender.models import evaluated
 from ..pictures.camera_view import shown_model
-from ..refine.perspective_strength import strengthened
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..running.worker import responsive
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
-    from ..pictures.training_views import ViewOptions
+    from ...inference.views.view_options import ViewOptions
 
 NETWORK = "efficientnet_lite0"
 
@@ -73,9 +73,10 @@ class LiveScore:
         if photo is None:
             raise PoseError("No score: the camera belongs to no photo.")
         yield from aside(require_packages)
+        from ...inference.matching import crops_for, extractor
         from ...inference.verify.candidates import judge
-        from ..pictures.model_targets import crops_for, extractor, prepare, target_renderer
-        from ..pictures.training_views import cache_folder
+        from ..pictures.model_targets import prepare, target_renderer
+        from ..pictures.view_cache import cache_folder
 
         (target,) = yield from prepare([root], views, cache_folder())
         crops = crops_for(photo, start, box, extractor(NETWORK, "auto"))

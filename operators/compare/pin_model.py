@@ -7,14 +7,13 @@ import numpy as np
 from bpy.app.translations import pgettext_tip as tip_
 from mathutils.bvhtree import BVHTree
 
-from ...inference.geometry import Box, Camera
+from ...inference.geometry import Box, Camera, in_unit_sphere
 from ..blender import cameras
+from ..blender.match_record import keep_score
 from ..blender.models import evaluated
-from ..blender.standing import keep_score
 from ..photo.drag_box import GRIP, PRECISE, draw_rectangle
 from ..pictures.camera_view import ViewOperator, photo_in_view, to_photo, to_region
 from ..pictures.paint import shape
-from ..pictures.rendering import in_unit_sphere
 from .camera_and_model import Subject
 
 MARK = 4  # px at scale 1, half a pin's side
@@ -50,7 +49,7 @@ class Pins:
     def pull(self) -> Camera:
         """The camera that sees the points where they belong."""
         from ...inference.pose.pins import pinned
-        from ...inference.search.start_poses import placed, relative
+        from ...inference.pose.pose import placed, relative
 
         sphere = self.subject.sphere
         self.camera = placed(self.camera, pinned(relative(self.camera, sphere), self.points, self.targets), sphere)

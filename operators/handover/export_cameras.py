@@ -17,8 +17,8 @@ from ...inference.errors import PoseError, printable
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
+from ..blender.match_record import is_sure, standing
 from ..blender.models import chosen_models, evaluated, key_of, own_scale, unscaled
-from ..blender.standing import is_sure, standing
 from ..running.long_operator import require_packages
 
 SHEARED = 1e-4  # difference of a camera's axes from a rotation's that is more than Blender's rounding
@@ -76,7 +76,7 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
             if not self.directory:
                 raise PoseError("Choose a folder for the cameras.")
             require_packages("PIL")
-            from ..headless.output import make_folder
+            from ..pictures.saving import make_folder
 
             make_folder(folder)
             there = next((name for name in names if (folder / name).exists()), None)
@@ -114,7 +114,7 @@ def taken(current: bpy.types.Scene) -> list[Taken]:
 
 def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
     """What the camera was matched with, else the model in the middle of its photo."""
-    from ..pictures.model_targets import model_in_view
+    from ..blender.models import model_in_view
 
     model = one.camera_object.data.photo_pose.model
     if model in current.objects[:]:
@@ -133,8 +133,8 @@ def _write_json(folder: Path, current: bpy.types.Scene) -> int:
 
 def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> dict:
     """As a line of results.jsonl."""
-    from ...inference.search.start_poses import Candidate
-    from ..headless.output import blender_camera, described
+    from ...inference.verify.candidates import Candidate
+    from ..headless.result_fields import blender_camera, described
 
     match, now = one.camera_object.data.photo_pose, standing(current, one.camera_object)
     sure = match.confidence if match.verified and is_sure(current, one.camera_object) else None

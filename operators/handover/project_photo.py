@@ -14,8 +14,8 @@ from bpy.props import BoolProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera
 from ..blender import cameras
+from ..blender.mesh_arrays import read_values
 from ..blender.render_graph import read_rendered
-from ..pictures.paint import read_values
 from ..running.long_operator import require_packages
 
 NOTICED = 0.5  # px, by which a UV map may be off in silence

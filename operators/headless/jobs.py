@@ -15,9 +15,9 @@ import numpy as np
 from ...inference.errors import PoseError
 from ...inference.photo.image import Photo, load_mask
 from ...inference.search.start_poses import Target
+from ...inference.views.view_options import ViewOptions, subdivisions_for
 from ..blender.models import chosen_models, with_key
 from ..models.model_files import import_models, model_files
-from ..pictures.training_views import ViewOptions, subdivisions_for
 
 Job = dict[str, Any]  # JOB_KEYS, what is not given is None; and fault: why a line cannot be followed, else None
 

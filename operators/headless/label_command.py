@@ -12,17 +12,18 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...inference.chessboard.calibration import Calibration
-from ...inference.errors import PoseError
+from ...inference.chessboard.labelling import Board, Label, calibrated, checked_board, given_intrinsics, label
+from ...inference.errors import PoseError, sentence_of
 from ...inference.formats.strict_json import json_text
-from ...inference.geometry import Sphere
+from ...inference.geometry import Sphere, seen_from
+from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.distortion import NOTICED
-from ...inference.photo.image import DEFAULT_SENSOR, Photo, load_photo
+from ...inference.photo.image import Photo, load_photo
 from ..chessboard.camera_from_chessboard import board_place
-from ..chessboard.labelling import Board, Label, calibrated, checked_board, given_intrinsics, label
-from ..pictures.model_targets import seen_from
-from ..running.log import sentence_of
+from ..pictures.saving import make_folder, save_picture
 from .jobs import stems_of
-from .output import add_camera, blender_camera, make_folder, open_scene, save_picture, save_scene
+from .output import add_camera, open_scene, save_scene
+from .result_fields import blender_camera
 
 MARK = 0.006  # of the photo's longer side: radius of a corner's mark
 

@@ -13,33 +13,24 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from ...inference.errors import PoseError
+from ...inference import matching
+from ...inference.errors import PoseError, sentence_of
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
 from ...inference.networks.registry import feature_name
-from ...inference.photo.image import DEFAULT_SENSOR, Photo, checked_box, load_photo
+from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
+from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay import intersection_over_union
 from ...inference.steps import finish
 from ...inference.verify.candidates import Stages
 from ..blender import cameras
 from ..pictures import model_targets
-from ..pictures.rendering import quiet
-from ..pictures.training_views import cache_folder
-from ..running.log import sentence_of
+from ..pictures.saving import make_folder
+from ..pictures.view_cache import cache_folder
+from ..running.quiet import quiet
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
-from .output import (
-    Work,
-    add_camera,
-    blender_camera,
-    described,
-    make_folder,
-    open_scene,
-    save_contact_sheet,
-    save_overlay,
-    save_scene,
-    tell,
-    threads,
-)
+from .output import Work, add_camera, open_scene, save_contact_sheet, save_overlay, save_scene, tell, threads
+from .result_fields import blender_camera, described
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
 IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
@@ -146,12 +137,12 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     }
 
 
-def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple[Box, model_targets.Match]:
+def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple[Box, matching.Match]:
     """The given box, the mask's or a found one, and the match in it."""
     options = work.options
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
-    camera = model_targets.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
-    steps = model_targets.find_and_match(
+    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    steps = matching.find_and_match(
         photo,
         camera,
         box,
@@ -161,7 +152,7 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple
         any_roll=options.any_roll,
         method=options.method.upper(),
         count=options.candidates,
-        lens=model_targets.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
+        lens=matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
         stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
         network=options.network,
         device=options.device,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,23 +11,21 @@ from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
-from PIL import Image
 
 from ...inference.errors import PoseError, printable
-from ...inference.geometry import Box, Camera, Sphere, blender_axes, nearest_rotation
+from ...inference.geometry import Camera, Sphere
+from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.contact_sheet import Cell, contact_sheet
-from ...inference.photo.image import DEFAULT_SENSOR, Photo, load_photo
+from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay import overlay
-from ...inference.search.start_poses import Candidate, Target
+from ...inference.search.start_poses import Target
+from ...inference.verify.candidates import Candidate
 from ...inference.verify.refinement import Renderer
-from ...inference.views.templates import Render
 from ..blender import cameras
-from ..blender.models import own_scale, unscaled, with_key
-from ..pictures import model_targets
-from ..pictures.rendering import in_unit_sphere, quiet
+from ..pictures.saving import model_in_photo, save_picture
+from ..running.quiet import quiet
 
 OVERLAY_SIDE = 1024  # px, longer side at most
-SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
 
 
 class Work(NamedTuple):
@@ -75,36 +72,12 @@ def threads(count: int | None) -> Iterator[None]:
         render.threads, render.threads_mode = own, mode
 
 
-def make_folder(folder: Path) -> None:
-    """PoseError where it cannot be made or written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
-
-
-def save_picture(picture: Image.Image, path: Path) -> None:
-    try:
-        picture.save(path)
-    except OSError as error:
-        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
-
-
 def save_overlay(photo: Photo, candidate: Candidate, work: Work, path: Path) -> np.ndarray:
     """Saves the photo with the model over it, and gives the model alone: (H, W, 4) uint8, at most OVERLAY_SIDE px."""
     target = next(target for target in work.targets if target.name == candidate.model)
     rgba = model_in_photo(candidate.camera, target.sphere, work.renderer(target), OVERLAY_SIDE)
     save_picture(overlay(photo, rgba), path)
     return rgba
-
-
-def model_in_photo(camera: Camera, sphere: Sphere, render: Render, side: int) -> np.ndarray:
-    """What the photo's camera in the world sees of a model with this sphere: (H, W, 4) uint8, at most side px."""
-    scale = min(1.0, side / max(camera.size))
-    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
-    return render(in_unit_sphere(camera, sphere).windowed(Box(0, 0, *camera.size), size)).rgba
 
 
 def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Sequence[str]) -> None:
@@ -144,36 +117,3 @@ def add_camera(
     cameras.write_camera(current, camera_object, camera, model=sphere, photo_sensor=sensor, set_resolution=first)
     cameras.show_photo(camera_object, photo)
     return camera_object
-
-
-def blender_camera(camera: Camera, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
-    """For renders of the photo's size, whose sensor has so many mm along the longer side."""
-    lens = cameras.blender_lens(camera, sensor)._asdict()
-    matrix = blender_axes(camera.camera_to_world).tolist()
-    return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
-
-
-def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
-    """A candidate as in results.jsonl."""
-    angles = model_targets.seen_from(candidate.camera, sphere)
-    return {
-        "model": candidate.model,
-        "opencv": opencv(candidate.camera, with_key(bpy.data.objects, candidate.model)),
-        "azimuth": angles.azimuth,
-        "elevation": angles.elevation,
-        "roll": angles.roll,
-        "score": candidate.score,
-    }
-
-
-def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
-    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too.
-
-    Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
-    """
-    matrix, scale = camera.world_to_camera @ unscaled(root), own_scale(root)
-    found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
-    unit = scale.diagonal().mean()
-    if unit > 0 and np.allclose(scale / unit, np.eye(3), atol=SAME_SCALE):
-        return found | {"t": (matrix[:3, 3] / unit).tolist()}
-    return found | {"scale": scale.tolist()}

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...inference.errors import printable
 from ...inference.steps import finish
+from ..pictures.saving import make_folder
 from ..training_views.train_regressor import train_on
 from .jobs import models_of
-from .output import make_folder, open_scene, tell, threads
+from .output import open_scene, tell, threads
 
 
 def run(options: argparse.Namespace) -> int:

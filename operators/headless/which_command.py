@@ -6,18 +6,21 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from ...inference.errors import PoseError
+from ...inference import matching
+from ...inference.errors import PoseError, sentence_of
 from ...inference.formats.strict_json import json_text
-from ...inference.photo.image import checked_box, load_photo
-from ...inference.search.model_likeness import is_strange
+from ...inference.matching import which
+from ...inference.photo.checks import checked_box
+from ...inference.photo.image import load_photo
 from ...inference.steps import finish
+from ...inference.verify.model_ranking import is_strange
 from ..pictures import model_targets
-from ..pictures.training_views import cache_folder
-from ..running.log import sentence_of
-from ..which_model.identifying import which
+from ..pictures.saving import make_folder
+from ..pictures.view_cache import cache_folder
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .match_command import check_network
-from .output import Work, described, make_folder, open_scene, save_overlay, tell, threads
+from .output import Work, open_scene, save_overlay, tell, threads
+from .result_fields import described
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,7 +72,7 @@ def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
     options, photo = work.options, load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
-    camera = model_targets.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     targets = wanted(work.targets, job["object"])
     how = {"any_roll": options.any_roll, "network": options.network, "device": options.device}
     box, answers = finish(which(photo, camera, box, targets, work.renderer, mask=mask, **how))

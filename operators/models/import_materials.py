@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..pictures.paint import read_values
+from ..blender.mesh_arrays import read_values
 
 _BYTES = 2.0  # colours above this count to 255, not to 1
 

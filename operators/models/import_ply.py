@@ -11,7 +11,7 @@ import numpy as np
 from bpy_extras.image_utils import load_image
 
 from ...inference.formats.ply import Columns, Lists, read_elements, read_header
-from ..pictures.paint import read_values
+from ..blender.mesh_arrays import read_values
 from .import_materials import painted
 
 _CORNERS = ("vertex_indices", "vertex_index")

@@ -10,7 +10,7 @@ import bpy
 
 from ...inference.errors import PoseError, printable
 from ..blender.models import scene_roots
-from ..pictures.rendering import quiet
+from ..running.quiet import quiet
 from .import_blend import append_models
 from .import_materials import show_colors
 from .import_ply import import_ply

@@ -104,7 +104,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         return box_at(proposals(self._photo), *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
-        from ...inference.photo.image import checked_box
+        from ...inference.photo.checks import checked_box
 
         inside = np.clip(corners, 0, self._photo.size)
         return checked_box((*inside.min(0).tolist(), *inside.max(0).tolist()), self._photo.size)

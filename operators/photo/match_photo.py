@@ -10,17 +10,16 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ...inference.steps import Steps, aside, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
-from ..blender.match_record import Shown, show_candidates, store_match
+from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
-from ..photos.photo_list import note
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
 
 if TYPE_CHECKING:
+    from ...inference.matching import Match
     from ...inference.photo.image import Photo
     from ...inference.search.start_poses import Target
     from ...properties import PhotoPoseSettings
-    from ..pictures.model_targets import Match
 
 
 class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operator):
@@ -63,7 +62,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
-        from ..pictures.model_targets import find_and_match, prepare, target_renderer
+        from ...inference.matching import find_and_match
+        from ..pictures.model_targets import prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
@@ -83,7 +83,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
     ) -> None:
-        from ..pictures.model_targets import summary
+        from ..blender.result_text import summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)

@@ -17,7 +17,7 @@ from ..blender import cameras
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
-    from ..pictures.training_views import ViewOptions
+    from ...inference.views.view_options import ViewOptions
 
 
 class LookProperties:
@@ -32,14 +32,15 @@ class LookProperties:
     network: StringProperty(**NETWORK_SEARCH)
 
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
-        from ..pictures.training_views import ViewOptions, cache_folder
+        from ...inference.views.view_options import ViewOptions
+        from ..pictures.view_cache import cache_folder
 
         network = bpy.path.abspath(self.network)
         return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
 
     def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""
-        from ..pictures.model_targets import photo_camera
+        from ...inference.matching import photo_camera
 
         if self.focal_source == "LENS":
             return photo_camera(photo, lens=self.lens, sensor=self.sensor)
@@ -52,7 +53,7 @@ class LookProperties:
 
 def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tuple[int, int]) -> float:
     """Longer side in mm of the sensor of a photo of size by which source, with a `focal_source`, tells its lens."""
-    from ...inference.photo.image import DEFAULT_SENSOR
+    from ...inference.photo.checks import DEFAULT_SENSOR
 
     if source.focal_source == "LENS":
         return source.sensor
@@ -63,7 +64,7 @@ def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tup
 
 def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
     """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
-    from ..pictures.model_targets import photo_focal
+    from ...inference.matching import photo_focal
 
     return {
         "mask": photo.mask,
@@ -86,7 +87,8 @@ class PhotoProperties(LookProperties):
 
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
         """PoseError where one of them is of no use."""
-        from ...inference.photo.image import checked_box, load_photo
+        from ...inference.photo.checks import checked_box
+        from ...inference.photo.image import load_photo
 
         if not self.filepath:
             raise PoseError("Choose a photo first.")

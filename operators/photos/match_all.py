@@ -10,24 +10,23 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty
 
-from ...inference.errors import PoseError
+from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Camera
 from ...inference.steps import Steps, aside, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
-from ..blender.match_record import Shown, show_candidates, store_match
+from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookProperties, matching_options, photo_sensor
-from ..running.log import sentence_of
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
-from .photo_list import note
 
 if TYPE_CHECKING:
+    from ...inference.matching import Match
     from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import Photo
-    from ...inference.search.start_poses import Candidate, Target
+    from ...inference.search.start_poses import Target
+    from ...inference.verify.candidates import Candidate
     from ...inference.verify.lens import Lens
-    from ..pictures.model_targets import Match
 
     Matcher = Callable[[Photo, Box | None, Focal | None], Steps["Shot"]]  # with a focal length that is known
 
@@ -69,7 +68,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
-        from ..pictures.model_targets import find_and_match, photo_camera, prepare, target_renderer
+        from ...inference.matching import find_and_match, photo_camera
+        from ..pictures.model_targets import prepare, target_renderer
 
         items = context.scene.photo_pose.photos
         boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
@@ -153,7 +153,7 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     PoseError where the file is gone by now: then nothing is.
     """
     from ...inference.photo.image import load_photo
-    from ..pictures.model_targets import summary
+    from ..blender.result_text import summary
 
     photo = load_photo(path)
     spheres = {target.name: target.sphere for target in targets}
@@ -169,8 +169,9 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
 
 def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:
     """lens: its focal length in the photo's longer sides, where it is known."""
+    from ...inference.photo.checks import checked_box
     from ...inference.photo.focal_length import Focal
-    from ...inference.photo.image import checked_box, load_photo
+    from ...inference.photo.image import load_photo
 
     try:
         photo = load_photo(path)

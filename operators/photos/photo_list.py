@@ -108,13 +108,6 @@ def add(current: bpy.types.Scene, path: str) -> bpy.types.PropertyGroup:
     return item
 
 
-def note(current: bpy.types.Scene, path: str | Path, camera: bpy.types.Object, message: str) -> None:
-    """Writes down that the photo was matched, if it is listed."""
-    for item in current.photo_pose.photos:
-        if item.path == os.path.abspath(path):
-            item.camera, item.state, item.message = camera, "MATCHED", message
-
-
 def photo_cameras(current: bpy.types.Scene) -> list[bpy.types.Object]:
     """Cameras of the listed photos, those that are still in the scene."""
     return [item.camera for item in current.photo_pose.photos if item.present]

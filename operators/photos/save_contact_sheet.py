@@ -14,8 +14,8 @@ from bpy.props import BoolProperty, StringProperty
 from ...inference.errors import PoseError, printable
 from ...inference.steps import Steps
 from ..blender import cameras
+from ..blender.match_record import is_sure
 from ..blender.models import evaluated
-from ..blender.standing import is_sure
 from ..running.long_operator import StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
             raise PoseError("Choose a file for the contact sheet.")
         require_packages("PIL")
         from ...inference.photo.contact_sheet import contact_sheet
-        from ..headless.output import save_picture
         from ..pictures.model_targets import model_renderer
+        from ..pictures.saving import save_picture
 
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".png"))
         photos, cells = context.scene.photo_pose.photos, []
@@ -72,7 +72,7 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     from ...inference.photo.contact_sheet import SIDE, Cell
     from ...inference.photo.image import load_photo
     from ...inference.photo.overlay import overlay
-    from ..headless.output import model_in_photo
+    from ..pictures.saving import model_in_photo
 
     try:
         photo = load_photo(item.path)

@@ -124,7 +124,7 @@ def to_region(points: np.ndarray, frame: Box, size: tuple[int, int]) -> np.ndarr
 
 def shown_model(current: bpy.types.Scene, camera_object: bpy.types.Object, camera: Camera) -> bpy.types.Object:
     """The model that camera_object was matched with, else the one in the middle of camera, which is the same one."""
-    from .model_targets import model_in_view
+    from ..blender.models import model_in_view
 
     matched = camera_object.data.photo_pose.model
     return matched if matched in current.objects[:] else model_in_view(chosen_models(current), camera)

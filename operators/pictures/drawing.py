@@ -20,8 +20,8 @@ from ...inference.views.templates import Render, Rendering
 from ...preferences import preferred
 from ..blender.models import Model
 from ..blender.own_data import remove, render_result_kept
+from ..running.quiet import quiet
 from .paint import Surface, drawable, shape, surfaces
-from .rendering import quiet
 from .shaders import TILES, heights_shader, points_shader, surface_shader, view_shader
 
 SAMPLES = 2  # a side of a pixel, for colour and alpha

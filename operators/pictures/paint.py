@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 import numpy as np
 
+from ..blender.mesh_arrays import read_values
+
 if TYPE_CHECKING:
     from ..blender.models import Model
 
@@ -199,11 +201,3 @@ def _attribute(mesh: bpy.types.Mesh, name: str, vertices: np.ndarray, loops: np.
     if attribute is None:
         return np.zeros((len(loops), 3), np.float32)
     return read_values(attribute.data, "color").reshape(-1, 4)[vertices if attribute.domain == "POINT" else loops, :3]
-
-
-def read_values(data: bpy.types.bpy_prop_collection, name: str, dtype: type = np.float32) -> np.ndarray:
-    """One attribute of all items, flat."""
-    width = np.size(getattr(data[0], name)) if len(data) else 1
-    values = np.empty(len(data) * width, dtype)
-    data.foreach_get(name, values)
-    return values

@@ -9,10 +9,9 @@ import numpy as np
 from gpu.types import GPUTexture
 from gpu_extras.batch import batch_for_shader
 
-from ...inference.geometry import Box, Camera
+from ...inference.geometry import Box, Camera, in_unit_sphere
 from ..blender.models import Model
 from .drawing import Stage
-from .rendering import in_unit_sphere
 from .shaders import COMPARE_VIEWS, compare_shader
 
 if TYPE_CHECKING:

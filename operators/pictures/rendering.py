@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import struct
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,11 +13,12 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ...inference.geometry import Camera, Sphere, blender_axes
+from ...inference.geometry import Camera, blender_axes
 from ...inference.views.templates import Render, Rendering
 from ..blender.cameras import blender_lens
 from ..blender.models import Model
 from ..blender.own_data import remove, render_result_kept
+from ..running.quiet import _fast_folder, quiet
 
 SAMPLES = 2  # of Cycles: enough to look at
 SKY = "studiolights/world/studio.exr"  # one of Blender's own
@@ -43,38 +42,6 @@ def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> I
             yield lambda view: _render(scene, view, Path(folder) / "view.exr")
     finally:
         remove(made)
-
-
-def in_unit_sphere(camera: Camera, sphere: Sphere) -> Camera:
-    """A camera of the world as a studio wants it, where the model's sphere is the unit sphere."""
-    camera_to_world = camera.camera_to_world.copy()
-    camera_to_world[:3, 3] = (camera_to_world[:3, 3] - sphere.center) / sphere.radius
-    return camera.placed(camera_to_world)
-
-
-@contextmanager
-def quiet(*, errors_too: bool = False) -> Iterator[None]:
-    """Keeps what Blender's own code prints in background mode out of the terminal; Python's prints too."""
-    streams = (1, 2) if errors_too else (1,)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    terminals = [os.dup(stream) for stream in streams]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(nowhere, stream)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        for stream, terminal in zip(streams, terminals, strict=True):
-            os.dup2(terminal, stream)
-            os.close(terminal)
-        os.close(nowhere)
-
-
-def _fast_folder() -> str | None:
-    """In memory where the system has such a folder, else the usual temporary one."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def _furnish(made: list[bpy.types.ID], scene: bpy.types.Scene, model: Model) -> None:

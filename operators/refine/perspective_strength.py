@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import bpy
-import numpy as np
 from bpy.props import FloatProperty, StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Box, Camera, Sphere
+from ...inference.verify.lens import strengthened
 from ..blender import cameras
+from ..blender.match_record import keep_score
 from ..blender.models import chosen_models, evaluated
-from ..blender.standing import keep_score
 from ..running.long_operator import require_packages
 
 
@@ -45,7 +44,7 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         return {"FINISHED"}
 
     def _change(self, current: bpy.types.Scene) -> None:
-        from ..pictures.model_targets import model_in_view
+        from ..blender.models import model_in_view
 
         camera_object = cameras.active_camera(current)
         size = tuple(camera_object.data.photo_pose.size)
@@ -57,24 +56,6 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         sensor = cameras.sensor_of(current, camera_object)
         cameras.write_camera(current, camera_object, changed, model=sphere, sensor_width=sensor)
         keep_score(current, root, changed, sphere)
-
-
-def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:
-    """camera, in the world, with its focal length divided by strength, from where the model fills as large a box.
-
-    sphere and vertices (N, 3), in the world, are the model's; PoseError where some of it is not in front.
-    """
-    if camera.to_camera(vertices)[:, 2].min() <= 0:
-        raise PoseError("The camera stands inside the model.")
-    from ...inference.search.start_poses import placed, relative, start_pose
-    from ...inference.verify.lens import with_focal
-    from ...inference.views.templates import extreme_points
-
-    pose = with_focal(relative(camera, sphere), camera.focal / strength)
-    through = Camera(pose.K, np.eye(4), camera.size)
-    box = Box.around(camera.project(vertices))
-    outline = extreme_points((vertices - sphere.center) / sphere.radius)
-    return placed(through, start_pose(through, box, outline, pose.rotation), sphere)
 
 
 classes = (PHOTOPOSE_OT_perspective_strength,)

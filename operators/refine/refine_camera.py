@@ -14,13 +14,14 @@ from ...inference.steps import Steps, aside, within
 from ...preferences import preferred
 from ...properties import OURS, SPHERE_ITEMS, LockProperties
 from ..blender import cameras
+from ..blender.match_record import keep_score, known_score, lens_deviation
 from ..blender.models import chosen_models, scene_object
-from ..blender.standing import keep_score, known_score, lens_deviation
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
-    from ...inference.search.start_poses import Candidate, Target
+    from ...inference.search.start_poses import Target
+    from ...inference.verify.candidates import Candidate
 
 
 class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operator):
@@ -39,10 +40,14 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
-        from ...inference.photo.image import checked_box, load_photo
+        from ...inference.matching import refine
+        from ...inference.photo.checks import checked_box
+        from ...inference.photo.image import load_photo
         from ...inference.pose.alignment import Locks
-        from ..pictures.model_targets import model_in_view, prepare, refine, target_renderer
-        from ..pictures.training_views import ViewOptions, cache_folder
+        from ...inference.views.view_options import ViewOptions
+        from ..blender.models import model_in_view
+        from ..pictures.model_targets import prepare, target_renderer
+        from ..pictures.view_cache import cache_folder
 
         camera_object = cameras.active_camera(context.scene)
         photo = load_photo(self._path(camera_object))
@@ -86,7 +91,7 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         best: Candidate,
         target: Target,
     ) -> None:
-        from ..pictures.model_targets import summary
+        from ..blender.result_text import summary
 
         sensor = cameras.sensor_of(context.scene, camera_object)
         cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor_width=sensor)

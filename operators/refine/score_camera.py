@@ -8,8 +8,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from ...inference.geometry import Box, Camera
 from ...inference.steps import Steps, all_aside, aside, within
 from ...preferences import preferred
-from ..blender.match_record import read_pose
-from ..blender.standing import keep_score
+from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 
@@ -42,9 +41,11 @@ def scores(
     settings: bpy.types.PropertyGroup, subject: Subject, box: tuple[float, ...], cameras: list[Camera]
 ) -> Steps[list[float]]:
     """How well what each of the cameras sees of the subject's model agrees with its photo: comparable numbers."""
+    from ...inference.matching import crops_for, extractor
     from ...inference.verify.candidates import judge
-    from ..pictures.model_targets import crops_for, extractor, prepare, target_renderer
-    from ..pictures.training_views import ViewOptions, cache_folder
+    from ...inference.views.view_options import ViewOptions
+    from ..pictures.model_targets import prepare, target_renderer
+    from ..pictures.view_cache import cache_folder
 
     views = ViewOptions(settings.sphere, settings.subdivisions, device=preferred().device)
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from pathlib import Path
 
-from ...inference.errors import PoseError, printable
 from ...preferences import preferred
 from .worker import on_main
 
@@ -35,15 +33,6 @@ class Terminal(logging.StreamHandler):
 
 recent, terminal = Recent(), Terminal()
 terminal.setFormatter(logging.Formatter("photo_pose: %(message)s"))
-
-
-def sentence_of(error: Exception, photo: object) -> str:
-    """What the user is told of a photo that failed; how it came to an error that nobody foresaw, the log tells."""
-    if isinstance(error, PoseError):
-        return str(error)
-    LOG.debug("Photo '%s' failed.", photo, exc_info=error)
-    why = ": ".join(filter(None, [type(error).__name__, *str(error).split("\n")[:1]]))
-    return printable(f"Photo '{Path(str(photo)).name}' failed with an unforeseen error ({why}).")
 
 
 def register() -> None:

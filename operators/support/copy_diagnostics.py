@@ -73,7 +73,7 @@ def _devices() -> str:
 
 
 def _cache() -> str:
-    from ..pictures.training_views import cache_folder  # and with it Pillow
+    from ..pictures.view_cache import cache_folder  # and with it Pillow
 
     folder = cache_folder()
     sizes = [file.stat().st_size for file in folder.glob("*.npz")]

@@ -15,12 +15,12 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
-from ...inference.geometry import Box, Camera, angle_between, direction_from_angles, intrinsics, look_at
+from ...inference.geometry import Box, Camera, angle_between, direction_from_angles, in_unit_sphere, intrinsics, look_at
 from ...inference.steps import Steps, aside, within
 from ...preferences import preferred
 from ..blender.models import Model, evaluated, lineage, scene_roots
 from ..blender.own_data import remove
-from ..pictures.rendering import in_unit_sphere, studio
+from ..pictures.rendering import studio
 from ..running.log import LOG
 from ..running.long_operator import StepsOperator, require_packages
 
@@ -65,8 +65,10 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
 
 def self_test(root: bpy.types.Object, seed: int) -> Steps[Error]:
     """Renders a model from a random camera in front of a sky, and matches the picture."""
-    from ..pictures.model_targets import match, prepare, target_renderer
-    from ..pictures.training_views import ViewOptions, cache_folder
+    from ...inference.matching import match
+    from ...inference.views.view_options import ViewOptions
+    from ..pictures.model_targets import prepare, target_renderer
+    from ..pictures.view_cache import cache_folder
 
     options = ViewOptions(subdivisions=2, device=preferred().device)
     targets = yield from within(prepare([root], options, cache_folder()), 0.0, 0.6)

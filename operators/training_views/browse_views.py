@@ -88,7 +88,8 @@ class Gallery:
     """The view sphere of one model, drawn over 3D views; hovered: number of the view under the mouse."""
 
     def __init__(self, scene: bpy.types.Scene) -> None:
-        from ..pictures.training_views import ViewOptions, cache_folder, cached_file
+        from ...inference.views.view_options import ViewOptions
+        from ..pictures.view_cache import cache_folder, cached_file
 
         settings = scene.photo_pose
         options = ViewOptions(settings.sphere, settings.subdivisions, network=bpy.path.abspath(settings.network))
@@ -160,8 +161,8 @@ class Gallery:
         blf.disable(0, blf.SHADOW)
 
     def _texture(self, view: int):
+        from ...inference.views.thumbnails import thumbnail
         from ..photo.drag_box import texture
-        from ..pictures.training_views import thumbnail
 
         if view not in self._textures:
             picture = thumbnail(self.file, view)

@@ -25,7 +25,7 @@ class ViewProperties:
     background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
 
     def view_options(self):
-        from ..pictures.training_views import ViewOptions
+        from ...inference.views.view_options import ViewOptions
 
         return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
 
@@ -40,7 +40,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
         from ..pictures.model_targets import prepare
-        from ..pictures.training_views import cache_folder
+        from ..pictures.view_cache import cache_folder
 
         roots = chosen_models(context.scene)
         targets = yield from prepare(roots, self.view_options(), cache_folder(), self.warn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
@@ -11,16 +10,15 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
-from ...inference.errors import PoseError
 from ...inference.steps import Steps, aside, within
 from ..blender.models import chosen_models, collection_models, with_key
-from ..blender.own_data import added_to, remove
+from ..models.add_folder import PHOTOPOSE_OT_add_folder
 from ..photo.photo_properties import PhotoProperties
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
-    from ...inference.search.model_likeness import Answer
     from ...inference.search.start_poses import Target
+    from ...inference.verify.model_ranking import Answer
 
 
 class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operator):
@@ -33,9 +31,9 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
-        from ...inference.search.model_likeness import is_strange
+        from ...inference.matching import which
+        from ...inference.verify.model_ranking import is_strange
         from ..pictures.model_targets import prepare, target_renderer
-        from .identifying import which
 
         photo, box, camera = self.photo_box_camera(context)
         if self.collection:
@@ -57,7 +55,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
 
 def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:
     """Shows the answers in the panel."""
-    from ..pictures.model_targets import seen_from
+    from ...inference.geometry import seen_from
 
     spheres = {target.name: target.sphere for target in targets}
     settings = scene.photo_pose
@@ -69,52 +67,6 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
         item.object = with_key(bpy.data.objects, answer.candidate.model)
         item.score, item.verified = answer.candidate.score, answer.verified
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
-
-
-class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
-    bl_idname = "photopose.add_folder"
-    bl_label = "Add Models of a Folder"
-    phases = ((0.0, "Importing"),)
-    bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
-
-    directory: StringProperty(
-        name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
-    )
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.directory:
-            return super().invoke(context, event)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def steps(self, context: bpy.types.Context) -> Steps[None]:
-        if not self.directory:
-            raise PoseError("Choose a folder with model files.")
-        from ..models.model_files import model_files
-
-        files = model_files(Path(bpy.path.abspath(self.directory)))
-        roots = yield from imported(context.scene, files)
-        listed = {item.object for item in context.scene.photo_pose.models}
-        for root in roots:
-            if root not in listed:
-                context.scene.photo_pose.models.add().object = root
-        self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
-
-
-def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.types.Object]]:
-    """The models of all files; where that ends before, what they brought is gone, and nothing else."""
-    from ..models.model_files import import_models
-
-    brought, roots = [], []
-    try:
-        for number, file in enumerate(files):
-            with added_to(brought):
-                roots += import_models(scene, file)
-            yield (number + 1) / len(files)
-    except BaseException:  # Esc too
-        remove(brought)
-        raise
-    return roots
 
 
 classes = (PHOTOPOSE_OT_which_model, PHOTOPOSE_OT_add_folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..loading import U2NetP
+from ..u2net import U2NetP
 from .building import Source, main, packed
 
 SOURCE = Source(

@@ -6,16 +6,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from bpy.app.translations import pgettext_rpt as rpt_
 
-from ...inference.chessboard.calibration import Calibration, board_points, calibrate, locate
-from ...inference.chessboard.corners import find_chessboard
-from ...inference.errors import PoseError
-from ...inference.geometry import Camera, Sphere
-from ...inference.photo.distortion import NOTICED, displacement, straightened
-from ...inference.photo.image import Photo
-from ..pictures.model_targets import photo_camera, photo_focal, sight
-from ..running.log import sentence_of
+from ..errors import PoseError, sentence_of
+from ..geometry import Camera, Sphere
+from ..matching import photo_camera, photo_focal
+from ..photo.distortion import NOTICED, displacement, straightened
+from ..photo.image import Photo
+from .calibration import Calibration, board_points, calibrate, locate
+from .corners import find_chessboard
 
 
 class Board(NamedTuple):
@@ -110,14 +108,3 @@ def given_intrinsics(
     if known.doubt:
         return None, 0.0
     return photo_camera(photo, focal, lens, sensor, principal_point).K, known.spread
-
-
-def summary(labelled: Label, board: Board, lens: float) -> str:
-    """What the user is told, the camera's lens in mm: parts separated by commas."""
-    found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
-    return (
-        sight(rpt_("Chessboard"), labelled.camera, board.sphere, lens)
-        + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
-        + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
-        + (bent if labelled.bent > NOTICED else "")
-    )

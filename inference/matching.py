@@ -1,0 +1,312 @@
+"""The way from a photo to its camera, without Blender: what the operators and the headless commands share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ..operators.running.log import LOG
+from .errors import PoseError
+from .geometry import Box, Camera, intrinsics
+from .networks.registry import feature_name, is_regressor
+from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
+from .photo.focal_length import SPREAD, Focal
+from .photo.image import Photo, alpha_box
+from .search.regressed_starts import regressor_for
+from .steps import Steps, all_aside, within
+
+if TYPE_CHECKING:
+    from .pose.alignment import Locks
+    from .search.regressed_starts import Predict
+    from .search.start_poses import Extract, PhotoCrops, Start, Target
+    from .verify.candidates import Candidate, Stages
+    from .verify.model_ranking import Answer
+    from .verify.refinement import Renderer
+
+
+TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
+SURE = 0.95  # confidence from which no other place is tried
+# From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
+# and the one below which it does (chosen on rendered chairs)
+SEVERAL, CLEAR, UNLIKE = 4, 1.2, 0.75
+
+
+class Match(NamedTuple):
+    """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box; share:
+    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree; verified:
+    whether they were compared with the photo, as nearest views are not."""
+
+    candidates: list[Candidate]
+    seconds: dict[str, float]
+    located: bool = False
+    share: float | None = None
+    verified: bool = True
+
+    @property
+    def confidence(self) -> float | None:
+        """Probability, 0..1, that the best candidate's view is less than 10 degrees off; None: not verified."""
+        from .verify import confidence
+
+        if not self.verified:
+            return None
+        if self.share is not None:
+            return confidence.confidence_of_vote(self.share)
+        return confidence.confidence(self.candidates, self.located)
+
+
+def photo_camera(
+    photo: Photo,
+    focal: float | None = None,
+    lens: float | None = None,
+    sensor: float = 36.0,
+    principal_point: tuple[float, float] | None = None,
+) -> Camera:
+    """The photo's camera at the origin, whose lens is what `photo_focal` says."""
+    if principal_point is not None:
+        principal_point = checked_point(principal_point)
+    K = intrinsics(photo_focal(photo, focal, lens, sensor).focal, photo.size, principal_point)
+    return Camera(K, np.eye(4), photo.size)
+
+
+def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
+    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm."""
+    if focal is not None:
+        return Focal(checked_focal(focal))
+    if lens is not None:
+        return Focal(focal_from_lens(lens, sensor, photo.size))
+    return photo.exif_focal or Focal(default_focal(photo.size), SPREAD, 1.0)
+
+
+@all_aside
+def match(
+    photo: Photo,
+    camera: Camera,
+    box: Box,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    *,
+    any_roll: bool = False,
+    method: str = "MATCH",
+    count: int = 6,
+    stages: Stages | None = None,
+    lens: Focal | None = None,
+    mask: np.ndarray | None = None,
+    network: str = "efficientnet_lite0",
+    device: str = "auto",
+) -> Steps[Match]:
+    """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
+
+    lens: how far the camera's focal length is known, default: it is given.
+    mask: the object, (H, W) bool in photo.image.
+    network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
+    A photo that shows none of several models, which a bundled regressor knows, is taken for one of their kind.
+    """
+    from .networks.regressor import load_regressor, predict
+    from .search import regressed_starts, start_poses, voting
+    from .verify import candidates
+    from .verify import candidates as finding
+
+    began = time.perf_counter()
+    rolls = start_poses.ALL_ROLLS if any_roll else start_poses.UPRIGHT_ROLLS
+    extract = extractor(network, device, patches=method != "KNN")
+    crops = start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
+    named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
+    if method == "VOTE":
+        named = named or regressor_for(targets, device)
+        vote = yield from within(voting.vote(crops, targets, named), 0.0, 0.6)
+        starts = voting.winners(crops, vote, count)
+    elif named:
+        starts = regressed_starts.named_starts(crops, targets, named, count)
+    elif method == "KNN":
+        starts = start_poses.nearest_neighbours(crops, targets)
+    else:
+        starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
+    matched, features, share = time.perf_counter(), crops.seconds, None
+    if method == "MATCH":
+        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL)
+        candidates = yield from within(steps, 0.6, 0.9)
+        if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
+            candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
+    else:
+        candidates, share = candidates.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
+    candidates = candidates.finite(candidates)
+    seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
+    times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
+    return Match(candidates, seconds, share=share, verified=method != "KNN")
+
+
+def _doubted(
+    crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer, named: Predict, found: list[Candidate]
+) -> Steps[tuple[list[Candidate], float | None]]:
+    """As many candidates: those found, best first; or where these are unlike the photo, or the vote of all targets is
+    against them, what got the votes comes first, and its share."""
+    from .search import voting
+    from .verify import candidates
+
+    vote = yield from within(voting.vote(crops, targets, named), 0.0, 0.5)
+    place = next(target.sphere.center for target in targets if target.name == found[0].model)
+    away = found[0].camera.position - place
+    if found[0].score > UNLIKE and vote.agrees(away / np.linalg.norm(away)):
+        return found, None
+    starts = voting.winners(crops, vote, (len(found) + 1) // 2)
+    alike = yield from within(candidates.as_they_are(crops, starts, renderer), 0.5, 1.0)
+    return [*alike, *found[: len(found) - len(alike)]], starts[0].score
+
+
+def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count: int) -> Steps[list[Start]]:
+    """Starts from the targets' templates that look like the photo, of which crops are."""
+    from .search import start_poses
+    from .search.model_likeness import find_starts_among
+
+    starts = yield from within(find_starts_among(crops, targets, 2 * count), 0.0, 0.8)
+    whole = start_poses.whole_box(crops.box, photo.size)
+    if whole:  # a box that ends with the photo frames the object otherwise than its views
+        framed = start_poses.PhotoCrops(photo, crops.camera, whole, crops.rolls[::2], crops.extract, lens=crops.lens)
+        starts += yield from within(find_starts_among(framed, targets, count), 0.8, 1.0)
+        crops.seconds += framed.seconds
+    return starts
+
+
+@all_aside
+def find_and_match(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    *,
+    mask: np.ndarray | None = None,
+    **options,
+) -> Steps[tuple[Box, Match]]:
+    """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
+    box = box or mask_box(mask, photo)
+    if box is None:
+        return (yield from _located(photo, camera, targets, renderer, **options))
+    return box, (yield from match(photo, camera, box, targets, renderer, mask=mask, **options))
+
+
+def _located(
+    photo: Photo, camera: Camera, targets: Sequence[Target], renderer: Renderer, *, any_roll: bool = False, **options
+) -> Steps[tuple[Box, Match]]:
+    """`match` for a photo whose box nobody knows.
+
+    Every target is posed in the places where the photo looks like it; the likeliest one is matched again in its own
+    box, and so are the next ones as long as that is doubtful.
+    """
+    from .networks.loading import extract_features, feature_network, has_patches, load_network
+    from .networks.salient_objects import proposed_boxes
+    from .pose.alignment import projected
+    from .search.detection import Overview
+    from .verify.location import locate
+
+    name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
+    network = feature_network(feature_name(name), device)
+    if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
+        box = proposed_boxes(photo, load_network("u2netp"))[0]
+        found = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        return box, found._replace(located=True)
+    extract = partial(extract_features, network)
+    seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
+    found = []
+    for number, target in enumerate(targets):
+        part = 0.2 + 0.3 * number / len(targets), 0.2 + 0.3 * (number + 1) / len(targets)
+        found += yield from within(locate(seen, target, renderer), *part)
+    if not found:
+        raise PoseError("The models are nowhere to be found in the photo: drag a box around the object.")
+    tried: list[tuple[Box, Match]] = []
+    for number, one in enumerate(sorted(found, key=lambda one: -one.score)[:TRIES]):
+        target = one.closeup.start.target
+        box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
+        steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
+        part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
+        tried.append((box, (yield from within(steps, *part))))
+        if (tried[-1][1].confidence or 0.0) > SURE:
+            break
+    box, best = max(tried, key=lambda one: one[1].candidates[0].score)
+    if len(targets) >= SEVERAL and best.candidates[0].score < CLEAR:  # perhaps it is none of them, but of their kind
+        together = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        best = best if together.share is None else together
+    return box, best._replace(located=True)
+
+
+def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
+    """Around the object in the photo, None without a mask or an object in it."""
+    around = None if mask is None else alpha_box(mask, 0.5)
+    if around is None:
+        return None
+    scale = photo.size[0] / photo.image.size[0]
+    return checked_box([edge * scale for edge in around], photo.size)
+
+
+@all_aside
+def refine(
+    photo: Photo,
+    camera: Camera,
+    target: Target,
+    renderer: Renderer,
+    *,
+    box: Box | None = None,
+    locks: Locks | None = None,
+    network: str = "efficientnet_lite0",
+    device: str = "auto",
+) -> Steps[tuple[Candidate, Candidate]]:
+    """A camera of the world that sees the target about right, before and after improvement; locks: Locks() by default.
+
+    The first has that very camera; where nothing better is found so does the second.
+    """
+    from .pose.alignment import Locks
+    from .verify import candidates
+
+    crops = crops_for(photo, camera, box, extractor(network, device))
+    return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
+
+
+def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -> PhotoCrops:
+    """To judge a camera of the world, and others with its intrinsics; an unknown box binds nothing."""
+    from .search import start_poses
+
+    deviation = start_poses.BOX_DEVIATION if box else np.inf
+    whole = Box(0, 0, *photo.size)
+    return start_poses.PhotoCrops(
+        photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation
+    )
+
+
+def extractor(network: str, device: str, patches: bool = True) -> Extract:
+    """Makes features as those of the targets' templates."""
+    from .networks.loading import extract_features, feature_network
+
+    return partial(extract_features, feature_network(feature_name(network), device, patches))
+
+
+@all_aside
+def which(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    *,
+    mask: np.ndarray | None = None,
+    any_roll: bool = False,
+    network: str = "efficientnet_lite0",
+    device: str = "auto",
+) -> Steps[tuple[Box, list[Answer]]]:
+    """Which of the targets the photo shows: the box, given or found, and all of them, best first.
+
+    network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
+    """
+    from .networks.loading import load_network
+    from .networks.salient_objects import proposed_boxes
+    from .search import start_poses
+    from .verify import model_ranking
+
+    box = box or mask_box(mask, photo) or proposed_boxes(photo, load_network("u2netp"))[0]
+    rolls = start_poses.ALL_ROLLS if any_roll else start_poses.UPRIGHT_ROLLS
+    crops = start_poses.PhotoCrops(photo, camera, box, rolls, extractor(network, device), mask)
+    return box, (yield from model_ranking.identify(crops, targets, renderer))

@@ -1,0 +1,45 @@
+"""Poses of a model in a camera's axes, and the cameras that see it so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..geometry import Camera, Sphere, rotation_from_vector
+
+
+class Pose(NamedTuple):
+    """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    K: np.ndarray
+
+    def camera_to_world(self) -> np.ndarray:
+        matrix = np.eye(4)
+        matrix[:3, :3] = self.rotation.T
+        matrix[:3, 3] = -self.rotation.T @ self.translation
+        return matrix
+
+    def moved(self, step: np.ndarray) -> Pose:
+        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths and a shift
+        of the principal point, in focal lengths."""
+        K = self.K.copy()
+        K[:2, 2] += step[7:] * K[0, 0]
+        K[[0, 1], [0, 1]] *= np.exp(step[6])
+        return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
+
+
+def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:
+    """The photo's camera in the world, from its pose relative to the model's unit sphere."""
+    camera_to_world = pose.camera_to_world()
+    camera_to_world[:3, 3] = camera_to_world[:3, 3] * sphere.radius + sphere.center
+    return Camera(pose.K, camera_to_world, camera.size)
+
+
+def relative(camera: Camera, sphere: Sphere) -> Pose:
+    """How a camera in the world sees a model: the inverse of `placed`."""
+    matrix = camera.world_to_camera
+    translation = (matrix[:3, :3] @ sphere.center + matrix[:3, 3]) / sphere.radius
+    return Pose(matrix[:3, :3], translation, camera.K)

@@ -1,0 +1,49 @@
+"""Which model a photo shows: the most alike are aligned and rendered, and stand by how they look then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..search.model_likeness import compare, ranked
+from ..search.start_poses import PhotoCrops, Start, Target, find_starts
+from ..steps import Steps, within
+from .candidates import Candidate, candidate_of
+from .refinement import Renderer, approach, verify
+
+VERIFIED = 5  # models that are rendered to be identified
+STARTS = 3  # views of each of them
+STRANGE, FEWEST = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
+
+
+def is_strange(likeness: Sequence[float]) -> bool:
+    """Whether the photo seems to show none of these models, by their scores; a few models cannot tell."""
+    return len(likeness) >= FEWEST and max(likeness) < STRANGE
+
+
+class Answer(NamedTuple):
+    """A model that the photo may show: its best view as a candidate; likeness: its score by `ranked`;
+    verified: whether it was rendered there, only then the candidate's score tells anything."""
+
+    candidate: Candidate
+    likeness: float
+    verified: bool
+
+
+def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -> Steps[list[Answer]]:
+    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
+    compared = yield from within(compare(crops, targets), 0.0, 0.4)
+    views, tried = ranked(crops, compared), []
+    for number, best in enumerate(views[:VERIFIED]):
+        part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
+        tried.append((yield from within(_verified(crops, best, renderer), *part)))
+    tried.sort(key=lambda answer: -answer.candidate.score)
+    return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
+
+
+def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
+    starts = yield from within(find_starts(crops, best.target, STARTS), 0.0, 0.2)
+    starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
+    closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
+    found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
+    return Answer(candidate_of(crops, best, found.closeup.pose, found.score), best.score, True)

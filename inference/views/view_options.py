@@ -1,0 +1,33 @@
+"""Which training views of a model: from where, how fine, before what, for which network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import PoseError
+from ..geometry import view_sphere
+
+
+class ViewOptions(NamedTuple):
+    """Which views: the sphere's half (UPPER) or all of it (FULL), its subdivisions, what is behind the model."""
+
+    sphere: str = "UPPER"
+    subdivisions: int = 3
+    background: str = "WHITE"
+    network: str = "efficientnet_lite0"
+    device: str = "auto"
+
+    @property
+    def directions(self) -> np.ndarray:
+        """(V, 3) unit."""
+        return view_sphere(self.subdivisions, full=self.sphere == "FULL")
+
+
+def subdivisions_for(count: int, sphere: str) -> int:
+    """The coarsest view sphere with at least count views; PoseError when there is none."""
+    for subdivisions in range(5):
+        if len(view_sphere(subdivisions, full=sphere == "FULL")) >= count > 0:
+            return subdivisions
+    raise PoseError(f"The number of views must be between 1 and {len(view_sphere(4, full=sphere == 'FULL'))}.")

@@ -1,0 +1,50 @@
+"""What the user is told of a match, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...inference.geometry import Camera, Sphere, seen_from
+from ...inference.photo.focal_length import is_guess
+from .models import key_of
+
+if TYPE_CHECKING:
+    from ...inference.verify.candidates import Candidate
+
+
+def sight(model: str, camera: Camera, sphere: Sphere, lens: float, lens_deviation: float = 0.0) -> str:
+    """How camera, its lens in mm, sees the model of this name, for the user: parts separated by commas."""
+    angles = seen_from(camera, sphere)
+    told = rpt_(
+        "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
+    ).format(name=model, lens=lens, **angles._asdict())
+    if is_guess(lens_deviation):
+        return told + rpt_(" (guessed)")
+    return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
+
+
+def summary(candidate: Candidate, sphere: Sphere, lens: float) -> str:
+    """What the user is told of a match, its camera's lens in mm: parts separated by commas."""
+    seen = sight(candidate.model, candidate.camera, sphere, lens, candidate.lens_deviation)
+    return seen + rpt_(", score {score:.2f}").format(score=candidate.score)
+
+
+def tell(
+    current: bpy.types.Scene,
+    model: bpy.types.Object,
+    camera: Camera,
+    sphere: Sphere,
+    score: float = 0.0,
+    lens_deviation: float = 0.0,
+) -> None:
+    """The panel's lines about the last match: how camera, which is the active one's, sees the model.
+
+    score: when there is one.
+    """
+    from .result_text import sight
+
+    told = sight(key_of(model), camera, sphere, current.camera.data.lens, lens_deviation)
+    current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")

@@ -1,0 +1,50 @@
+"""Fields of results.jsonl, cameras.json and the other listings: cameras, angles, poses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...inference import geometry
+from ...inference.geometry import Camera, Sphere, blender_axes, nearest_rotation
+from ...inference.photo.checks import DEFAULT_SENSOR
+from ...inference.verify.candidates import Candidate
+from ..blender import cameras
+from ..blender.models import own_scale, unscaled, with_key
+
+SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
+
+
+def blender_camera(camera: Camera, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
+    """For renders of the photo's size, whose sensor has so many mm along the longer side."""
+    lens = cameras.blender_lens(camera, sensor)._asdict()
+    matrix = blender_axes(camera.camera_to_world).tolist()
+    return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
+
+
+def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
+    """A candidate as in results.jsonl."""
+    angles = geometry.seen_from(candidate.camera, sphere)
+    return {
+        "model": candidate.model,
+        "opencv": opencv(candidate.camera, with_key(bpy.data.objects, candidate.model)),
+        "azimuth": angles.azimuth,
+        "elevation": angles.elevation,
+        "roll": angles.roll,
+        "score": candidate.score,
+    }
+
+
+def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
+    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too.
+
+    Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
+    """
+    matrix, scale = camera.world_to_camera @ unscaled(root), own_scale(root)
+    found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
+    unit = scale.diagonal().mean()
+    if unit > 0 and np.allclose(scale / unit, np.eye(3), atol=SAME_SCALE):
+        return found | {"t": (matrix[:3, 3] / unit).tolist()}
+    return found | {"scale": scale.tolist()}

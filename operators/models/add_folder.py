@@ -1,0 +1,61 @@
+"""The operator that adds the models of a folder's files to the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import StringProperty
+
+from ...inference.errors import PoseError
+from ...inference.steps import Steps
+from ..blender.own_data import added_to, remove
+from ..running.long_operator import StepsOperator
+
+
+class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
+    bl_idname = "photopose.add_folder"
+    bl_label = "Add Models of a Folder"
+    phases = ((0.0, "Importing"),)
+    bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
+
+    directory: StringProperty(
+        name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.directory:
+            return super().invoke(context, event)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        if not self.directory:
+            raise PoseError("Choose a folder with model files.")
+        from .model_files import model_files
+
+        files = model_files(Path(bpy.path.abspath(self.directory)))
+        roots = yield from imported(context.scene, files)
+        listed = {item.object for item in context.scene.photo_pose.models}
+        for root in roots:
+            if root not in listed:
+                context.scene.photo_pose.models.add().object = root
+        self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
+
+
+def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.types.Object]]:
+    """The models of all files; where that ends before, what they brought is gone, and nothing else."""
+    from .model_files import import_models
+
+    brought, roots = [], []
+    try:
+        for number, file in enumerate(files):
+            with added_to(brought):
+                roots += import_models(scene, file)
+            yield (number + 1) / len(files)
+    except BaseException:  # Esc too
+        remove(brought)
+        raise
+    return roots

@@ -1,0 +1,37 @@
+"""Pictures and folders on disk; one sentence where they cannot be written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ...inference.errors import PoseError
+from ...inference.geometry import Box, Camera, Sphere, in_unit_sphere
+from ...inference.views.templates import Render
+
+
+def make_folder(folder: Path) -> None:
+    """PoseError where it cannot be made or written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    try:
+        picture.save(path)
+    except OSError as error:
+        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
+
+
+def model_in_photo(camera: Camera, sphere: Sphere, render: Render, side: int) -> np.ndarray:
+    """What the photo's camera in the world sees of a model with this sphere: (H, W, 4) uint8, at most side px."""
+    scale = min(1.0, side / max(camera.size))
+    size = (round(camera.size[0] * scale), round(camera.size[1] * scale))
+    return render(in_unit_sphere(camera, sphere).windowed(Box(0, 0, *camera.size), size)).rgba

@@ -1,0 +1,35 @@
+"""The sub-panel "Models"."""
+
+from __future__ import annotations
+
+import bpy
+
+from .sidebar import SidebarPanel
+
+
+class PHOTOPOSE_UL_models(bpy.types.UIList):
+    def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
+        if item.object and item.object.library:  # its name can be changed nowhere but there
+            layout.label(text=item.object.name_full, icon="LIBRARY_DATA_DIRECT")
+        elif item.object:
+            layout.prop(item.object, "name", text="", emboss=False, icon="OBJECT_DATA")
+        else:
+            layout.label(text="Deleted object", icon="ERROR")
+
+
+class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
+    bl_label = "Models"
+    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = context.scene.photo_pose, self.layout
+        row = layout.row()
+        row.template_list("PHOTOPOSE_UL_models", "", settings, "models", settings, "active_model", rows=2)
+        column = row.column(align=True)
+        column.operator("photopose.add_models", icon="ADD", text="")
+        column.operator("photopose.remove_model", icon="REMOVE", text="")
+        row = layout.row(align=True)
+        row.operator("photopose.add_scene_models", text="Whole Scene", icon="SCENE_DATA")
+        row.operator("photopose.add_folder", text="Folder", icon="FILE_FOLDER")
+        if not settings.models:
+            layout.label(text="Empty list: all models of the scene")
