@@ -181,10 +181,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "match": Command("headless", match_arguments, "Match cameras to photos."),
-    "which": Command("headless_which", which_arguments, "Find out which model each photo shows."),
-    "label": Command("headless_label", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
-    "train": Command("headless_training", train_arguments, "Train a network on models.", out="FILE.npz"),
+    "match": Command("match_command", match_arguments, "Match cameras to photos."),
+    "which": Command("which_command", which_arguments, "Find out which model each photo shows."),
+    "label": Command("label_command", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
+    "train": Command("train_command", train_arguments, "Train a network on models.", out="FILE.npz"),
 }
 
 
@@ -200,7 +200,7 @@ def main(argv: list[str], with_blend: bool = False) -> int:
         require_packages(*COMMANDS[name].needs)
         if getattr(options, "device", "") is None:
             options.device = preferred().device
-        return importlib.import_module(f".operators.{COMMANDS[name].module}", __package__).run(options)
+        return importlib.import_module(f".operators.headless.{COMMANDS[name].module}", __package__).run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
     except (UsageError, PoseError) as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.assets import fetch_deb
 from benchmark.product import ROOT
-from inference.chessboard.calibration import board_points, calibrate, locate
+from inference.chessboard.calibration import board_points, calibrate, locate_board
 from inference.chessboard.corners import find_chessboard
 from inference.errors import PoseError
 from inference.geometry import rotation_angle
@@ -31,8 +31,8 @@ def measured(side: str) -> dict[str, object]:
     pixels = np.stack([find_chessboard(photo, COLUMNS, ROWS).reshape(-1, 2) for photo in photos])
     points, size = board_points(COLUMNS, ROWS, SQUARE), photos[0].size
     found = calibrate(points, pixels, size)
-    alone = [locate(points, seen, size) for seen in pixels]
-    with_lens = [locate(points, seen, size, found.K) for seen in pixels]
+    alone = [locate_board(points, seen, size) for seen in pixels]
+    with_lens = [locate_board(points, seen, size, found.K) for seen in pixels]
     turns = [
         rotation_angle(one.poses[0, :3, :3], pose[:3, :3]) for one, pose in zip(with_lens, found.poses, strict=True)
     ]

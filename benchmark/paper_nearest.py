@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark import inception as nsfwjs
+from benchmark import nsfwjs as nsfwjs
 from benchmark import pyramid
 from benchmark.paper_pictures import FOLDER, WHITE, Wanted, pictures
 from benchmark.protocol import Nearest

@@ -11,7 +11,13 @@ from benchmark.paper_nearest import Tests
 from benchmark.paper_pictures import FOLDER
 from benchmark.train_chairs import HELD_OUT, learnt_from, trained
 from photo_pose.inference.geometry import view_sphere
-from photo_pose.inference.networks.regressor import REGRESSORS, Prediction, load_regressor, predict, save_regressor
+from photo_pose.inference.networks.regressor import (
+    REGRESSOR_CLASSES,
+    Prediction,
+    load_regressor,
+    predict,
+    save_regressor,
+)
 from photo_pose.inference.search.voting import foretold
 
 # Part of the training until which pictures are plain, and from which on none is: white graphics, or like photos.
@@ -45,7 +51,7 @@ def said(tests: Tests) -> np.ndarray:
 def directions(tests: Tests, seed: int, controls: Sequence[str]) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:
     """What every regressor says of the unseen pictures: its name, the paper's figures for it, directions (U, 3)."""
     crops = tests.crops[unseen(tests)]
-    for name in REGRESSORS:
+    for name in REGRESSOR_CLASSES:
         paper = PAPER if name == "regressor" else ("", "")
         yield f"{name}, bundled", paper, predict(load_regressor(name, "cpu"), crops).directions
     for control in controls:

@@ -25,9 +25,9 @@ import_product()
 
 from photo_pose.inference.networks.augmentation import OF_NO_MODEL, Views, crops_of, pictures  # noqa: E402
 from photo_pose.inference.networks.loading import WEIGHTS  # noqa: E402
-from photo_pose.inference.networks.regressor import REGRESSORS, load_regressor, predict, save_regressor  # noqa: E402
+from photo_pose.inference.networks.regressor import REGRESSOR_CLASSES, load_regressor, predict, save_regressor  # noqa: E402
 from photo_pose.inference.networks.training import Training, train  # noqa: E402
-from photo_pose.inference.photo.image import load_photo
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.photo.warping import warp_views  # noqa: E402
 from photo_pose.inference.views.crops import photo_view  # noqa: E402
 
@@ -154,7 +154,7 @@ def trained(
         stretched = views_of(learnt_from(), EACH, SEED, SHAPES)
         views = Views(*(np.concatenate(fields) for fields in zip(views, stretched, made_up_views(SEED), strict=True)))
     torch.manual_seed(seed)
-    network = REGRESSORS[name]()
+    network = REGRESSOR_CLASSES[name]()
     network.plain = plain or network.plain
     steps = train(
         network,
@@ -232,7 +232,7 @@ def _errors(network: str, crops: np.ndarray, directions: np.ndarray) -> dict[str
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", choices=list(REGRESSORS), nargs="+", default=list(REGRESSORS))
+    parser.add_argument("--network", choices=list(REGRESSOR_CLASSES), nargs="+", default=list(REGRESSOR_CLASSES))
     parser.add_argument("--views", action="store_true", help="only render the views")
     parser.add_argument("--measure", action="store_true", help="only measure the bundled networks")
     options = parser.parse_args(arguments)

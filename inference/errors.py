@@ -1,8 +1,9 @@
-"""The one exception of this package that users are meant to read."""
+"""The one exception that users are meant to read, and what they are told of any other."""
 
+import logging
 from pathlib import Path
 
-from ..operators.running.log import LOG
+LOG = logging.getLogger("photo_pose")
 
 
 class PoseError(ValueError):

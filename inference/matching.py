@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..operators.running.log import LOG
-from .errors import PoseError
+from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens

@@ -7,17 +7,18 @@ from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model
 from .handover import export_cameras, import_cameras, project_photo, shadow_catcher
-from .models import model_list
+from .models import add_folder, model_list
 from .photo import drag_box, find_object, match_photo, match_presets
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
 from .support import copy_diagnostics, self_test
-from .training_views import browse_views, clear_cache, render_views, train_regressor
+from .training_views import browse_views, clear_cache, render_views, train_regressor, unload_networks
 from .which_model import which_model_is_it
 
 OPERATORS = (
     model_list,
+    add_folder,
     render_views,
     match_photo,
     photo_list,
@@ -42,6 +43,7 @@ OPERATORS = (
     train_regressor,
     browse_views,
     clear_cache,
+    unload_networks,
     match_presets,
     self_test,
     copy_diagnostics,
@@ -52,6 +54,7 @@ _register_classes, _unregister_classes = register_classes_factory([one for some 
 def register() -> None:
     _register_classes()
     clear_cache.register()
+    unload_networks.register()
     compare_views.register()
     match_record.register()
     long_operator.register()
@@ -62,5 +65,6 @@ def unregister() -> None:
     long_operator.unregister()
     match_record.unregister()
     compare_views.unregister()
+    unload_networks.unregister()
     clear_cache.unregister()
     _unregister_classes()

@@ -4,31 +4,37 @@ from bpy.utils import register_classes_factory
 
 from . import (
     candidates_panel,
+    chessboard_panel,
     compare_panel,
     handover_panel,
     menus,
+    models_panel,
     photo_panel,
     photos_panel,
     presets_panel,
+    refine_panel,
     sidebar,
     training_views_panel,
+    which_model_panel,
 )
 
 # The children of a panel stand in the order in which they are registered: in that of the work.
-first = sidebar.classes.index(photo_panel.VIEW3D_PT_photo_pose_method) + 1
-_register_classes, _unregister_classes = register_classes_factory(
-    (
-        *presets_panel.classes,
-        *sidebar.classes[:first],
-        *candidates_panel.classes,
-        *compare_panel.classes,
-        *photos_panel.classes,
-        *sidebar.classes[first:],
-        *training_views_panel.classes,
-        *handover_panel.classes,
-        *menus.classes,
-    )
+SECTIONS = (
+    presets_panel,
+    sidebar,
+    models_panel,
+    photo_panel,
+    candidates_panel,
+    compare_panel,
+    photos_panel,
+    refine_panel,
+    chessboard_panel,
+    which_model_panel,
+    training_views_panel,
+    handover_panel,
+    menus,
 )
+_register_classes, _unregister_classes = register_classes_factory([one for some in SECTIONS for one in some.classes])
 
 
 def register() -> None:

@@ -95,4 +95,7 @@ def is_near(pose, matrix) -> bool:
     return all(abs(one - other) < 1e-4 * max(1.0, abs(one)) for one, other in zip(pose, values, strict=True))
 
 
-classes = (VIEW3D_PT_photo_pose_candidates, VIEW3D_PT_photo_pose_snapshots)
+classes = (
+    VIEW3D_PT_photo_pose_candidates,
+    VIEW3D_PT_photo_pose_snapshots,
+)

@@ -24,3 +24,6 @@ class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
         for name in ("columns", "rows", "square"):
             setattr(button, name, getattr(settings, f"board_{name}"))
         copy(button, settings, "focal_source", "lens", "sensor", "use_photo_size")
+
+
+classes = (VIEW3D_PT_photo_pose_board,)

@@ -31,9 +31,6 @@ def draw_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.operator("photopose.export_cameras", text="Photo Cameras (JSON, COLMAP, BOP)")
 
 
-classes = (VIEW3D_PT_photo_pose_handover,)
-
-
 def add_to_menus() -> None:
     bpy.types.TOPBAR_MT_file_import.append(draw_import)
     bpy.types.TOPBAR_MT_file_export.append(draw_export)
@@ -42,3 +39,6 @@ def add_to_menus() -> None:
 def remove_from_menus() -> None:
     bpy.types.TOPBAR_MT_file_import.remove(draw_import)
     bpy.types.TOPBAR_MT_file_export.remove(draw_export)
+
+
+classes = (VIEW3D_PT_photo_pose_handover,)

@@ -33,12 +33,12 @@ def draw_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.menu("VIEW3D_MT_photo_pose")
 
 
-classes = (VIEW3D_MT_photo_pose,)
-
-
 def add_to_menus() -> None:
     bpy.types.VIEW3D_MT_view_cameras.append(draw_menu)
 
 
 def remove_from_menus() -> None:
     bpy.types.VIEW3D_MT_view_cameras.remove(draw_menu)
+
+
+classes = (VIEW3D_MT_photo_pose,)

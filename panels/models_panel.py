@@ -33,3 +33,9 @@ class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
         row.operator("photopose.add_folder", text="Folder", icon="FILE_FOLDER")
         if not settings.models:
             layout.label(text="Empty list: all models of the scene")
+
+
+classes = (
+    PHOTOPOSE_UL_models,
+    VIEW3D_PT_photo_pose_models,
+)

@@ -54,3 +54,9 @@ class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         for name in ("method", "network", "any_roll", "use_photo_size"):
             layout.prop(context.scene.photo_pose, name)
+
+
+classes = (
+    VIEW3D_PT_photo_pose_photo,
+    VIEW3D_PT_photo_pose_method,
+)

@@ -47,4 +47,7 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         layout.operator("photopose.contact_sheet", icon="IMGDISPLAY")
 
 
-classes = (PHOTOPOSE_UL_photos, VIEW3D_PT_photo_pose_photos)
+classes = (
+    PHOTOPOSE_UL_photos,
+    VIEW3D_PT_photo_pose_photos,
+)

@@ -19,4 +19,7 @@ class PHOTOPOSE_PT_sensors(PresetPanel, bpy.types.Panel):
     preset_operator = "photopose.use_sensor"
 
 
-classes = (PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors)
+classes = (
+    PHOTOPOSE_PT_presets,
+    PHOTOPOSE_PT_sensors,
+)

@@ -23,3 +23,6 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
         button.filepath, button.box = settings.photo, settings.known_box
         copy(button, settings, "sphere", "subdivisions", *LOCKS)
         layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
+
+
+classes = (VIEW3D_PT_photo_pose_refine,)

@@ -11,13 +11,7 @@ from importlib.machinery import PathFinder
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .chessboard_panel import VIEW3D_PT_photo_pose_board
-from .models_panel import PHOTOPOSE_UL_models, VIEW3D_PT_photo_pose_models
-from .photo_panel import VIEW3D_PT_photo_pose_method, VIEW3D_PT_photo_pose_photo
 from .presets_panel import PHOTOPOSE_PT_presets
-from .refine_panel import VIEW3D_PT_photo_pose_refine
-from .training_views_panel import VIEW3D_PT_photo_pose_views
-from .which_model_panel import PHOTOPOSE_UL_answers, VIEW3D_PT_photo_pose_which
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
@@ -84,15 +78,4 @@ class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
         draw_missing(self.layout, context.preferences)
 
 
-classes = (
-    PHOTOPOSE_UL_models,
-    PHOTOPOSE_UL_answers,
-    VIEW3D_PT_photo_pose,
-    VIEW3D_PT_photo_pose_models,
-    VIEW3D_PT_photo_pose_photo,
-    VIEW3D_PT_photo_pose_method,
-    VIEW3D_PT_photo_pose_refine,
-    VIEW3D_PT_photo_pose_board,
-    VIEW3D_PT_photo_pose_which,
-    VIEW3D_PT_photo_pose_views,
-)
+classes = (VIEW3D_PT_photo_pose,)

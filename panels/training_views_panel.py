@@ -1,4 +1,4 @@
-"""The panel of the training views' gallery and of the cache that they are kept in."""
+"""The sub-panel "Training Views", with the gallery and the cache that they are kept in."""
 
 from __future__ import annotations
 
@@ -24,9 +24,6 @@ class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
         row.operator("photopose.unload_networks", icon="X")
 
 
-classes = (VIEW3D_PT_photo_pose_gallery,)
-
-
 class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
     bl_label = "Training Views"
     bl_parent_id = "VIEW3D_PT_photo_pose"
@@ -46,3 +43,9 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         for button in (render, save):
             copy(button, settings, *VIEWS)
         layout.operator("photopose.train_regressor").sphere = settings.sphere
+
+
+classes = (
+    VIEW3D_PT_photo_pose_views,
+    VIEW3D_PT_photo_pose_gallery,
+)

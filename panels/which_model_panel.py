@@ -43,3 +43,9 @@ class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
         button.collection = settings.collection.name_full if settings.collection else ""
         if settings.answers:
             layout.template_list("PHOTOPOSE_UL_answers", "", settings, "answers", settings, "active_answer", rows=5)
+
+
+classes = (
+    PHOTOPOSE_UL_answers,
+    VIEW3D_PT_photo_pose_which,
+)

@@ -7,7 +7,7 @@ pytest.importorskip("PIL")
 
 from PIL import Image  # noqa: E402
 
-from photo_pose.inference.chessboard.calibration import board_points, calibrate, locate  # noqa: E402
+from photo_pose.inference.chessboard.calibration import board_points, calibrate, locate_board  # noqa: E402
 from photo_pose.inference.chessboard.corners import find_chessboard  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import intrinsics, rotation_angle, rotation_from_vector  # noqa: E402
@@ -113,10 +113,10 @@ def test_a_lens_is_calibrated():
 @pytest.mark.parametrize("distortion", [np.zeros(5), np.array([-0.2, 0, 0, 0, 0])])
 def test_one_photo_tells_focal_length_and_distortion(distortion):
     pixels = seen(SLANTS[3], distortion) + np.random.default_rng(2).normal(0, 0.05, (len(POINTS), 2))
-    found = locate(POINTS, pixels, SIZE)
+    found = locate_board(POINTS, pixels, SIZE)
     assert found.K[0, 0] == found.K[1, 1] == pytest.approx(600, rel=0.02) and 0 < found.focal_deviation < 0.02
     np.testing.assert_allclose(found.distortion, distortion, atol=0.02)
-    known = locate(POINTS, pixels, SIZE, K, distortion)
+    known = locate_board(POINTS, pixels, SIZE, K, distortion)
     assert np.degrees(rotation_angle(known.poses[0, :3, :3], SLANTS[3][:3, :3])) < 0.05 and known.focal_deviation == 0
     np.testing.assert_allclose(known.K, K)
 
@@ -124,9 +124,9 @@ def test_one_photo_tells_focal_length_and_distortion(distortion):
 def test_a_board_seen_from_straight_ahead_does_not_tell_the_lens():
     pixels = seen(pose(0.5, 0, 0), np.zeros(5)) + np.random.default_rng(3).normal(0, 0.1, (len(POINTS), 2))
     with pytest.raises(PoseError, match="more of a slant"):
-        locate(POINTS, pixels, SIZE)
+        locate_board(POINTS, pixels, SIZE)
     with pytest.raises(PoseError, match="more of a slant"):
-        locate(POINTS, seen(pose(0, 0, 0), np.zeros(5)), SIZE)
+        locate_board(POINTS, seen(pose(0, 0, 0), np.zeros(5)), SIZE)
 
 
 def test_distortion_is_taken_out_of_a_photo(tmp_path):

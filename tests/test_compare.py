@@ -13,10 +13,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import SIZE, TRUE, add_monkey  # noqa: E402
 
-from photo_pose.inference.geometry import (
-    Box,  # noqa: E402
-    in_unit_sphere,  # noqa: E402
-)
+from photo_pose.inference.geometry import Box, in_unit_sphere
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402

@@ -121,6 +121,6 @@ def test_refinement_follows_details(monkeypatch):
         (closeup,) = refinement.look_closely(crops, [Start(target, TRUE, 0.0)], [moved(3.0)])
         verified = finish(refinement.verify(crops, [closeup], lambda _target: made_up.printed))
         for _ in range(2):
-            verified = finish(refinement.refine(crops, verified, lambda _target: made_up.printed))
+            verified = finish(refinement.refine_verified(crops, verified, lambda _target: made_up.printed))
         ends.append(error(verified[0].closeup.pose))
     assert ends[0] < 0.2 and ends[0] < ends[1] / 2

@@ -16,7 +16,7 @@ from photo_pose.inference.geometry import Box, Camera, intrinsics, view_sphere
 from photo_pose.inference.networks import loading
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.search import detection
-from photo_pose.inference.search.detection import Found, Overview, mean_box, overlap
+from photo_pose.inference.search.detection import Found, Overview, box_overlap, mean_box
 from photo_pose.inference.steps import finish
 from photo_pose.inference.views.crops import SIZE, template_view
 from photo_pose.inference.views.retrieval import Index
@@ -74,9 +74,9 @@ def test_the_model_is_found_among_others_of_its_kind(index, turned):
     photo = table((card(2), Box(60, 40, 240, 280)), (card(3), Box(300, 30, 450, 230)), (own, place))
     seen = finish(Overview.of(photo, camera(), EXTRACT, any_roll=turned))
     places = finish(seen.find(index.templates))
-    assert overlap(mean_box(places[0]), place) > 0.55
+    assert box_overlap(mean_box(places[0]), place) > 0.55
     assert places[0][0].roll == pytest.approx(np.pi / 2 if turned else 0, abs=np.radians(31))
-    assert 1 < len(places) <= 4 and all(overlap(looks[0].box, place) < 0.3 for looks in places[1:])
+    assert 1 < len(places) <= 4 and all(box_overlap(looks[0].box, place) < 0.3 for looks in places[1:])
 
 
 def test_a_flat_model_seen_from_its_side_is_nowhere(index):
@@ -89,7 +89,7 @@ def test_a_flat_model_seen_from_its_side_is_nowhere(index):
 def test_the_largest_and_the_smallest_are_found(index, place):
     """A card that fills the photo, and one that is a twelfth of its height."""
     seen = finish(Overview.of(table((card(1), place)), camera(), EXTRACT))
-    assert overlap(mean_box(finish(seen.find(index.templates))[0]), place) > 0.5
+    assert box_overlap(mean_box(finish(seen.find(index.templates))[0]), place) > 0.5
 
 
 @pytest.mark.parametrize("turns", range(4))

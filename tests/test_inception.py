@@ -57,7 +57,7 @@ def partial(whole, tmp_path) -> Path:
 @pytest.mark.parametrize(("layer", "channels", "cells"), [(1, 256, 17), (4, 768, 8), (7, 768, 8), (10, 2048, 3)])
 def test_layers_are_those_of_torchvision(whole, folder, layer, channels, cells):
     network = inception.load_inception(f"inception_v3:{layer}", folder).eval()
-    picture = np.random.default_rng(1).integers(0, 256, (1, inception.SIDE, inception.SIDE, 3), np.uint8)
+    picture = np.random.default_rng(1).integers(0, 256, (1, inception.INPUT_SIDE, inception.INPUT_SIDE, 3), np.uint8)
     features = loading.extract_features(network, picture)
     assert features.shape == (1, cells, cells, channels)
     kept = []

@@ -163,7 +163,10 @@ def parabola(mm: float, curvature: float = 0.2) -> np.ndarray:
 
 @pytest.mark.parametrize("mm", [22.5, 35, 61, 97])
 def test_the_peak_of_a_parabola_is_found(mm):
-    found, sharper = lens.fitted(LOGS, parabola(mm), lens.TEXTURED), lens.fitted(LOGS, parabola(mm, 0.8), lens.TEXTURED)
+    found, sharper = (
+        lens.fitted_lens(LOGS, parabola(mm), lens.TEXTURED),
+        lens.fitted_lens(LOGS, parabola(mm, 0.8), lens.TEXTURED),
+    )
     assert found.focal == pytest.approx(mm * MM) and sharper.focal == pytest.approx(mm * MM)
     assert sharper.deviation == pytest.approx(found.deviation / 2)
     assert 0.05 < found.deviation < lens.SPREAD
@@ -171,27 +174,27 @@ def test_the_peak_of_a_parabola_is_found(mm):
 
 def test_plain_models_tell_less():
     """Their quality is noisy: the same parabola says less, and lenses that fit badly count."""
-    textured, plain = (lens.fitted(LOGS, parabola(38), trust) for trust in (lens.TEXTURED, lens.PLAIN))
+    textured, plain = (lens.fitted_lens(LOGS, parabola(38), trust) for trust in (lens.TEXTURED, lens.PLAIN))
     assert plain.focal == pytest.approx(textured.focal) and plain.deviation > 2 * textured.deviation
 
 
 def test_lenses_that_fit_badly_do_not_move_the_peak():
     quality = parabola(38)
     quality[[0, -1]] -= [2, 0.5]
-    assert lens.fitted(LOGS, quality, lens.TEXTURED).focal == pytest.approx(38 * MM, rel=0.01)
+    assert lens.fitted_lens(LOGS, quality, lens.TEXTURED).focal == pytest.approx(38 * MM, rel=0.01)
 
 
 @pytest.mark.parametrize(("mm", "end"), [(12, 0), (180, -1)])
 def test_beyond_the_lenses_tried_the_last_one_is_taken(mm, end):
     """How far beyond it is nobody knows."""
-    found = lens.fitted(LOGS, parabola(mm), lens.TEXTURED)
+    found = lens.fitted_lens(LOGS, parabola(mm), lens.TEXTURED)
     assert found.focal == pytest.approx(lens.LENSES[end] * MM)
     assert found.deviation == lens.SPREAD
 
 
 @pytest.mark.parametrize("quality", [np.full(6, 1.5), parabola(60, 1e-4), 2e-3 * LOGS**2])
 def test_what_tells_nothing_has_the_deviation_of_the_prior(quality):
-    found = lens.fitted(LOGS, quality, lens.TEXTURED)
+    found = lens.fitted_lens(LOGS, quality, lens.TEXTURED)
     assert found.deviation == lens.SPREAD
     assert LOGS[0] - 1e-9 <= np.log(found.focal) <= LOGS[-1] + 1e-9
 
@@ -202,12 +205,12 @@ def test_what_tells_nothing_has_the_deviation_of_the_prior(quality):
 )
 def test_the_peak_lies_between_the_best_one_s_neighbours(quality, mm):
     """Steep towards short focal lengths, flat towards long ones; measured, and the true focal lengths."""
-    assert lens.fitted(LOGS, np.array(quality), lens.TEXTURED).focal == pytest.approx(mm * MM, rel=0.09)
+    assert lens.fitted_lens(LOGS, np.array(quality), lens.TEXTURED).focal == pytest.approx(mm * MM, rel=0.09)
 
 
 def test_without_a_peak_the_best_lens_is_taken():
     quality = parabola(50, -0.01)  # worst between
-    assert lens.fitted(LOGS, quality, lens.TEXTURED).focal == pytest.approx(lens.LENSES[quality.argmax()] * MM)
+    assert lens.fitted_lens(LOGS, quality, lens.TEXTURED).focal == pytest.approx(lens.LENSES[quality.argmax()] * MM)
 
 
 POSE = Pose(
@@ -299,8 +302,8 @@ def test_a_focal_length_at_which_the_model_is_behind_the_camera_tells_nothing():
     logs = np.log(lens.LENSES)
     quality = -((logs - np.log(50)) ** 2)
     wide = np.where(lens.LENSES < 35, -np.inf, quality)
-    assert lens.fitted(logs, wide, lens.TEXTURED).focal == pytest.approx(50, rel=0.02)
+    assert lens.fitted_lens(logs, wide, lens.TEXTURED).focal == pytest.approx(50, rel=0.02)
     for known in (0, 1, 2):
         nearly = np.where(np.arange(len(logs)) < known, quality, -np.inf)
-        found = lens.fitted(logs, nearly, lens.TEXTURED)
+        found = lens.fitted_lens(logs, nearly, lens.TEXTURED)
         assert found.focal == pytest.approx(lens.LENSES[max(known - 1, 0)]) and found.deviation == lens.SPREAD

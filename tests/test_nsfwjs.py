@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import inception
+from benchmark import nsfwjs
 from inference.errors import PoseError
 
 LISTING = (
@@ -31,21 +31,21 @@ def archive(folder: Path, numbers: bytes) -> Path:
     scripts = [f'!function(){{x="{base64.b64encode(part).decode()}"}}();' for part in parts]
     with tarfile.open(folder / "package.tgz", "w:gz") as files:
         for name, text in zip(("model", "shard1", "shard2"), (LISTING, *scripts), strict=True):
-            member = tarfile.TarInfo(f"{inception.FOLDER}/{name}.min.js")
+            member = tarfile.TarInfo(f"{nsfwjs.FOLDER}/{name}.min.js")
             member.size = len(text)
             files.addfile(member, io.BytesIO(text.encode()))
     return folder / "package.tgz"
 
 
 def test_numbers_are_decoded(tmp_path):
-    found = inception.decoded(archive(tmp_path, NUMBERS))
+    found = nsfwjs.decoded(archive(tmp_path, NUMBERS))
     np.testing.assert_allclose(found["conv2d_1/kernel"], np.arange(6).reshape(1, 1, 2, 3) * 0.25 - 0.5)
     np.testing.assert_allclose(found["conv2d_1/bias"][:251], 1e-3 + 2e-3 * (np.arange(251) % 250), rtol=1e-6)
 
 
 def test_other_numbers_than_listed_are_refused(tmp_path):
     with pytest.raises(PoseError, match="lists 4006 numbers and holds 4007"):
-        inception.decoded(archive(tmp_path, NUMBERS + b"x"))
+        nsfwjs.decoded(archive(tmp_path, NUMBERS + b"x"))
 
 
 def test_the_first_layer_makes_up_for_the_range_of_pictures():
@@ -53,7 +53,7 @@ def test_the_first_layer_makes_up_for_the_range_of_pictures():
     random = np.random.default_rng(0)
     weight, mean = "Conv2d_1a_3x3.conv.weight", "Conv2d_1a_3x3.bn.running_mean"
     given = {weight: random.normal(size=(4, 3, 3, 3)), mean: random.normal(size=4), "other": np.ones(2)}
-    made = inception._from_minus_one(given)
+    made = nsfwjs._from_minus_one(given)
     picture = random.uniform(0, 1, (3, 3, 3))
     before = (given[weight] * picture).sum((1, 2, 3)) - given[mean]
     np.testing.assert_allclose((made[weight] * (2 * picture - 1)).sum((1, 2, 3)) - made[mean], before)

@@ -14,10 +14,7 @@ Image = pytest.importorskip("PIL.Image")
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
-from photo_pose.inference.geometry import (
-    Box,  # noqa: E402
-    seen_from,  # noqa: E402
-)
+from photo_pose.inference.geometry import Box, seen_from
 from photo_pose.inference.pose.nudging import Nudge, nudged  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402

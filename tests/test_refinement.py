@@ -218,14 +218,14 @@ def test_refinement_aligns_to_the_pose_s_own_rendering(crops, hidden):
     """Where the training views show nothing, that alone improves it."""
     (closeup,) = refinement.look_closely(crops, [Start(hidden, TRUE, 0.0)], [turned(crops, 2, -4, 3)])
     (old,) = finish(refinement.verify(crops, [closeup], renderer))
-    (new,) = finish(refinement.refine(crops, [old], renderer))
+    (new,) = finish(refinement.refine_verified(crops, [old], renderer))
     assert new.score > old.score
     assert error(new.closeup.pose) < 0.8 * error(old.closeup.pose)
 
 
 def test_refinement_raises_the_score(crops, verified):
     before = verified(turned(crops, 2, -4, 3), turned(crops, -4, 1, 2), turned(crops, 0, 180, 0))
-    after = finish(refinement.refine(crops, before, renderer))
+    after = finish(refinement.refine_verified(crops, before, renderer))
     assert all(new.score >= old.score for old, new in zip(before, after, strict=True))
     assert all(new.score > old.score for old, new in zip(before[:2], after[:2], strict=True))
     assert all(
@@ -235,13 +235,13 @@ def test_refinement_raises_the_score(crops, verified):
 
 def test_refinement_keeps_what_would_get_worse(crops, verified):
     before = verified(turned(crops, 2, -4, 3), TRUE)
-    after = finish(refinement.refine(crops, before, lambda _target: empty))
+    after = finish(refinement.refine_verified(crops, before, lambda _target: empty))
     assert all(new is old for old, new in zip(before, after, strict=True))
 
 
 def test_refinement_respects_locks(crops, verified):
     before = verified(turned(crops, 2, -4, 3))
-    (found,) = finish(refinement.refine(crops, before, renderer, Locks(position=True)))
+    (found,) = finish(refinement.refine_verified(crops, before, renderer, Locks(position=True)))
     assert found is not before[0]
     places = [one.closeup.pose.camera_to_world()[:3, 3] for one in (found, before[0])]
     np.testing.assert_allclose(*places, atol=1e-9)

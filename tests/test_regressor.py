@@ -25,7 +25,7 @@ from photo_pose.inference.geometry import (
     turn_between,
 )
 from photo_pose.inference.networks import augmentation, regressor, training
-from photo_pose.inference.networks.augmentation import SIDE, Views
+from photo_pose.inference.networks.augmentation import VIEW_SIDE, Views
 from photo_pose.inference.networks.regressor import Lite0Regressor, PaperRegressor, Prediction
 from photo_pose.inference.search import regressed_starts
 from photo_pose.inference.search.start_poses import Target
@@ -41,7 +41,7 @@ def rendered(count: int, seed: int, reach: float = np.pi) -> Views:
     frame, rgba, rotations = Box(0, 0, crops.SIZE, crops.SIZE), [], []
     for azimuth, elevation in np.stack([random.uniform(-reach, reach, count), random.uniform(0, 1.2, count)], 1):
         camera = crops.template_view(direction_from_angles(azimuth, elevation), made_up.OUTLINE)
-        rgba.append(made_up.render(camera.windowed(frame, (SIDE, SIDE))).rgba)
+        rgba.append(made_up.render(camera.windowed(frame, (VIEW_SIDE, VIEW_SIDE))).rgba)
         rotations.append(camera.world_to_camera[:3, :3])
     return Views(np.stack(rgba), np.stack(rotations), np.zeros(count, int))
 
@@ -53,7 +53,7 @@ def few() -> Views:
 
 @pytest.fixture(scope="module")
 def grey() -> np.ndarray:
-    return np.full((1, SIDE, SIDE, 3), 128, np.uint8)
+    return np.full((1, VIEW_SIDE, VIEW_SIDE, 3), 128, np.uint8)
 
 
 def test_shapes_are_the_paper_s():
@@ -102,9 +102,9 @@ def test_the_loss_is_least_at_the_truth_and_moves_with_the_right_hypothesis():
 @pytest.mark.parametrize("mirror", [False, True])
 def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
     """Against renders by the cameras that the augmentation names, of the mirrored blocks where it mirrors."""
-    size = (SIDE, SIDE)
+    size = (VIEW_SIDE, VIEW_SIDE)
     cameras = [
-        Camera(intrinsics(1.2 * SIDE, size), look_at(4 * direction_from_angles(azimuth, 0.5), np.zeros(3)), size)
+        Camera(intrinsics(1.2 * VIEW_SIDE, size), look_at(4 * direction_from_angles(azimuth, 0.5), np.zeros(3)), size)
         for azimuth in range(6)
     ]
     rgba = np.stack([made_up.render(camera).rgba[..., 3:] for camera in cameras]).transpose(0, 3, 1, 2)
@@ -279,7 +279,7 @@ def test_bad_network_files_are_refused(tmp_path: Path):
 
 def test_backgrounds_come_from_photos_or_are_made_up(tmp_path: Path):
     made = augmentation.backgrounds(None, 8, seed=2)
-    assert made.shape == (8, SIDE, SIDE, 3) and made.dtype == np.uint8 and made.std((1, 2, 3)).max() > 10
+    assert made.shape == (8, VIEW_SIDE, VIEW_SIDE, 3) and made.dtype == np.uint8 and made.std((1, 2, 3)).max() > 10
     np.testing.assert_array_equal(made, augmentation.backgrounds(None, 8, seed=2))
     for folder, words in ((tmp_path / "none", "does not exist"), (tmp_path, "has no photos")):
         with pytest.raises(PoseError, match=words):
@@ -303,7 +303,9 @@ def test_plain_pictures_are_only_moved_and_white_behind(few: Views, grey: np.nda
     backdrops, rotations = torch.from_numpy(grey).permute(0, 3, 1, 2), torch.from_numpy(few.rotations).float()
     rgba = torch.from_numpy(few.rgba).permute(0, 3, 1, 2)
     plain, varied = (
-        augmentation.pictures(rgba, rotations, backdrops, SIDE, 0.0, False, torch.Generator().manual_seed(1), part)[0]
+        augmentation.pictures(
+            rgba, rotations, backdrops, VIEW_SIDE, 0.0, False, torch.Generator().manual_seed(1), part
+        )[0]
         for part in (1.0, 0.0)
     )
     colours = few.rgba[..., :3][few.rgba[..., 3] > 250].reshape(-1, 3).mean(0) / 255
@@ -315,7 +317,7 @@ def test_plain_pictures_are_only_moved_and_white_behind(few: Views, grey: np.nda
 def test_what_hides_a_model_is_a_piece_of_a_backdrop(grey: np.ndarray):
     """A rectangle, and never most of the picture."""
     backdrops, random = torch.from_numpy(grey).permute(0, 3, 1, 2), torch.Generator().manual_seed(3)
-    hidden = augmentation._hidden(torch.ones(24, 3, SIDE, SIDE), backdrops, 1.0, random)
+    hidden = augmentation._hidden(torch.ones(24, 3, VIEW_SIDE, VIEW_SIDE), backdrops, 1.0, random)
     covered = (hidden < 0.9).all(1).float().mean((1, 2))
     assert hidden.min() == backdrops.max() / 255 and 0.1 < covered.max() < (2 * augmentation.LARGEST_HALF) ** 2
 

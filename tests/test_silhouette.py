@@ -173,8 +173,8 @@ def test_the_score_tells_how_well_a_given_mask_is_filled():
     before = off(crops, made_up.render, 5, -5, 5)
     after = finish(silhouette.follow_given_mask(crops, before, lambda _target: made_up.render))
     mask = crops.mask_in(after.closeup.view, after.closeup.pose.K)
-    filled = silhouette.overlap(after, mask, INSIDE)
-    assert silhouette.overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
+    filled = silhouette.mask_overlap(after, mask, INSIDE)
+    assert silhouette.mask_overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
     certain = max(agreement(after.details) - refinement.CHANCE, 0)
     alone = refinement.score(crops, after.closeup, after.shown) + refinement.DETAIL_WEIGHT * certain
     assert after.score == pytest.approx(alone + silhouette.IOU_WEIGHT * (filled - 1))
@@ -197,7 +197,7 @@ def test_a_cut_off_object_s_mask_does_not_end_at_the_border():
     assert error(after) < 0.5
     view = one.closeup.view
     mask, inside = crops.mask_in(view, TRUE.K), crops.inside(view, TRUE.K)
-    assert silhouette.overlap(one, mask, INSIDE) < 0.8 < 0.97 < silhouette.overlap(one, mask, inside)
+    assert silhouette.mask_overlap(one, mask, INSIDE) < 0.8 < 0.97 < silhouette.mask_overlap(one, mask, inside)
     assert after.score == pytest.approx(one.score, abs=0.05)
 
 

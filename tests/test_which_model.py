@@ -16,10 +16,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators.models import (
-    add_folder,  # noqa: E402
-    model_files,
-)
+from photo_pose.operators.models import add_folder, model_files
 from photo_pose.operators.pictures import training_views
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -77,7 +77,7 @@ def calibrate(points: np.ndarray, pixels: np.ndarray, size: tuple[int, int], coe
     return _told(_fitted(points, pixels, start, list(range(LENS + coefficients))))
 
 
-def locate(
+def locate_board(
     points: np.ndarray,
     pixels: np.ndarray,
     size: tuple[int, int],

@@ -12,7 +12,7 @@ from ..geometry import Camera, Sphere
 from ..matching import photo_camera, photo_focal
 from ..photo.distortion import NOTICED, displacement, straightened
 from ..photo.image import Photo
-from .calibration import Calibration, board_points, calibrate, locate
+from .calibration import Calibration, board_points, calibrate, locate_board
 from .corners import find_chessboard
 
 
@@ -86,7 +86,7 @@ def label(
     if board_photo.size != photo.size:
         raise PoseError("The photos with and without the board differ in size.")
     corners = board.corners(board_photo)
-    found = locate(board.points, corners, photo.size, K, distortion)
+    found = locate_board(board.points, corners, photo.size, K, distortion)
     found = found if K is None else found._replace(focal_deviation=deviation)
     bent = displacement(found.K, found.distortion, photo.size)
     if bent > NOTICED:

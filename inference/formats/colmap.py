@@ -17,8 +17,8 @@ from ..geometry import Camera
 FOCALS = {"SIMPLE_PINHOLE": 1, "PINHOLE": 2, "SIMPLE_RADIAL": 1, "RADIAL": 1, "OPENCV": 2, "FULL_OPENCV": 2}
 
 
-class Shot(NamedTuple):
-    """An image's camera, without its lens's distortion: up to eight coefficients, as in `inference.photo.distortion`."""
+class PosedPhoto(NamedTuple):
+    """An image's camera, without its lens's distortion: up to eight coefficients, as in `photo.distortion`."""
 
     camera: Camera
     distortion: np.ndarray
@@ -37,7 +37,7 @@ def write_colmap(folder: Path, cameras: Mapping[str, Camera]) -> None:
     _write(folder / "points3D.txt", ["# POINT3D_ID X Y Z R G B ERROR TRACK"])
 
 
-def read_colmap(folder: Path) -> dict[str, Shot]:
+def read_colmap(folder: Path) -> dict[str, PosedPhoto]:
     """Shots by the images' names. PoseError where a file is missing, damaged, or a lens is of another kind."""
     try:
         lenses = {words[0]: _lens(words) for words in map(str.split, _lines(folder / "cameras.txt")) if words}
@@ -67,7 +67,7 @@ def rotation_of(quaternion: np.ndarray) -> np.ndarray:
     return np.eye(3) + 2 * w * cross + 2 * cross @ cross
 
 
-def _shots(lines: list[str], lenses: dict[str, tuple]) -> Iterator[tuple[str, Shot]]:
+def _shots(lines: list[str], lenses: dict[str, tuple]) -> Iterator[tuple[str, PosedPhoto]]:
     rows = iter(lines)
     for line in rows:
         if not line.strip():
@@ -79,7 +79,7 @@ def _shots(lines: list[str], lenses: dict[str, tuple]) -> Iterator[tuple[str, Sh
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = rotation_of(numbers[:4]), numbers[4:]
         K, size, distortion = lenses[lens]
-        yield name.strip(), Shot(Camera(K, np.linalg.inv(pose), size), distortion)
+        yield name.strip(), PosedPhoto(Camera(K, np.linalg.inv(pose), size), distortion)
 
 
 def _lens(words: list[str]) -> tuple[np.ndarray, tuple[int, int], np.ndarray]:

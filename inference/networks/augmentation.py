@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..errors import PoseError
 from ..photo.image import load_photo
 
-SIDE = 208  # px of views and backgrounds
+VIEW_SIDE = 208  # px of views and backgrounds
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 SMALLEST_CROP = 0.35  # of a photo's shorter side
 SCALES = (0.85, 1.15)
@@ -66,18 +66,20 @@ def crops_of(photos: list[Path], count: int, seed: int) -> np.ndarray:
 def _square(image: Image.Image, random: np.random.Generator) -> np.ndarray:
     side = random.uniform(SMALLEST_CROP, 1) * min(image.size)
     left, top = (np.array(image.size) - side) * random.random(2)
-    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, (left, top, left + side, top + side)))
+    return np.asarray(
+        image.resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
+    )
 
 
 def _pattern(random: np.random.Generator) -> np.ndarray:
     """A slope between two colours, with smooth noise of a random coarseness."""
     one, other = random.uniform(0, 255, (2, 3))
-    x, y = np.meshgrid(np.linspace(-1, 1, SIDE), np.linspace(-1, 1, SIDE))
+    x, y = np.meshgrid(np.linspace(-1, 1, VIEW_SIDE), np.linspace(-1, 1, VIEW_SIDE))
     angle = random.uniform(0, math.tau)
     slope = (x * math.cos(angle) + y * math.sin(angle) + 1.5) / 3
     cells = int(2 ** random.uniform(1, 6.5))
     noise = random.normal(0, random.uniform(0, 40), (cells, cells, 3)).clip(-120, 120)
-    coarse = Image.fromarray((noise + 128).astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    coarse = Image.fromarray((noise + 128).astype(np.uint8)).resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BICUBIC)
     return (one + (other - one) * slope[..., None] + np.asarray(coarse) - 128.0).clip(0, 255).astype(np.uint8)
 
 

@@ -1,6 +1,6 @@
 """Inception-v3 (Szegedy et al. 2016), from which the paper transfers: torchvision's network with weights in a folder.
 
-Nothing is bundled. A weights file is torchvision's own, or one in its names made by benchmark/inception.py; as
+Nothing is bundled. A weights file is torchvision's own, or one in its names made by benchmark/nsfwjs.py; as
 torchvision does, its name ends with the first eight digits of its SHA-256.
 """
 
@@ -24,7 +24,7 @@ from ..errors import PoseError
 NAME = "inception_v3"
 # The paper's layers 1, 2, ...: the modules that join several convolutions. The paper measured ten of the eleven.
 LAYERS = tuple(f"Mixed_{module}" for module in "5b 5c 5d 6a 6b 6c 6d 6e 7a 7b 7c".split())
-SIDE = 155  # px, of the pictures that it looks at: layers 4 to 8 then have the paper's 8 x 8 cells
+INPUT_SIDE = 155  # px, of the pictures that it looks at: layers 4 to 8 then have the paper's 8 x 8 cells
 STRIDES = {"5": 8, "6": 16, "7": 32}  # px of such a picture, between cells of a module's map
 LAYER = 7  # the paper's choice
 FOLDER = "photo_pose", "weights"  # in the user's cache
@@ -46,7 +46,7 @@ class InceptionV3(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, S, S), sRGB in 0..1, to the layer's map (N, C, G, G), never negative."""
-        maps = 2 * functional.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True) - 1
+        maps = 2 * functional.interpolate(images, (INPUT_SIDE, INPUT_SIDE), mode="bilinear", antialias=True) - 1
         for module in self.children():
             maps = module(maps)
         return maps
@@ -127,7 +127,7 @@ def last_layer(weights: Weights) -> int:
     return max(number for number, module in enumerate(LAYERS, start=1) if module in modules)
 
 
-def identity(name: str) -> str:
+def weights_identity(name: str) -> str:
     """What decides the features of a name like inception_v3:5: for caches."""
     weights = find_weights(weights_folder())
     return f"{NAME}:{chosen_layer(name) or 'default'}:{weights.digits}"

@@ -17,7 +17,7 @@ def identity(network: str) -> str:
         return network
     from . import inception  # torch only now
 
-    return inception.identity(network)
+    return inception.weights_identity(network)
 
 
 def feature_name(network: str) -> str:

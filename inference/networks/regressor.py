@@ -175,7 +175,7 @@ def _turned_back(azimuths: Tensor) -> Tensor:
     return torch.stack(rows, -1).view(-1, 3, 3)
 
 
-REGRESSORS = dict(zip(registry.REGRESSORS, (PaperRegressor, Lite0Regressor), strict=True))
+REGRESSOR_CLASSES = dict(zip(registry.REGRESSORS, (PaperRegressor, Lite0Regressor), strict=True))
 
 
 @torch.inference_mode()
@@ -198,7 +198,7 @@ def stored(network: nn.Module) -> dict[str, Tensor]:
 
 def save_regressor(network: nn.Module, path: Path, about: Mapping[str, Any]) -> None:
     """Writes a file for `load_regressor`: float16, with words about its training. PoseError where it cannot."""
-    kind = next(name for name, kind in REGRESSORS.items() if type(network) is kind)
+    kind = next(name for name, kind in REGRESSOR_CLASSES.items() if type(network) is kind)
     arrays = {name: value.cpu().numpy().astype("<f2") for name, value in stored(network).items()}
     words = {"kind": np.array(kind), "about": np.array(json.dumps(about))}
     write_whole(path, lambda file: np.savez(file, **arrays, **words))
@@ -224,7 +224,7 @@ def load_regressor(network: str, device: str = "auto") -> nn.Module:
 
     PoseError where there is no such file, or one that holds something else.
     """
-    path = WEIGHTS / f"{network}.npz" if network in REGRESSORS else Path(network)
+    path = WEIGHTS / f"{network}.npz" if network in REGRESSOR_CLASSES else Path(network)
     if not path.is_file():
         raise PoseError(f'The network file "{path.name}" does not exist.')
     return _loaded(path, path.stat().st_mtime_ns, chosen_device(device))
@@ -234,7 +234,7 @@ def load_regressor(network: str, device: str = "auto") -> nn.Module:
 def _loaded(path: Path, _changed: int, device: str) -> nn.Module:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            network = REGRESSORS[str(arrays["kind"])]()
+            network = REGRESSOR_CLASSES[str(arrays["kind"])]()
             state = {name: torch.from_numpy(arrays[name]).float() for name in stored(network)}
         network.load_state_dict({**network.state_dict(), **state})
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:

@@ -26,7 +26,7 @@ ALIKE = 1.02  # errors of epochs, to the least one
 WARM_UP = 20  # batches at most
 SLOWED = 0.25  # part of the training, its end
 CELLS = 4  # a side, of what a checkpoint keeps of a picture
-NOISE = 3.0  # of 255: by how much cells of one picture may differ from one rendering to the next
+RENDER_NOISE = 3.0  # of 255: by how much cells of one picture may differ from one rendering to the next
 
 
 class Training(NamedTuple):
@@ -192,7 +192,7 @@ def _coarse(pictures: Tensor) -> Tensor:
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and bool(((one.float() - other.float()).abs() <= NOISE).all())
+    return one.shape == other.shape and bool(((one.float() - other.float()).abs() <= RENDER_NOISE).all())
 
 
 def _deviation(network: nn.Module, course: _Course, held: np.ndarray) -> float:

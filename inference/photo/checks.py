@@ -18,7 +18,7 @@ def checked_box(box: Iterable[float], size: tuple[int, int]) -> Box:
     PoseError: not four finite numbers, empty, or less than SMALLEST_BOX px of it inside the photo.
     """
     values = tuple(box) if isinstance(box, Iterable) else ()
-    if len(values) != 4 or not all(_is_finite(value) for value in values):
+    if len(values) != 4 or not all(is_finite(value) for value in values):
         raise PoseError("The box must be four numbers: left, top, right and bottom in pixels.")
     left, top, right, bottom = (float(value) for value in values)
     if right <= left or bottom <= top:
@@ -31,13 +31,13 @@ def checked_box(box: Iterable[float], size: tuple[int, int]) -> Box:
     return Box(left, top, right, bottom)
 
 
-def _is_finite(value: object) -> bool:
+def is_finite(value: object) -> bool:
     return isinstance(value, Real) and abs(value) < 1e9  # also keeps out integers too long for a float
 
 
 def checked_focal(focal: float) -> float:
     """Focal length in px. PoseError unless it is a positive, finite number."""
-    if not _is_finite(focal) or focal <= 0:
+    if not is_finite(focal) or focal <= 0:
         raise PoseError("The focal length must be a positive number of pixels.")
     return float(focal)
 
@@ -45,7 +45,7 @@ def checked_focal(focal: float) -> float:
 def checked_point(point: Iterable[float]) -> tuple[float, float]:
     """Principal point (x, y) px. PoseError unless it is two finite numbers."""
     values = tuple(point) if isinstance(point, Iterable) else ()
-    if len(values) != 2 or not all(_is_finite(value) for value in values):
+    if len(values) != 2 or not all(is_finite(value) for value in values):
         raise PoseError("The principal point must be two numbers: x and y in pixels.")
     return float(values[0]), float(values[1])
 
@@ -61,6 +61,6 @@ def focal_from_lens(lens_mm: float, sensor_mm: float, size: tuple[int, int]) -> 
     PoseError unless both lengths are positive, finite numbers.
     """
     for name, value in (("focal length", lens_mm), ("sensor size", sensor_mm)):
-        if not _is_finite(value) or value <= 0:
+        if not is_finite(value) or value <= 0:
             raise PoseError(f"The {name} must be a positive number of millimetres.")
     return float(lens_mm) / float(sensor_mm) * max(size)

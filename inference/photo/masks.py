@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-pass
-
 NUMBERS = {"1", "L", "I", "F"}  # modes of one channel, besides those of 16 bits
 LOSSY = {"JPEG", "MPO", "WEBP", "JPEG2000"}  # kinds of files that blur numbers
 LABELS = 32  # different values, at most, in a picture of labels; a soft mask has more

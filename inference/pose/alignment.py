@@ -19,7 +19,7 @@ from ..views.templates import Template
 from .pose import Pose
 
 STAGES = (8, 16, 32)  # principal components
-FEWEST = 8  # points
+FEWEST_POINTS = 8  # points
 NEAREST = 1e-3  # depth of a point, in radii of the model
 BOX_WEIGHT = 0.05  # of each edge of the box against the mean over all features
 BOX_DEVIATION = 0.04  # of a box's edge, in units of its longer side: people and networks draw no better
@@ -221,7 +221,7 @@ def feature_terms(
     seen = [template.covered & ~np.isnan(template.points[..., 0]) for template in shown]
     points = np.concatenate([template.points[part] for template, part in zip(shown, seen, strict=True)])
     wanted = np.concatenate([template.features[part] for template, part in zip(shown, seen, strict=True)])
-    if len(points) < FEWEST:
+    if len(points) < FEWEST_POINTS:
         return []
     to_image = TO_PATCHES @ view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(K)
     maps = whitening(wanted, max(STAGES)), whitening(features, max(STAGES))

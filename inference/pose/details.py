@@ -26,7 +26,7 @@ MARGIN = 2  # more from there, where a wrong pose shows something else
 OPAQUE = 250  # alpha, of 255
 WEIGHT = 4.0  # in alignment, against features and box, which know less exactly
 MOST = 1200  # points, those with the strongest edges
-FEWEST = 100  # pixels
+FEWEST_PIXELS = 100  # pixels
 TEXTURED = 0.45  # root mean square of details: prints have 0.6 to 0.8, plain furniture 0.2 to 0.35
 
 
@@ -65,7 +65,7 @@ class Details(NamedTuple):
         points = rendering.points[:: self.step, :: self.step]
         usable = _eroded(self.model, MARGIN) & ~np.isnan(points[..., 0])
         places = np.argwhere(usable)
-        if len(places) < FEWEST:
+        if len(places) < FEWEST_PIXELS:
             return None
         contrast = np.hypot(*np.gradient(self.wanted.mean(-1)))[usable]
         places = tuple(places[np.argsort(-contrast)[:MOST]].T)

@@ -196,14 +196,14 @@ class Overview(NamedTuple):
         crops = self.extract(warp_views(self.photo, self.camera, [view for view, _roll in looks]))
         pictures = [Picture.of(*look, features, self.whitening) for look, features in zip(looks, crops, strict=True)]
         near = [f for p in pictures for f in search.peaks(p, search.stencils.cosines(p), CLOSE_PEAKS)]
-        related = [other for other in near if overlap(other.box, one.box) > RELATED]
+        related = [other for other in near if box_overlap(other.box, one.box) > RELATED]
         return sorted(related, key=lambda other: -other.score) or [one]
 
 
 def _add(places: list[list[Found]], looks: list[Found]) -> None:
     """looks, as a place of their own or to the place that they show again."""
     box = mean_box(looks)
-    known = next((place for place in places if overlap(mean_box(place), box) > RELATED), None)
+    known = next((place for place in places if box_overlap(mean_box(place), box) > RELATED), None)
     if known is None:
         places.append(looks)
     else:
@@ -216,7 +216,7 @@ def distinct(found: Iterable[Found], count: int = PLACES) -> list[Found]:
     for one in sorted(found, key=lambda one: -one.score):
         if len(kept) == count:
             break
-        if all(overlap(one.box, other.box) < SAME for other in kept):
+        if all(box_overlap(one.box, other.box) < SAME for other in kept):
             kept.append(one)
     return kept
 
@@ -224,12 +224,12 @@ def distinct(found: Iterable[Found], count: int = PLACES) -> list[Found]:
 def mean_box(looks: Sequence[Found]) -> Box:
     """The box of the best look, averaged with all that agree with it."""
     best = looks[0]
-    agreeing = [look for look in looks if overlap(look.box, best.box) >= SAME]
+    agreeing = [look for look in looks if box_overlap(look.box, best.box) >= SAME]
     weights = np.exp([(look.score - best.score) / BLUR for look in agreeing])
     return Box(*np.average([look.box for look in agreeing], axis=0, weights=weights).tolist())
 
 
-def overlap(a: Box, b: Box) -> float:
+def box_overlap(a: Box, b: Box) -> float:
     """Intersection over union of two boxes."""
     width = min(a.right, b.right) - max(a.left, b.left)
     height = min(a.bottom, b.bottom) - max(a.top, b.top)

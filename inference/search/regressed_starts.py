@@ -68,7 +68,6 @@ def knows(predict: Predict, pictures: np.ndarray, directions: np.ndarray) -> boo
 def regressor_for(targets: Sequence[Target], device: str) -> Predict | None:
     """What names directions, where it names those of most of the targets' own views."""
     from ..networks.regressor import load_regressor, predict
-    from .regressed_starts import knows
 
     pictures, directions = _views(targets)
     if not pictures:

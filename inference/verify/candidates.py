@@ -17,14 +17,14 @@ from ..steps import Steps, within
 from ..views.retrieval import pooled, unit
 from .lens import find_lens
 from .refinement import (
+    ALIGNING_ROUNDS,
     LENS_DEVIATION,
-    ROUNDS,
     Closeup,
     Renderer,
     Verified,
     approach,
     look_closely,
-    refine,
+    refine_verified,
     score,
     verify,
 )
@@ -58,14 +58,16 @@ def find_candidates(
     stages: Stages = ALL,
 ) -> Steps[list[Candidate]]:
     """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
-    closeups = yield from within(approach(crops, starts, count, ROUNDS if stages.align else 0), 0.0, 0.4)
+    closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.6)))
     if stages.refine:
         for count, start, end in ((REFINED, 0.6, 0.75), (1, 0.75, 0.8)):
-            refined = yield from within(refine(crops, verified[:count], renderer, details=stages.details), start, end)
+            refined = yield from within(
+                refine_verified(crops, verified[:count], renderer, details=stages.details), start, end
+            )
             verified = _ranked([*refined, *verified[count:]])
     if crops.lens.doubt and stages.lens:
         found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
@@ -128,8 +130,10 @@ def improve(
 
 
 def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:
-    for round_ in range(ROUNDS):
-        (one,) = yield from within(refine(crops, [one], renderer, locks), round_ / ROUNDS, (round_ + 1) / ROUNDS)
+    for round_ in range(ALIGNING_ROUNDS):
+        (one,) = yield from within(
+            refine_verified(crops, [one], renderer, locks), round_ / ALIGNING_ROUNDS, (round_ + 1) / ALIGNING_ROUNDS
+        )
     return one
 
 

@@ -1,4 +1,4 @@
-"""Why a match is doubtful, in a sentence for the user: the likeliest cause that he can do something about."""
+"""How sure a match is, and in a sentence for the user why not surer: the likeliest cause that he can mend."""
 
 from __future__ import annotations
 
@@ -18,12 +18,8 @@ OVERLAP = 0.5  # of the model with the object's mask
 KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
 UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
-
-
 SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
 LOCATED_ODDS = -2.5  # chosen on 69 real photos without their boxes, nine of which were matched wrongly
-
-
 SHARE_ODDS, VOTE_ODDS = 5.10, -2.90
 
 

@@ -15,7 +15,7 @@ from ..pose.alignment import feature_terms
 from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps, within
-from .refinement import Renderer, Verified, aligned, look_closely, refine, verify
+from .refinement import Renderer, Verified, aligned, look_closely, refine_verified, verify
 
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
 USUAL = 40.0  # mm, of the prior, whose deviation is SPREAD: between a phone's and a zoom's
@@ -56,16 +56,16 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
         tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *next(parts))))
     trust = TEXTURED if verified.details[0].textured else PLAIN
     quality = np.array([_quality(one) for one in tried]) - trust.prior * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
-    lens = weighed(fitted(np.log(LENSES * sensor), quality, trust), crops.lens, USUAL * sensor)
+    lens = weighed(fitted_lens(np.log(LENSES * sensor), quality, trust), crops.lens, USUAL * sensor)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
     found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *next(parts))
     for part in parts:
-        (found,) = yield from within(refine(crops, [found], renderer), *part)
+        (found,) = yield from within(refine_verified(crops, [found], renderer), *part)
     start = found.closeup.start._replace(lens_deviation=lens.deviation)
     return found._replace(closeup=found.closeup._replace(start=start)), lens
 
 
-def fitted(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
+def fitted_lens(logs: np.ndarray, quality: np.ndarray, trust: Trust) -> Lens:
     """Peak of a parabola through the best of quality (N,) at log focal lengths (N,), and its width.
 
     Quality is infinitely low where a part of the model would lie behind the camera: that tells nothing. The best one's
@@ -161,7 +161,6 @@ def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.n
     from ..pose.pose import placed, relative
     from ..search.start_poses import start_pose
     from ..views.templates import extreme_points
-    from .lens import with_focal
 
     pose = with_focal(relative(camera, sphere), camera.focal / strength)
     through = Camera(pose.K, np.eye(4), camera.size)

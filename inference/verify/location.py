@@ -12,11 +12,11 @@ from ..search.start_poses import APART, PhotoCrops, Start, Target, start_pose
 from ..steps import Steps, within
 from ..views.crops import photo_view
 from ..views.retrieval import diverse
-from .refinement import Renderer, Verified, approach, refine, verify
+from .refinement import Renderer, Verified, approach, refine_verified, verify
 
-DEVIATION = 0.25  # of the edges of a find's box, in units of its longer side
-STARTS = 3  # in each place
-ROUNDS = 2  # of alignment
+FOUND_DEVIATION = 0.25  # of the edges of a find's box, in units of its longer side
+STARTS_PER_PLACE = 3  # in each place
+LOCATING_ROUNDS = 2  # of alignment
 
 
 def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Verified]]:
@@ -32,10 +32,10 @@ def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Ver
 def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:
     """The best pose that looks at one place tell, aligned to its own rendering."""
     box = mean_box(looks)
-    crops = PhotoCrops(seen.photo, seen.camera, box, np.zeros(1), seen.extract, deviation=DEVIATION)
-    closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, ROUNDS), 0.0, 0.6)
+    crops = PhotoCrops(seen.photo, seen.camera, box, np.zeros(1), seen.extract, deviation=FOUND_DEVIATION)
+    closeups = yield from within(approach(crops, starts(seen.camera, target, looks), 1, LOCATING_ROUNDS), 0.0, 0.6)
     verified = yield from within(verify(crops, closeups, renderer), 0.6, 0.7)
-    return (yield from within(refine(crops, verified, renderer), 0.7, 1.0))
+    return (yield from within(refine_verified(crops, verified, renderer), 0.7, 1.0))
 
 
 def starts(camera: Camera, target: Target, looks: Sequence[Found]) -> list[Start]:
@@ -43,6 +43,6 @@ def starts(camera: Camera, target: Target, looks: Sequence[Found]) -> list[Start
     templates = target.index.templates
     turned = np.stack([photo_view(camera, look.box, look.roll).camera_to_world[:3, :3] for look in looks])
     rotations = turned @ templates.rotations[[look.view for look in looks]]
-    chosen = diverse(np.array([look.score for look in looks]), rotations, STARTS, APART)
+    chosen = diverse(np.array([look.score for look in looks]), rotations, STARTS_PER_PLACE, APART)
     poses = [start_pose(camera, looks[i].box, templates.outline, rotations[i]) for i in chosen]
     return [Start(target, pose, looks[i].score) for i, pose in zip(chosen, poses, strict=True)]

@@ -12,13 +12,13 @@ from .candidates import Candidate, candidate_of
 from .refinement import Renderer, approach, verify
 
 VERIFIED = 5  # models that are rendered to be identified
-STARTS = 3  # views of each of them
-STRANGE, FEWEST = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
+STARTS_PER_MODEL = 3  # views of each of them
+STRANGE, FEWEST_MODELS = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
 def is_strange(likeness: Sequence[float]) -> bool:
     """Whether the photo seems to show none of these models, by their scores; a few models cannot tell."""
-    return len(likeness) >= FEWEST and max(likeness) < STRANGE
+    return len(likeness) >= FEWEST_MODELS and max(likeness) < STRANGE
 
 
 class Answer(NamedTuple):
@@ -42,8 +42,8 @@ def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -
 
 
 def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
-    starts = yield from within(find_starts(crops, best.target, STARTS), 0.0, 0.2)
+    starts = yield from within(find_starts(crops, best.target, STARTS_PER_MODEL), 0.0, 0.2)
     starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
-    closeups = yield from within(approach(crops, starts, STARTS), 0.2, 0.7)
+    closeups = yield from within(approach(crops, starts, STARTS_PER_MODEL), 0.2, 0.7)
     found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
     return Answer(candidate_of(crops, best, found.closeup.pose, found.score), best.score, True)

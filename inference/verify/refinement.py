@@ -18,7 +18,7 @@ from ..views.crops import DISTANCE, SIZE
 from ..views.retrieval import Whitening, pooled, unit
 from ..views.templates import Render, Rendering, Template, Templates
 
-ROUNDS = 3  # of alignment to the training views, each in a new crop
+ALIGNING_ROUNDS = 3  # of alignment to the training views, each in a new crop
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is another view's business
 SAME = np.radians(5)  # poses nearer than this are one
@@ -48,7 +48,9 @@ class Closeup(NamedTuple):
         return [templates.template(index) for index in nearest_templates(self.pose, templates)]
 
 
-def approach(crops: PhotoCrops, starts: Sequence[Start], count: int, rounds: int = ROUNDS) -> Steps[list[Closeup]]:
+def approach(
+    crops: PhotoCrops, starts: Sequence[Start], count: int, rounds: int = ALIGNING_ROUNDS
+) -> Steps[list[Closeup]]:
     """Aligns the starts to the training views nearest to them; those that meet are merged, the better start stays.
 
     After the first round only count are followed further, among them the best one that sees the other side.
@@ -117,11 +119,11 @@ def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
     """How well the photo's crop and the box agree with what a view of the model shows."""
     index = closeup.start.target.index
     misfit = crops.box_term(index.templates.outline).misfit(closeup.pose)
-    similar = similarity(index.whitening, shown, closeup.features)
+    similar = patch_similarity(index.whitening, shown, closeup.features)
     return similar - MISFIT_WEIGHT * misfit + RETRIEVAL_WEIGHT * closeup.start.score
 
 
-def similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> float:
+def patch_similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> float:
     """Cosine of the pooled maps (-1..1) plus the mean cosine of the whitened patches on the model (-1..1)."""
     coarse = unit(pooled(features[None]))[0] @ unit(pooled(shown.features[None]))[0]
     cosines = (unit(whitening(features)) * unit(whitening(shown.features))).sum(-1)
@@ -129,7 +131,7 @@ def similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> f
     return float(coarse + (cosines * covered).sum() / max(covered.sum(), 1))
 
 
-def refine(
+def refine_verified(
     crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, locks: Locks = FREE, details: bool = True
 ) -> Steps[list[Verified]]:
     """Aligns every pose to its own rendering; each stays as it was where its score falls.

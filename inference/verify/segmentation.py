@@ -19,8 +19,8 @@ SOFTNESS = 3.0  # px at SIDE: how far the silhouette may be off
 SURE = 4.0  # log odds that distance to the silhouette alone gives at most
 COLOR_WEIGHT, COLOR_LIMIT = 0.8, 2.5  # of log odds
 SALIENCY_WEIGHT, SALIENCY_FLOOR = 0.3, 0.05
-FEWEST = 0.5  # counts in a histogram that mean nothing
-ROUNDS = 2
+FEWEST_COUNTS = 0.5  # counts in a histogram that mean nothing
+SEGMENTING_ROUNDS = 2
 RADIUS, ROUGHNESS = 3, 1e-3  # of the guided filter
 
 
@@ -38,7 +38,7 @@ def segment(picture: np.ndarray, silhouette: np.ndarray, saliency: np.ndarray | 
     bins = (colors @ [BINS * BINS, BINS, 1]).ravel()
     gray = np.array(small, float).mean(-1) / 255
     odds = prior
-    for _ in range(ROUNDS):
+    for _ in range(SEGMENTING_ROUNDS):
         odds = _guided(gray, prior + COLOR_WEIGHT * _color_odds(bins, _probability(odds)), RADIUS, ROUGHNESS)
     mask = Image.fromarray(_probability(odds).astype(np.float32))
     return np.array(mask.resize(silhouette.shape[::-1], Resampling.BILINEAR))
@@ -67,7 +67,7 @@ def _probability(odds: np.ndarray) -> np.ndarray:
 def _color_odds(bins: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Log odds (SIDE, SIDE) of a pixel's colour inside against outside, areas left aside."""
     of, off = (_smoothed(np.bincount(bins, weight.ravel(), BINS**3)) for weight in (inside, 1 - inside))
-    rare = FEWEST / len(bins)
+    rare = FEWEST_COUNTS / len(bins)
     odds = np.log((of / max(of.sum(), 1e-9) + rare) / (off / max(off.sum(), 1e-9) + rare))
     return np.clip(odds[bins], -COLOR_LIMIT, COLOR_LIMIT).reshape(SIDE, SIDE)
 

@@ -13,10 +13,10 @@ from ..steps import Steps
 from .refinement import Renderer, Verified, verify
 from .segmentation import segment
 
-ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
+CONTOUR_ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
 MOST = 400  # points of a contour
-FEWEST = 20
-DEVIATION = 2.0  # px in a crop: farther off it counts less and less
+FEWEST_CONTOUR_POINTS = 20
+CONTOUR_DEVIATION = 2.0  # px in a crop: farther off it counts less and less
 REACH = 24.0  # px: contours farther apart do not belong together
 WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
 MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
@@ -28,10 +28,10 @@ def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 
     Colours tell where a plain object ends better than features do, and where a textured one ends worse.
     """
-    for _ in range(ROUNDS):
+    for _ in range(CONTOUR_ROUNDS):
         mask, inside = segment(one.closeup.picture, one.alpha), one.inside
         moved = yield from _moved(crops, one, mask, inside, WEIGHT, renderer)
-        if overlap(moved, mask, inside) - overlap(one, mask, inside) + moved.score - one.score < MARGIN:
+        if mask_overlap(moved, mask, inside) - mask_overlap(one, mask, inside) + moved.score - one.score < MARGIN:
             break
         one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
     return one
@@ -50,7 +50,7 @@ def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
         if better is one:
             break
         one = better
-    return one._replace(score=one.score + IOU_WEIGHT * (overlap(one, given, inside) - 1))
+    return one._replace(score=one.score + IOU_WEIGHT * (mask_overlap(one, given, inside) - 1))
 
 
 def _better(
@@ -60,13 +60,13 @@ def _better(
     found = segment(one.closeup.picture, one.alpha)
     for mask, weight in ((given, GIVEN_WEIGHT), (found, WEIGHT)):
         moved = yield from _moved(crops, one, mask, inside, weight, renderer)
-        gain = sum(overlap(moved, each, inside) - overlap(one, each, inside) for each in (given, found))
+        gain = sum(mask_overlap(moved, each, inside) - mask_overlap(one, each, inside) for each in (given, found))
         if moved.score - one.score + IOU_WEIGHT * gain > 0:
             return moved
     return one
 
 
-def overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
+def mask_overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
     """Intersection over union of the pose's silhouette and a mask (SIZE, SIZE) 0..1, inside the photo."""
     return intersection_over_union((one.alpha >= 128) & inside, (mask > 0.5) & inside)
 
@@ -92,19 +92,19 @@ def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: fl
     Where the photo ends, inside (SIZE, SIZE) bool, no contour is the object's own.
     """
     ours, theirs = _contour(one.alpha >= 128, inside), _contour(mask > 0.5, inside)
-    if min(len(ours), len(theirs)) < FEWEST:
+    if min(len(ours), len(theirs)) < FEWEST_CONTOUR_POINTS:
         return None
     away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
     first = np.concatenate([np.arange(len(ours)), away.argmin(0)])
     second = np.concatenate([away.argmin(1), np.arange(len(theirs))])
     near = away[first, second] < REACH
-    if near.sum() < FEWEST:
+    if near.sum() < FEWEST_CONTOUR_POINTS:
         return None
     ours, theirs = ours[first[near]], theirs[second[near]]
     view = one.closeup.view
     to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
     points, normals = one.rendering.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
-    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, DEVIATION, weight)
+    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, CONTOUR_DEVIATION, weight)
 
 
 def _contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ def thumbnail(path: Path, view: int) -> Image.Image | None:
         return None
 
 
-def _sheet(pictures: list[Image.Image]) -> Image.Image:
+def thumbnail_sheet(pictures: list[Image.Image]) -> Image.Image:
     from PIL import Image
 
     sheet = Image.new("RGB", (ACROSS * THUMBNAIL, -(-len(pictures) // ACROSS) * THUMBNAIL), "white")

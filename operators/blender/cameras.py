@@ -28,7 +28,7 @@ FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
-class Lens(NamedTuple):
+class LensFields(NamedTuple):
     """The fields of a Blender camera that stand for K; lens and sensor_width in mm."""
 
     lens: float
@@ -38,7 +38,7 @@ class Lens(NamedTuple):
     shift_y: float
 
 
-def blender_lens(camera: Camera, sensor_width: float = 36.0) -> Lens:
+def blender_lens(camera: Camera, sensor_width: float = 36.0) -> LensFields:
     """The lens of camera for renders of camera.size; their pixel aspect must be fx : fy, so square if fx = fy.
 
     A view too wide for Blender's shortest lens gets a wider sensor than sensor_width (mm) instead.
@@ -46,7 +46,7 @@ def blender_lens(camera: Camera, sensor_width: float = 36.0) -> Lens:
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
     larger_side = _larger_side(camera)
     sensor_width = max(sensor_width, SHORTEST_LENS * larger_side / fx)
-    return Lens(
+    return LensFields(
         lens=float(fx * sensor_width / larger_side),
         sensor_width=float(sensor_width),
         sensor_fit="AUTO",
@@ -129,7 +129,7 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
     data = camera_object.data
     place = {name: tuple(getattr(camera_object, name)) for name in PLACE}
     place["matrix_parent_inverse"] = camera_object.matrix_parent_inverse.copy()
-    lens = {name: getattr(data, name) for name in ("type", *Lens._fields, "clip_start", "clip_end")}
+    lens = {name: getattr(data, name) for name in ("type", *LensFields._fields, "clip_start", "clip_end")}
 
     def restore() -> None:
         written = camera_object.data

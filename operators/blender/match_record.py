@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 SIDE = 128  # px of a candidate's picture
 MARGIN = 0.15  # of the box's longer side, shown around it
-
-
 NEAR = 1e-4  # of a camera's numbers; Blender rounds less than that
 
 

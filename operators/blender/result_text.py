@@ -44,7 +44,6 @@ def tell(
 
     score: when there is one.
     """
-    from .result_text import sight
 
     told = sight(key_of(model), camera, sphere, current.camera.data.lens, lens_deviation)
     current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")

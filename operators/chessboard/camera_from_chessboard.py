@@ -10,7 +10,6 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.photo.distortion import NOTICED
 from ...properties import FOCAL_ITEMS
 from ..blender import cameras
 from ..blender.models import scene_object, unscaled
@@ -45,8 +44,6 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
             require_packages("PIL")
             from ...inference.chessboard.labelling import checked_board, label
             from ...inference.photo.image import load_photo
-
-            pass
 
             if not self.filepath or not self.board_photo:
                 raise PoseError("Choose a photo with the chessboard and one without it first.")
@@ -96,6 +93,8 @@ classes = (PHOTOPOSE_OT_label_photo,)
 
 def label_summary(labelled: Label, board: Board, lens: float) -> str:
     """What the user is told, the camera's lens in mm: parts separated by commas."""
+    from ...inference.photo.distortion import NOTICED
+
     found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
     return (
         sight(rpt_("Chessboard"), labelled.camera, board.sphere, lens)

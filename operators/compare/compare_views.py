@@ -25,7 +25,7 @@ VIEWS = (
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
 )
 BLINK = 0.25  # s
-PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
+REDRAW_PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
 
 _running: list[Comparison] = []  # at most one
 
@@ -170,7 +170,7 @@ def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if update.is_updated_geometry or update.is_updated_transform
     ]
     if path and (solid or path != _running[0].path) and not bpy.app.timers.is_registered(_renew):
-        bpy.app.timers.register(_renew, first_interval=PAUSE)
+        bpy.app.timers.register(_renew, first_interval=REDRAW_PAUSE)
 
 
 def _renew() -> None:

@@ -27,7 +27,7 @@ TURN, GROWTH = radians(0.2), 0.002  # of one px that the mouse moves
 FACTORS = {"S": ("distance", -GROWTH), "L": ("lens", GROWTH), "P": ("strength", GROWTH)}
 WHEEL = {"WHEELUPMOUSE": 10.0, "WHEELDOWNMOUSE": -10.0}  # px that a step of it counts for
 PRECISE = 0.1  # of all that, with Shift
-PAUSE = 0.05  # s, between two looks at what the score has become
+SCORE_PAUSE = 0.05  # s, between two looks at what the score has become
 FACTOR = {"default": 1.0, "min": 0.01, "max": 100.0, "soft_min": 0.25, "soft_max": 4.0, "options": {"SKIP_SAVE"}}
 ANGLE = {"subtype": "ANGLE", "options": {"SKIP_SAVE"}}
 
@@ -151,7 +151,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
     def _follows(self, context: bpy.types.Context) -> Iterator[None]:
         """Closed, it leaves no trace, unless the camera is to be kept."""
         manager, workspace, restore = context.window_manager, context.workspace, cameras.restorer(context.scene.camera)
-        timer = manager.event_timer_add(PAUSE, window=context.window)
+        timer = manager.event_timer_add(SCORE_PAUSE, window=context.window)
         try:
             yield
         finally:

@@ -18,7 +18,7 @@ from ..photos import photo_list
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
-    from ...inference.formats.colmap import Shot
+    from ...inference.formats.colmap import PosedPhoto
     from ...inference.photo.image import Photo
 
 NOWHERE = "None of the photos is in the folder of images.txt, or in a folder 'images' at or above it."
@@ -143,7 +143,7 @@ def _saved_picture(project: Path, picture: bytes) -> Path:
     return _saved(project.resolve().with_name(f"{project.stem}_photo{kind}"), picture)
 
 
-def _straight(path: Path, shot: Shot) -> tuple[Path, Camera, float]:
+def _straight(path: Path, shot: PosedPhoto) -> tuple[Path, Camera, float]:
     """A photo without its lens's distortion, its camera, and by how many px at most it was bent.
 
     Where that can be noticed it is a file beside the photo, else the photo itself, and 0.

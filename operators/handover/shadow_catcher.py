@@ -24,14 +24,14 @@ class PHOTOPOSE_OT_shadow_catcher(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         plane = next((obj for obj in context.scene.objects if CATCHER in obj), None)
         try:
-            remove(context.scene, plane) if plane else put(context.scene)
+            remove_catcher(context.scene, plane) if plane else put_catcher(context.scene)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
 
-def put(current: bpy.types.Scene) -> None:
+def put_catcher(current: bpy.types.Scene) -> None:
     """Adds the plane at the models' lowest point."""
     clouds = []
     for root in chosen_models(current):
@@ -52,7 +52,7 @@ def put(current: bpy.types.Scene) -> None:
     current.render.film_transparent = True
 
 
-def remove(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
+def remove_catcher(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
     """From this scene only; PoseError where others would lose it, too."""
     own = (current.collection, *current.collection.children_recursive)
     holders = [one for one in own if plane in one.objects[:]]

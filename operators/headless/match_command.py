@@ -29,7 +29,7 @@ from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet import quiet
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
-from .output import Work, add_camera, open_scene, save_contact_sheet, save_overlay, save_scene, tell, threads
+from .output import Batch, add_camera, open_scene, save_contact_sheet, save_overlay, save_scene, threads, to_stderr
 from .result_fields import blender_camera, described
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
@@ -58,13 +58,13 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
     check_network(options, patches=options.method != "knn")
     began = time.perf_counter()
     cache = options.cache or cache_folder()
-    targets = finish(model_targets.prepare(models, view_options(options), cache, tell))
+    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr))
     onboarding = time.perf_counter() - began
 
     results = []
     listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
     with listing as file, model_targets.target_renderer() as renderer:
-        work = Work(options, targets, renderer, [])
+        work = Batch(options, targets, renderer, [])
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
             onboarding = 0.0  # only the first photo waits for the training views
@@ -89,7 +89,7 @@ def _download() -> None:
     inception.download(inception.weights_folder())
 
 
-def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any]:
+def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, Any]:
     """The photo's line of results.jsonl."""
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
@@ -100,12 +100,12 @@ def _result(job: Job, stem: str, work: Work, onboarding: float) -> dict[str, Any
         line.update(_matched(job, stem, work, seconds))
     except Exception as error:  # whatever it is, the other photos go on
         line.update(status="error", error=sentence_of(error, job["photo"]))
-        tell(line["error"])
+        to_stderr(line["error"])
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
 
 
-def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
+def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
     if job["fault"]:
         raise PoseError(job["fault"])
     options = work.options
@@ -137,7 +137,7 @@ def _matched(job: Job, stem: str, work: Work, seconds: dict) -> dict[str, Any]:
     }
 
 
-def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Work) -> tuple[Box, matching.Match]:
+def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Batch) -> tuple[Box, matching.Match]:
     """The given box, the mask's or a found one, and the match in it."""
     options = work.options
     box = None if job["box"] is None else checked_box(job["box"], photo.size)

@@ -28,7 +28,7 @@ from ..running.quiet import quiet
 OVERLAY_SIDE = 1024  # px, longer side at most
 
 
-class Work(NamedTuple):
+class Batch(NamedTuple):
     """What all photos share."""
 
     options: argparse.Namespace
@@ -49,7 +49,7 @@ def open_scene(options: argparse.Namespace) -> None:
             bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
 
-def tell(sentence: str) -> None:
+def to_stderr(sentence: str) -> None:
     """What went wrong with a photo or a model, on stderr."""
     print(f"photo_pose: {sentence}", file=sys.stderr)
 
@@ -72,7 +72,7 @@ def threads(count: int | None) -> Iterator[None]:
         render.threads, render.threads_mode = own, mode
 
 
-def save_overlay(photo: Photo, candidate: Candidate, work: Work, path: Path) -> np.ndarray:
+def save_overlay(photo: Photo, candidate: Candidate, work: Batch, path: Path) -> np.ndarray:
     """Saves the photo with the model over it, and gives the model alone: (H, W, 4) uint8, at most OVERLAY_SIDE px."""
     target = next(target for target in work.targets if target.name == candidate.model)
     rgba = model_in_photo(candidate.camera, target.sphere, work.renderer(target), OVERLAY_SIDE)

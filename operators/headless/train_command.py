@@ -12,7 +12,7 @@ from ...inference.steps import finish
 from ..pictures.saving import make_folder
 from ..training_views.train_regressor import train_on
 from .jobs import models_of
-from .output import open_scene, tell, threads
+from .output import open_scene, threads, to_stderr
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     make_folder(options.out.parent)
     names = ("network", "views", "epochs", "backgrounds", "seed", "device", "resume")
     given = {name: getattr(options, name) for name in names}
-    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, warn=tell, **given)
+    steps = train_on(models, options.out, sphere=options.sphere.upper(), keep=True, warn=to_stderr, **given)
     shown = 0
 
     def show(progress: float) -> None:

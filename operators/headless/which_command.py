@@ -19,7 +19,7 @@ from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .match_command import check_network
-from .output import Work, open_scene, save_overlay, tell, threads
+from .output import Batch, open_scene, save_overlay, threads, to_stderr
 from .result_fields import described
 
 
@@ -39,11 +39,11 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
     make_folder(options.out)
     check_network(options, patches=True)
     cache = options.cache or cache_folder()
-    targets = finish(model_targets.prepare(models, view_options(options), cache, tell))
+    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr))
     failed = 0
     listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
     with listing as file, model_targets.target_renderer() as renderer:
-        work = Work(options, targets, renderer, [])
+        work = Batch(options, targets, renderer, [])
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, stem, work)
             failed += line["status"] == "error"
@@ -52,7 +52,7 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _line(job: Job, stem: str, work: Work) -> dict[str, Any]:
+def _line(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     """The photo's line of ranking.jsonl."""
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
     line |= {"size": None, "box": None, "known": None, "models": []}
@@ -60,11 +60,11 @@ def _line(job: Job, stem: str, work: Work) -> dict[str, Any]:
         line.update(_ranked(job, stem, work))
     except Exception as error:  # whatever it is, the other photos go on
         line.update(status="error", error=sentence_of(error, job["photo"]))
-        tell(line["error"])
+        to_stderr(line["error"])
     return line
 
 
-def _ranked(job: Job, stem: str, work: Work) -> dict[str, Any]:
+def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     """known: False where the photo seems to show none of the models, each of which comes with its best view as in
     results.jsonl; score is null where it was not verified, likeness is comparable among the models of one photo."""
     if job["fault"]:

@@ -59,3 +59,6 @@ def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.ty
         remove(brought)
         raise
     return roots
+
+
+classes = (PHOTOPOSE_OT_add_folder,)

@@ -51,7 +51,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         self._photo = load_photo(bpy.path.abspath(settings.photo))
         self._corners = np.reshape(settings.box, (2, 2)) if any(settings.box) else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
-        self._texture = texture(self._photo.image)
+        self._texture = picture_texture(self._photo.image)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -125,7 +125,7 @@ def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
     return (near < reach) & (near == near.min(0)) & ~beside.any()
 
 
-def texture(image: Image.Image):
+def picture_texture(image: Image.Image):
     """The image, reduced where it is large, for draw_texture_2d."""
     import gpu
 

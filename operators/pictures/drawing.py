@@ -24,10 +24,10 @@ from ..running.quiet import quiet
 from .paint import Surface, drawable, shape, surfaces
 from .shaders import TILES, heights_shader, points_shader, surface_shader, view_shader
 
-SAMPLES = 2  # a side of a pixel, for colour and alpha
+SUPERSAMPLING = 2  # a side of a pixel, for colour and alpha
 TILE = 128  # px, side of one height map
 SHADING = 3_000_000  # triangles drawn for a model's height maps: half a second without a graphics card
-NEAREST = 0.01  # of the sphere's radius
+NEAR_CLIP = 0.01  # of the sphere's radius
 
 # A process of its own: where a driver fails, Blender ends the whole process instead of raising an error.
 PROBE = """
@@ -82,7 +82,7 @@ class Stage:
         self.sphere, self.size = model.sphere, None
         vertices, triangles = shape(model)
         self.rays = int(np.clip(SHADING // len(triangles), 8, TILES * TILES))
-        self.surface, self.points, self.view = surface_shader(), points_shader(), view_shader(SAMPLES, self.rays)
+        self.surface, self.points, self.view = surface_shader(), points_shader(), view_shader(SUPERSAMPLING, self.rays)
         self.shape = batch_for_shader(self.points, "TRIS", {"position": vertices}, indices=triangles)
         self.painted = [self._painted(*painted) for painted in surfaces(model).items()]
         self.screen = batch_for_shader(self.view, "TRIS", {"corner": [(-1, -1), (3, -1), (-1, 3)]})
@@ -139,7 +139,7 @@ class Stage:
     def _resize(self, size: tuple[int, int]) -> None:
         if size == self.size:
             return
-        fine = (size[0] * SAMPLES, size[1] * SAMPLES)
+        fine = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
         self.maps = {
             "colors": GPUTexture(fine, format="RGBA16F"),
             "points": GPUTexture(size, format="RGBA32F"),
@@ -198,7 +198,7 @@ def _projection(camera: Camera) -> np.ndarray:
     """(4, 4): unit sphere -> clip space, upside down, for rows are read from the bottom up."""
     (width, height), (x, y, z) = camera.size, camera.K
     depth = float(camera.world_to_camera[2, 3])  # of the sphere's centre; it may lie behind the camera
-    near, far = max(depth - 1.01, NEAREST), max(depth + 1.01, 2 * NEAREST)
+    near, far = max(depth - 1.01, NEAR_CLIP), max(depth + 1.01, 2 * NEAR_CLIP)
     clip = np.zeros((4, 4))
     clip[0, :3] = 2 * x / width - z
     clip[1, :3] = 2 * y / height - z

@@ -1,4 +1,4 @@
-"""One photo in, the camera out: what the operator and the headless command share."""
+"""Models as matching sees them: their training views, and what draws them again to judge poses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...inference.search.start_poses import Target
     from ...inference.verify.refinement import Renderer
 
-SAMPLES = 2  # of Cycles, for views that verify a pose
+VERIFYING_SAMPLES = 2  # of Cycles, for views that verify a pose
 
 
 def prepare(
@@ -106,7 +106,7 @@ def model_renderer() -> Iterator[Callable[[str], Render]]:
         def render(key: str) -> Render:
             model = opened.enter_context(evaluated(with_key(bpy.data.objects, key)))
             drawn = drawing.preferable(model)
-            return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=SAMPLES))
+            return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=VERIFYING_SAMPLES))
 
         yield lambda key: lambda camera: on_main(lambda: render(key)(camera))
 

@@ -18,14 +18,14 @@ from ...inference.views.templates import Render, Rendering
 from ..blender.cameras import blender_lens
 from ..blender.models import Model
 from ..blender.own_data import remove, render_result_kept
-from ..running.quiet import _fast_folder, quiet
+from ..running.quiet import fast_folder, quiet
 
-SAMPLES = 2  # of Cycles: enough to look at
+CYCLES_SAMPLES = 2  # of Cycles: enough to look at
 SKY = "studiolights/world/studio.exr"  # one of Blender's own
 
 
 @contextmanager
-def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> Iterator[Render]:
+def studio(model: Model, background: str = "WHITE", samples: int = CYCLES_SAMPLES) -> Iterator[Render]:
     """Gives a function that renders the model, moved to centre 0 and scaled to radius 1, from a Camera.
 
     Works in a scene of its own and removes all it made, also after an error; the user's scene stays untouched.
@@ -38,7 +38,7 @@ def studio(model: Model, background: str = "WHITE", samples: int = SAMPLES) -> I
         _furnish(made, scene, model)
         _light(made, scene, background == "HDRI")
         _set_up(scene, samples, background == "HDRI")
-        with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
+        with tempfile.TemporaryDirectory(dir=fast_folder()) as folder:
             yield lambda view: _render(scene, view, Path(folder) / "view.exr")
     finally:
         remove(made)

@@ -10,24 +10,17 @@ import numpy as np
 
 from ...inference.errors import PoseError
 from ...inference.formats.strict_json import json_text
-from ...inference.geometry import (
-    Box,
-    Camera,
-    angles_from_direction,
-    direction_from_angles,
-    intrinsics,
-    look_at,
-)
+from ...inference.geometry import Box, Camera, angles_from_direction, direction_from_angles, intrinsics, look_at
 from ...inference.networks.registry import feature_name
 from ...inference.steps import Steps, aside
 from ...inference.views.crops import DISTANCE, LENS, SIZE, template_view
 from ...inference.views.templates import Templates, extreme_points, patch_coverage, patch_points
-from ...inference.views.thumbnails import THUMBNAIL, _sheet
+from ...inference.views.thumbnails import THUMBNAIL, thumbnail_sheet
 from ...inference.views.view_options import ViewOptions
 from ..blender.models import Model
 from . import drawing
 from .rendering import Rendering, studio
-from .view_cache import TEMPLATE_SAMPLES, _check_writable, _key, _load, _store, cached_file
+from .view_cache import TEMPLATE_SAMPLES, cache_key, cached_file, check_writable, load_cached, store
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,15 +34,15 @@ NEAREST, FARTHEST = 0.75, 2.5  # distances of random views, in that of the train
 
 def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[Templates]:
     """A model's templates, from the cache in folder or else rendered now and put there."""
-    key = _key(model, options)
+    key = cache_key(model, options)
     path = cached_file(model, options, folder)
-    cached = _load(path, key)
+    cached = load_cached(path, key)
     if cached:
         return cached
-    _check_writable(folder)  # before the rendering, not after
+    check_writable(folder)  # before the rendering, not after
     templates, sheet = yield from _rendered_templates(model, options)
-    _store(path.with_suffix(".png"), sheet.save)
-    _store(path, lambda file: templates.save(file, key=np.array(key)))
+    store(path.with_suffix(".png"), sheet.save)
+    store(path, lambda file: templates.save(file, key=np.array(key)))
     return templates
 
 
@@ -84,7 +77,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templ
         np.stack(points),
         outline.astype(np.float32),
     )
-    return templates, _sheet(pictures)
+    return templates, thumbnail_sheet(pictures)
 
 
 def _outline(model: Model) -> np.ndarray:
@@ -95,7 +88,7 @@ def _outline(model: Model) -> np.ndarray:
 def random_views(model: Model, count: int, sphere: str, random: np.random.Generator) -> Steps[Views]:
     """Crops of a model, transparent around it, from random directions of the sphere's half or all of it, evenly
     spread, and from random distances; drawn where that is safe and faithful, else rendered."""
-    from ...inference.networks.augmentation import SIDE, Views  # torch only now
+    from ...inference.networks.augmentation import VIEW_SIDE, Views  # torch only now
 
     outline, frame = _outline(model), Box(0, 0, SIZE, SIZE)
     lowest = -1.0 if sphere == "FULL" else 0.0
@@ -106,7 +99,7 @@ def random_views(model: Model, count: int, sphere: str, random: np.random.Genera
     with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
         for (azimuth, elevation), distance in zip(angles, distances, strict=True):
             camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)
-            pictures.append(render(camera.windowed(frame, (SIDE, SIDE))).rgba)
+            pictures.append(render(camera.windowed(frame, (VIEW_SIDE, VIEW_SIDE))).rgba)
             rotations.append(camera.world_to_camera[:3, :3])
             yield len(pictures) / count
     return Views(np.stack(pictures), np.stack(rotations), np.zeros(count, int))

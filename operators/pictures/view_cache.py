@@ -35,7 +35,7 @@ def cache_folder() -> Path:
     """Where this installation keeps its training views: the folder that the user prefers, or its own."""
     if preferred().cache:
         return Path(preferred().cache)
-    package = __package__.rpartition(".")[0]
+    package = __package__.rpartition(".operators")[0]
     if package.startswith("bl_ext."):
         return Path(bpy.utils.extension_path_user(package, path="cache"))
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "photo_pose", "views")
@@ -43,7 +43,7 @@ def cache_folder() -> Path:
 
 def cached_file(model: Model, options: ViewOptions, folder: Path) -> Path:
     """Where a model's templates are kept, if they are; their pictures lie beside them."""
-    return folder / f"{hashlib.sha256(_key(model, options).encode()).hexdigest()[:24]}.npz"
+    return folder / f"{hashlib.sha256(cache_key(model, options).encode()).hexdigest()[:24]}.npz"
 
 
 def cache_files(folder: Path) -> list[Path]:
@@ -85,14 +85,14 @@ def clear_cache(folder: Path) -> int:
     return sum(path.suffix == ".npz" for path in files)
 
 
-def _key(model: Model, options: ViewOptions) -> str:
+def cache_key(model: Model, options: ViewOptions) -> str:
     render = {"samples": TEMPLATE_SAMPLES, "size": SIZE, "format": FORMAT}
     looks = {key: value for key, value in options._asdict().items() if key != "device"}
     looks["network"] = identity(feature_name(options.network))
     return json.dumps({"model": model.fingerprint, **looks, **render})
 
 
-def _load(path: Path, key: str) -> Templates | None:
+def load_cached(path: Path, key: str) -> Templates | None:
     """None when there is no such file, or one that is damaged or not ours: it is then made anew."""
     try:
         with np.load(path, allow_pickle=False) as data:
@@ -101,7 +101,7 @@ def _load(path: Path, key: str) -> Templates | None:
         return None
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -117,7 +117,7 @@ def _unwritable(folder: Path, error: OSError) -> PoseError:
     )
 
 
-def _store(path: Path, write: Callable[[Path], None]) -> None:
+def store(path: Path, write: Callable[[Path], None]) -> None:
     """Written under another name first, so that no reader and no interruption ever meets half a file."""
     temporary = path.with_suffix(f".{os.getpid()}{path.suffix}")
     try:

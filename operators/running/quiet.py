@@ -28,6 +28,6 @@ def quiet(*, errors_too: bool = False) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _fast_folder() -> str | None:
+def fast_folder() -> str | None:
     """In memory where the system has such a folder, else the usual temporary one."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -32,7 +32,7 @@ class PHOTOPOSE_OT_copy_diagnostics(bpy.types.Operator):
 
 def diagnostics() -> str:
     """One line a fact. Imports nothing that is not there yet; the user's home folder is written ~."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     manifest = tomllib.loads((root / "blender_manifest.toml").read_text(encoding="utf-8"))
     python = f"Python {platform.python_version()}, numpy {np.__version__}"
     lines = [

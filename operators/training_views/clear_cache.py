@@ -1,4 +1,4 @@
-"""Operators that delete the cached training views and free the networks' memory, and what the panel tells of both."""
+"""The operator that deletes the cached training views, and what the panel tells of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from .unload_networks import PHOTOPOSE_OT_unload_networks, _networks_told
 
 
 class PHOTOPOSE_OT_clear_cache(bpy.types.Operator):
@@ -40,16 +39,12 @@ def _told(_manager: bpy.types.WindowManager) -> str:
     return iface_("{count} cached, {size:.1f} MB").format(count=count, size=size / 1e6)
 
 
-classes = (PHOTOPOSE_OT_clear_cache, PHOTOPOSE_OT_unload_networks)
+classes = (PHOTOPOSE_OT_clear_cache,)
 
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_cache = StringProperty(name="Cache", get=_told, description="Training views")
-    bpy.types.WindowManager.photo_pose_networks = StringProperty(
-        name="Networks", get=_networks_told, description="What they take of the memory"
-    )
 
 
 def unregister() -> None:
-    del bpy.types.WindowManager.photo_pose_networks
     del bpy.types.WindowManager.photo_pose_cache

@@ -57,7 +57,7 @@ def train_on(
 
     from ...inference.networks.augmentation import Views
     from ...inference.networks.augmentation import backgrounds as make_backgrounds
-    from ...inference.networks.regressor import REGRESSORS as KINDS
+    from ...inference.networks.regressor import REGRESSOR_CLASSES as KINDS
     from ...inference.networks.regressor import save_regressor
     from ...inference.networks.training import train
     from ..pictures.training_views import random_views

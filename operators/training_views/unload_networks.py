@@ -7,6 +7,7 @@ import sys
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
+from bpy.props import StringProperty
 
 
 class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
@@ -30,12 +31,25 @@ class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
 
 def _network_bytes() -> int:
     """0 also before PyTorch was imported, which this does not do."""
-    if f"{__package__.rpartition('.')[0]}.inference.networks" not in sys.modules:
+    if f"{__package__.rpartition('.operators')[0]}.inference.networks.loading" not in sys.modules:
         return 0
     from ...inference.networks.memory import network_bytes
 
     return network_bytes()
 
 
-def _networks_told(_manager: bpy.types.WindowManager) -> str:
+def _told(_manager: bpy.types.WindowManager) -> str:
     return f"Networks: {_network_bytes() / 1e6:.1f} MB"
+
+
+classes = (PHOTOPOSE_OT_unload_networks,)
+
+
+def register() -> None:
+    bpy.types.WindowManager.photo_pose_networks = StringProperty(
+        name="Networks", get=_told, description="What they take of the memory"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.photo_pose_networks

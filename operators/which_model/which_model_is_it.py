@@ -1,4 +1,4 @@
-"""Operators that tell which of the models a photo shows, and that add models to choose from."""
+"""The operator that tells which of the models a photo shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from bpy.props import StringProperty
 
 from ...inference.steps import Steps, aside, within
 from ..blender.models import chosen_models, collection_models, with_key
-from ..models.add_folder import PHOTOPOSE_OT_add_folder
 from ..photo.photo_properties import PhotoProperties
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 
@@ -69,4 +68,4 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
 
 
-classes = (PHOTOPOSE_OT_which_model, PHOTOPOSE_OT_add_folder)
+classes = (PHOTOPOSE_OT_which_model,)

