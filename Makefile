@@ -8,7 +8,8 @@ NEWEST_BLENDER := 5.2.3
 BLENDER := blender
 BLENDER_ROOT ?= $(HOME)/.cache/photo_pose/blender-root
 IN_ROOT := bash tests/real_blender/in_root.sh $(BLENDER_ROOT)
-WITHOUT_TORCH := extension layers manners models packages rendering scene
+WITHOUT_TORCH := $(addprefix tests/,extension/test_extension.py extension/test_layers.py extension/test_manners.py \
+	extension/test_python_packages.py operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
 
 SECONDS := 7200
 SEED := 1
@@ -71,13 +72,13 @@ test-versions: $(BLENDER_VERSIONS:%=test-blender-%) test-blender-$(NEWEST_BLENDE
 
 test-blender-%:
 	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest)==' requirements*.txt | xargs)"
-	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH:%=tests/test_%.py)
+	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH)
 
 # It needs Python 3.13: Debian 13's, which has PyTorch, or else python3.13 of this machine.
 test-blender-$(NEWEST_BLENDER): RUN := $(if $(wildcard $(BLENDER_ROOT)),$(IN_ROOT))
 test-blender-$(NEWEST_BLENDER):
 	@if $(RUN) python3.13 -c '' 2>/dev/null; \
-	then $(RUN) bash tests/newest_blender.sh $(NEWEST_BLENDER) $(WITHOUT_TORCH:%=tests/test_%.py); \
+	then $(RUN) bash tests/newest_blender.sh $(NEWEST_BLENDER) $(WITHOUT_TORCH); \
 	else echo "NOT RUN: Blender $(NEWEST_BLENDER), for there is no Python 3.13; 'make blender-root' brings it." >&2; fi
 
 # Debian 13 with its Blender, PyTorch and a screen without a monitor, in a folder outside the repository; needs root.

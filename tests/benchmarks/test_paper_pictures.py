@@ -12,7 +12,7 @@ from PIL import Image
 pytest.importorskip("bpy")
 pytest.importorskip("mathutils")
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark import assets, chairs, paper_nearest, paper_pictures, queries
 from benchmark.paper_pictures import GRAPHICS, PHOTO_LIKE, Wanted

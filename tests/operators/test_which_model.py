@@ -19,7 +19,7 @@ from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.operators.models import add_folder, model_files
 from photo_pose.operators.pictures import training_views
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
 
 

@@ -2,18 +2,18 @@
 refused in one sentence."""
 
 import json
-import math
 import os
 import struct
 
 import numpy as np
 import pytest
+from fspy_file import fspy_project
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.formats.bop import View, write_bop
 from photo_pose.inference.formats.colmap import quaternion, read_colmap, rotation_of, write_colmap
 from photo_pose.inference.formats.fspy import read_fspy
-from photo_pose.inference.geometry import Camera, blender_axes, look_at, rotation_from_vector
+from photo_pose.inference.geometry import Camera, look_at, rotation_from_vector
 
 POINTS = np.random.default_rng(1).uniform(-1, 1, (40, 3))
 K = np.array([[900, 0, 610], [0, 880, 350], [0, 0, 1.0]])
@@ -22,23 +22,6 @@ CAMERAS = {
     "sub/b.png": Camera(K, look_at(np.array([-2.0, 5, -1]), np.zeros(3), -2.0), (1200, 800)),
     "tall.jpg": Camera(K, look_at(np.array([0.1, 6, 1]), np.zeros(3)), (800, 1200)),
 }
-
-
-def fspy_project(camera: Camera, picture: bytes = b"picture", **changes) -> bytes:
-    """As fSpy writes it: halves of the longer side, the field of view along it."""
-    (width, height), longer = camera.size, max(camera.size)
-    parameters = {
-        "imageWidth": width,
-        "imageHeight": height,
-        "principalPoint": {
-            "x": (2 * camera.K[0, 2] - width) / longer,
-            "y": (height - 2 * camera.K[1, 2]) / longer,
-        },
-        "horizontalFieldOfView": 2 * math.atan(longer / 2 / camera.focal),
-        "cameraTransform": {"rows": blender_axes(camera.camera_to_world).tolist()},
-    } | changes
-    state = json.dumps({"cameraParameters": parameters}).encode()
-    return struct.pack("<4sIII", b"fspy", 1, len(state), len(picture)) + state + picture
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200), (600, 600)])

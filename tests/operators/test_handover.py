@@ -12,8 +12,8 @@ bpy = pytest.importorskip("bpy")
 pytest.importorskip("PIL")
 
 from blender_state import differences, snapshot  # noqa: E402
+from fspy_file import fspy_project  # noqa: E402
 from PIL import Image  # noqa: E402
-from test_exchange import fspy_project  # noqa: E402
 
 from photo_pose.inference.formats.colmap import read_colmap, write_colmap  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402

@@ -20,7 +20,7 @@ from photo_pose.operators.models.model_files import import_models  # noqa: E402
 from photo_pose.operators.pictures import drawing  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 GREEN = (20, 200, 60)
 ABOVE = Camera(
     np.array([[90, 0, 40], [0, 90, 40], [0, 0, 1.0]]), look_at(np.array([0, -0.01, 3]), np.zeros(3)), (80, 80)

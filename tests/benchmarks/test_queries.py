@@ -12,7 +12,7 @@ from PIL import Image
 
 pytest.importorskip("bpy")
 pytest.importorskip("mathutils")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark import accuracy, category, demo, photograph, queries, recipes, report, sensor, which
 from inference.geometry import angle_between, direction_from_angles, view_sphere

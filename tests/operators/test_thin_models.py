@@ -25,7 +25,7 @@ from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.headless import jobs
 from photo_pose.operators.pictures import model_targets, training_views  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FEW = ViewOptions(subdivisions=1, device="cpu")
 NOTHING = 1e-9  # a strip as narrow is not seen from anywhere
 

@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
     "roll", "score", "confidence", "of_a_kind", "focal_deviation", "candidates", "seconds",

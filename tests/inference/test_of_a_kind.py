@@ -11,7 +11,7 @@ from PIL import Image
 
 bpy = pytest.importorskip("bpy")
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from suzanne import add_monkey
 

@@ -22,7 +22,7 @@ from photo_pose.operators.photos.save_contact_sheet import _cell  # noqa: E402
 from photo_pose.operators.pictures import training_views  # noqa: E402
 from photo_pose.operators.pictures.model_targets import model_renderer  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 GIVEN = {"method": "KNN", "subdivisions": 1, "focal_source": "LENS", "lens": 45}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 Image = pytest.importorskip("PIL.Image")
-FOLDER = Path(__file__).resolve().parent / "real_blender"
+FOLDER = Path(__file__).resolve().parents[1] / "real_blender"
 sys.path.append(str(FOLDER))
 
 from looks import ORANGE, color_box, difference, least_text, likeness, photo_on_screen, view_error  # noqa: E402

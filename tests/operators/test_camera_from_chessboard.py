@@ -22,7 +22,7 @@ from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = (640, 480)
 SQUARE = 0.04  # metres
 COLUMNS, ROWS = 7, 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("bpy")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmark import carpentry
 from photo_pose.operators.blender.models import evaluated

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BLENDER = {"bpy", "bpy_extras", "bl_ui", "bl_operators", "mathutils", "gpu", "gpu_extras", "bmesh", "blf"}
 BLENDER |= {"blend_render_info"}
 MAY_IMPORT = {  # besides the standard library

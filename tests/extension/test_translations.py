@@ -48,7 +48,7 @@ def registered() -> Iterator[str]:
 
 def written() -> Iterator[str]:
     """Texts that code translates, or hands to Blender, which does."""
-    for file in (file for folder in ("operators", "panels", "inference") for file in (ROOT / folder).glob("*.py")):
+    for file in (file for folder in ("operators", "panels", "inference") for file in (ROOT / folder).rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         constants = {
             node.targets[0].id: node.value
@@ -95,7 +95,7 @@ def test_every_translation_is_complete_and_has_the_same_placeholders() -> None:
 
 
 def test_no_node_is_asked_for_by_its_name_which_blender_translates() -> None:
-    code = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "operators").glob("*.py")}
+    code = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "operators").rglob("*.py")}
     assert [name for name, text in code.items() if re.search(r"nodes(\[|\.get\()\"", text)] == []
 
 

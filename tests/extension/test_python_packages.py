@@ -150,7 +150,7 @@ def test_a_package_of_no_use_is_told_with_its_place(said, tmp_path, torch, words
 
 WATCHED = """
 import threading, time
-from bl_ext.user_default.photo_pose.operators import packages
+from bl_ext.user_default.photo_pose.operators.running import python_packages as packages
 loading, times = threading.Thread(target=packages._load_library), [time.perf_counter()]
 loading.start()
 while loading.is_alive():

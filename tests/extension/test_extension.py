@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("bpy")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 HANDED_OUT = {
     "blender_manifest.toml", "__init__.py", "preferences.py", "properties.py", "translations.py", "translations.txt",
     "batch.py", "operators", "panels", "inference", "LICENSE", "README.md", "CHANGELOG.md",
