@@ -17,7 +17,8 @@ from PIL.Image import Resampling, Transpose
 
 from ..errors import PoseError
 from ..geometry import Box
-from .focal_length import Focal, exif_focal
+from .exif import exif_focal
+from .focal_length import Focal
 from .masks import cuts_out_object, marked
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file

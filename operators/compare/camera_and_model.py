@@ -10,7 +10,6 @@ import numpy as np
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
-from ...inference.verify.lens import strengthened
 from ..blender import cameras
 from ..blender.models import evaluated
 from ..pictures.camera_view import shown_model
@@ -47,6 +46,8 @@ class Subject(NamedTuple):
     def changed(self, nudge: Nudge, strength: float) -> Camera:
         camera = self.camera
         if strength != 1:
+            from ...inference.verify.lens import strengthened
+
             camera = strengthened(camera, strength, self.sphere, self.vertices)
         return nudged(camera, self.sphere.center, nudge)
 

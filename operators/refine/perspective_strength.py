@@ -6,7 +6,6 @@ import bpy
 from bpy.props import FloatProperty, StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.verify.lens import strengthened
 from ..blender import cameras
 from ..blender.match_record import keep_score
 from ..blender.models import chosen_models, evaluated
@@ -44,6 +43,7 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         return {"FINISHED"}
 
     def _change(self, current: bpy.types.Scene) -> None:
+        from ...inference.verify.lens import strengthened
         from ..blender.models import model_in_view
 
         camera_object = cameras.active_camera(current)

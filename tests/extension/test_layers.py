@@ -23,6 +23,8 @@ MAY_IMPORT = {  # besides the standard library
     | BLENDER,
     "inference": {"inference", "numpy", "torch", "torchvision", "PIL"},
 }
+# Folders of inference/, each of which imports only from those before it: as docs/architecture.md lists them
+FLOORS = "errors geometry steps photo formats views networks pose search verify matching chessboard".split()
 # What must load without these packages, which Blender does not bring.
 WITHOUT = {
     "inference.geometry": {"torch", "torchvision", "PIL"},
@@ -56,6 +58,32 @@ def violations(root: Path) -> list[str]:
 
 def test_imports_follow_the_layers() -> None:
     assert violations(ROOT) == []
+
+
+def climbing(root: Path) -> list[str]:
+    """One line for each import in inference/ of a folder that does not come before the own one."""
+    found = []
+    for file in sorted((root / "inference").rglob("*.py")):
+        own, *_rest = file.relative_to(root / "inference").with_suffix("").parts
+        package = ["photo_pose", *file.relative_to(root).parent.parts]
+        for node in (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if own in FLOORS):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                source = resolve_name("." * node.level + (node.module or ""), ".".join(package)).split(".")[2:]
+                rooms = {source[0]} if source else {alias.name for alias in node.names}
+                higher = {room for room in rooms - {own} if FLOORS.index(room) > FLOORS.index(own)}
+                found += [f"{file.relative_to(root)} imports {room}" for room in sorted(higher)]
+    return found
+
+
+def test_inference_is_built_in_floors() -> None:
+    assert climbing(ROOT) == []
+
+
+@pytest.mark.parametrize("line", ["from ..verify import lens", "from ..matching import match", "from .. import search"])
+def test_an_import_from_a_higher_floor_is_seen(line: str, tmp_path: Path) -> None:
+    (tmp_path / "inference/pose").mkdir(parents=True)
+    (tmp_path / "inference/pose/pins.py").write_text(f"from ..geometry import Box\nfrom .pose import Pose\n{line}\n")
+    assert len(climbing(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(
