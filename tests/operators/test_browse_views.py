@@ -28,7 +28,7 @@ FEW = view_options.ViewOptions(subdivisions=0)
 
 @pytest.fixture
 def folder(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: tmp_path)
     return tmp_path
 
 

@@ -13,7 +13,7 @@ from photo_pose.inference.geometry import angles_from_direction, roll_of, rotati
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.photo.overlay import intersection_over_union  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.properties import picture_of  # noqa: E402
 
 
@@ -24,7 +24,7 @@ def matched(views_folder, tmp_path_factory):
     monkey, folder = add_monkey(), tmp_path_factory.mktemp("matched")
     photo = photographed(monkey, folder / "monkey.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_views, "cache_folder", lambda: views_folder)
+        patch.setattr(view_cache, "cache_folder", lambda: views_folder)
         lens = {"focal_source": "LENS", "lens": 45, "sensor": 36}
         bpy.ops.photopose.match_photo(filepath=str(photo), box=box(monkey), subdivisions=2, **lens)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "matched.blend"))
@@ -183,7 +183,7 @@ def test_the_confidence_is_only_claimed_of_the_best_candidate(scene, match):
 
 
 def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     scene.photo_pose.subdivisions, before = 2, [one.score for one in match.candidates]
     bpy.ops.photopose.score_camera()
     assert match.adjusted.score == pytest.approx(match.score, abs=1e-4)

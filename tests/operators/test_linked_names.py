@@ -17,7 +17,7 @@ from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import chosen_models, collection_models, evaluated, key_of, with_key  # noqa: E402
 from photo_pose.operators.chessboard.camera_from_chessboard import board_place  # noqa: E402
 from photo_pose.operators.photos.photo_list import photo_cameras  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.operators.pictures.camera_view import shown_model  # noqa: E402
 from photo_pose.operators.pictures.model_targets import model_renderer  # noqa: E402
 
@@ -34,7 +34,7 @@ def add_local(kind, **where) -> bpy.types.Object:
 @pytest.fixture
 def models(scene, views_folder, monkeypatch, tmp_path):
     """A local cube, a linked monkey and a linked cone, in this order: all of them are called Suzanne."""
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     for name, add in (("first", add_monkey), ("second", lambda: add_local(bpy.ops.mesh.primitive_cone_add))):
         made = add()
         group = bpy.data.collections.new("Models")

@@ -23,14 +23,14 @@ from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import training_views, view_cache  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.train_regressor import train_on  # noqa: E402
 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     return add_monkey()
 
 

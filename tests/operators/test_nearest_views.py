@@ -19,7 +19,7 @@ from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.verify.confidence import UNVERIFIED  # noqa: E402
 from photo_pose.operators.photos.save_contact_sheet import _cell  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.operators.pictures.model_targets import model_renderer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ GIVEN = {"method": "KNN", "subdivisions": 1, "focal_source": "LENS", "lens": 45}
 @pytest.fixture
 def photo(scene, views_folder, tmp_path, monkeypatch):
     """Of the monkey in the scene."""
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     return photographed(add_monkey(), tmp_path / "photo.png")
 
 

@@ -23,12 +23,12 @@ from photo_pose.operators.compare import nudge as nudging  # noqa: E402
 from photo_pose.operators.compare.camera_and_model import Subject  # noqa: E402
 from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
 from photo_pose.operators.compare.pin_model import Pins  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     return add_monkey()
 
 

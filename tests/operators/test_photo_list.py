@@ -30,7 +30,7 @@ from photo_pose.operators.blender.match_record import Shown  # noqa: E402
 from photo_pose.operators.photos import photo_list
 from photo_pose.operators.photos.match_all import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot  # noqa: E402
 from photo_pose.operators.photos.photo_list import photo_cameras  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 
 UPRIGHT = Camera(intrinsics(400, (240, 320)), look_at(PLACE + np.array([-1.5, -4, 1]), PLACE + [0, 0, 0.1]), (240, 320))
 LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 400 px of 320
@@ -38,7 +38,7 @@ LENS = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 2}  # 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     return add_monkey()
 
 

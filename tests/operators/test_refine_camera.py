@@ -17,12 +17,12 @@ from photo_pose.inference.geometry import Box, Camera, angle_between, look_at, r
 from photo_pose.inference.pose.alignment import Locks  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import model_in_view  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 
 
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     scene.render.resolution_x, scene.render.resolution_y = 480, 400  # another shape than the photo's
     return add_monkey()
 

@@ -23,7 +23,7 @@ from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.headless import jobs
-from photo_pose.operators.pictures import model_targets, training_views  # noqa: E402
+from photo_pose.operators.pictures import model_targets, view_cache  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = ViewOptions(subdivisions=1, device="cpu")
@@ -148,7 +148,7 @@ def test_a_photo_without_a_box_does_not_show_a_wire_anywhere(scene, views_folder
 
 
 def test_the_operator_warns(scene, views_folder, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     monkey = add_monkey()
     photo, around = photographed(monkey, tmp_path / "photo.png"), box(monkey)
     strip(NOTHING)

@@ -18,7 +18,7 @@ from photo_pose.inference.steps import aside  # noqa: E402
 from photo_pose.inference.views import view_options
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.compare.live_score import LiveScore  # noqa: E402
-from photo_pose.operators.pictures import training_views  # noqa: E402
+from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.operators.running import log
 from photo_pose.operators.running.long_operator import StepsOperator  # noqa: E402
 from photo_pose.operators.running.python_packages import require_packages  # noqa: E402
@@ -68,7 +68,7 @@ def in_two_threads(monkeypatch):
 
 @pytest.fixture
 def photo(scene, views_folder, monkeypatch):
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     monkey, path = add_monkey(), str(views_folder / "monkey.jpg")
     if not os.path.exists(path):
         photographed(monkey, path)

@@ -17,7 +17,7 @@ from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.operators.models import add_folder, model_files
-from photo_pose.operators.pictures import training_views
+from photo_pose.operators.pictures import view_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
@@ -26,7 +26,7 @@ QUICK = {"focal_source": "LENS", "lens": 45, "sensor": 36, "subdivisions": 1}
 @pytest.fixture
 def monkey(scene, views_folder, monkeypatch):
     """Suzanne between two other models."""
-    monkeypatch.setattr(training_views, "cache_folder", lambda: views_folder)
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     bpy.ops.mesh.primitive_cone_add(location=(0, 0, 0))
     monkey = add_monkey()
     bpy.ops.mesh.primitive_torus_add(location=(-4, 0, 0))
