@@ -105,7 +105,7 @@ def _render(
 ) -> None:
     render = scene.render
     render.engine = PhotoPoseReader.bl_idname
-    render.resolution_x = render.resolution_y = 4
+    render.resolution_x = render.resolution_y = 16  # movies, should the scene be set to one, cannot be smaller
     render.resolution_percentage = 100
     render.use_compositing = render.use_sequencer = False
     render.use_border = render.use_multiview = render.use_freestyle = False

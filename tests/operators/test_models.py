@@ -679,3 +679,12 @@ def test_what_the_eye_hides_is_a_model_only_where_it_is_asked_for(scene):
     assert scene_roots(scene, [aside]) == chosen_models(scene, [aside.name]) == [aside]
     scene.photo_pose.models.add().object = aside
     assert chosen_models(scene) == [aside]
+
+
+def test_a_scene_that_renders_a_movie_is_read_too(scene):
+    obj = cube()
+    image = scene.render.image_settings
+    if "media_type" in image.bl_rna.properties:  # Blender 5
+        image.media_type = "VIDEO"
+    image.file_format = "FFMPEG"
+    assert scene_roots(scene) == [obj]
