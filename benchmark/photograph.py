@@ -43,7 +43,7 @@ def photograph(obj: Path, clutter: list[Piece], shot: Shot, photo: Path, note: s
 
     Beside it goes its camera, in the numbers of the .obj file and as batch.py's results.jsonl has it, with a note.
     """
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     model = stage.import_obj(obj)
     floor = stage.world_vertices(model)[:, 2].min()
     for piece in clutter:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .alignment import FREE, Locks
+from .contour import follow_edges
 from .geometry import Camera
 from .lens import find_lens
 from .overlay import intersection_over_union
@@ -32,7 +33,7 @@ class Stages(NamedTuple):
     verify: bool = True  # choose by rendering every candidate; the next ones need it
     refine: bool = True  # align to these renderings
     details: bool = True  # to their fine texture, too
-    silhouette: bool = True  # move the best onto the object's mask, all when the user gives one
+    silhouette: bool = True  # move the best onto the object's mask and edges, all onto a mask that the user gives
     lens: bool = True  # find the focal length of a photo that does not tell it
 
 
@@ -149,7 +150,8 @@ def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
 
 def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
     if crops.mask is None:
-        return _with_best(ranked, (yield from follow_found_mask(crops, ranked[0], renderer)))
+        found = yield from follow_found_mask(crops, ranked[0], renderer)
+        return _with_best(ranked, (yield from follow_edges(crops, found, renderer)))
     followed = []
     for one in ranked:
         followed.append((yield from follow_given_mask(crops, one, renderer)))
