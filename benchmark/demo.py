@@ -76,6 +76,7 @@ def run(case: Case, method: str = "match") -> dict:
     out = OUT / (case.name if method == "match" else f"{case.name}_{method}")
     command = [sys.executable, ROOT / "batch.py", "--model", case.obj, "--photo", case.photo]
     command += ["--box", *(f"{edge:.1f}" for edge in case.box), *case.options, "--method", method, "--out", out]
+    command += ["--threads", "2", "--device", "cpu"]  # the last digits, and so the figures, depend on them
     print(f"\n{case.name}, {method}: {shlex.join(str(word) for word in command)}", flush=True)
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:

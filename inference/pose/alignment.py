@@ -100,7 +100,7 @@ class FeatureTerm(NamedTuple):
         at, motion = projected_motion(pose, self.points, self.to_image)
         if motion is None:
             return _IMPOSSIBLE
-        found, slopes, inside = _sampled(self.image, at)
+        found, slopes, inside = sampled(self.image, at)
         residual = found - self.wanted
         error = np.where(inside, (residual**2).mean(1), OUTSIDE)
         weight = self.weight * inside / (1 + error) / residual.size
@@ -297,7 +297,7 @@ def _level_turns(up: np.ndarray) -> np.ndarray:
     return np.linalg.svd(constraint)[2][1:].T
 
 
-def _sampled(image: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sampled(image: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bilinear values (P, D), slopes (P, D, 2) along x and y, and whether at (P, 2) lies in the image (G, G, D)."""
     last = len(image) - 1
     corner = np.clip(np.floor(at), 0, last - 1).astype(int)

@@ -16,6 +16,7 @@ from ..search.start_poses import PhotoCrops, Start, Target
 from ..steps import Steps, within
 from ..views.retrieval import pooled, unit
 from .lens import find_lens
+from .photo_edges import follow_edges
 from .refinement import (
     ALIGNING_ROUNDS,
     LENS_DEVIATION,
@@ -36,6 +37,21 @@ RIVALS = 3  # next to the best, that are compared with it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
 
 
+class Candidate(NamedTuple):
+    """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
+
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
+    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
+    would tell.
+    """
+
+    model: str
+    camera: Camera
+    score: float
+    lens_deviation: float = 0.0
+    alike: bool = False
+
+
 class Stages(NamedTuple):
     """The parts of the work after retrieval; each can be switched off, to see what it brings."""
 
@@ -43,7 +59,7 @@ class Stages(NamedTuple):
     verify: bool = True  # choose by rendering every candidate; the next ones need it
     refine: bool = True  # align to these renderings
     details: bool = True  # to their fine texture, too
-    silhouette: bool = True  # move the best onto the object's mask, all when the user gives one
+    silhouette: bool = True  # move the best onto the object's mask and edges, all onto a mask that the user gives
     lens: bool = True  # find the focal length of a photo that does not tell it
 
 
@@ -156,7 +172,8 @@ def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
 
 def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
     if crops.mask is None:
-        return _with_best(ranked, (yield from follow_found_mask(crops, ranked[0], renderer)))
+        found = yield from follow_found_mask(crops, ranked[0], renderer)
+        return _with_best(ranked, (yield from follow_edges(crops, found, renderer)))
     followed = []
     for one in ranked:
         followed.append((yield from follow_given_mask(crops, one, renderer)))
@@ -165,21 +182,6 @@ def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Rende
 
 def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
     return candidate_of(crops, closeup.start, closeup.pose, value)
-
-
-class Candidate(NamedTuple):
-    """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
-
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
-    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
-    would tell.
-    """
-
-    model: str
-    camera: Camera
-    score: float
-    lens_deviation: float = 0.0
-    alike: bool = False
 
 
 def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageFilter
 
 from ..photo.masks import edges
 from ..photo.overlay import intersection_over_union
-from ..pose.alignment import SilhouetteTerm, feature_terms, minimise
+from ..pose.alignment import SilhouetteTerm, Term, feature_terms, minimise
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps
 from .refinement import Renderer, Verified, verify
@@ -75,13 +77,23 @@ def _moved(
     crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float, renderer: Renderer
 ) -> Steps[Verified]:
     """The pose with its contour on the mask's, verified in the same crop."""
-    contour = contour_term(one, mask, inside, weight)
-    if contour is None:
+    term = contour_term(one, mask, inside, weight)
+    if term is None:
         return one
+    return (yield from settled(crops, one, term, renderer))
+
+
+def settled(
+    crops: PhotoCrops, one: Verified, onto: SilhouetteTerm, renderer: Renderer, details: Sequence[Term] = ()
+) -> Steps[Verified]:
+    """The pose with its contour where the term onto wants it, as far as features, box and details (coarse to fine)
+    agree; verified in the same crop."""
     index, closeup = one.closeup.start.target.index, one.closeup
     box = crops.box_term(index.templates.outline)
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, closeup.pose.K)
-    pose, _cost = minimise([*features[-1:], box, contour], closeup.pose)
+    pose = closeup.pose
+    for finer in [[term] for term in details] or [[]]:
+        pose, _cost = minimise([*finer, *features[-1:], box, onto], pose)
     (moved,) = yield from verify(crops, [closeup._replace(pose=pose)], renderer)
     return moved
 
@@ -91,7 +103,7 @@ def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: fl
 
     Where the photo ends, inside (SIZE, SIZE) bool, no contour is the object's own.
     """
-    ours, theirs = _contour(one.alpha >= 128, inside), _contour(mask > 0.5, inside)
+    ours, theirs = contour(one.alpha >= 128, inside), contour(mask > 0.5, inside)
     if min(len(ours), len(theirs)) < FEWEST_CONTOUR_POINTS:
         return None
     away = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
@@ -101,13 +113,17 @@ def contour_term(one: Verified, mask: np.ndarray, inside: np.ndarray, weight: fl
     if near.sum() < FEWEST_CONTOUR_POINTS:
         return None
     ours, theirs = ours[first[near]], theirs[second[near]]
+    points, across = one.rendering.points[tuple(ours.T)], normals(mask)[tuple(theirs.T)]
+    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, across, to_crop(one), CONTOUR_DEVIATION, weight)
+
+
+def to_crop(one: Verified) -> np.ndarray:
+    """(3, 3): takes the photo's pixels to those of the crop."""
     view = one.closeup.view
-    to_image = view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
-    points, normals = one.rendering.points[tuple(ours.T)], _normals(mask)[tuple(theirs.T)]
-    return SilhouetteTerm(points, theirs[:, ::-1] + 0.5, normals, to_image, CONTOUR_DEVIATION, weight)
+    return view.K @ view.camera_to_world[:3, :3].T @ np.linalg.inv(one.closeup.pose.K)
 
 
-def _contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """(P, 2) rows and columns of edge pixels, not of those where the crop or the photo ends."""
     deep = Image.fromarray(inside.astype(np.uint8)).filter(ImageFilter.MinFilter(5))
     edge = edges(shape) & (np.array(deep) > 0)
@@ -116,7 +132,7 @@ def _contour(shape: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return places[:: len(places) // MOST + 1]
 
 
-def _normals(mask: np.ndarray) -> np.ndarray:
+def normals(mask: np.ndarray) -> np.ndarray:
     """(S, S, 2): unit x, y across the mask's edge."""
     smooth = Image.fromarray((255 * mask).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
     down, right = np.gradient(np.array(smooth, float))
