@@ -92,7 +92,7 @@ def test_edges_bring_a_pose_closer(render, degrees):
     assert after.score >= before.score
 
 
-@pytest.mark.parametrize("edges", [(-8, 4, 6, 7), (-8, -8, 8, 8), (-6, -3, 4, 12)], ids=["moved", "large", "low"])
+@pytest.mark.parametrize("edges", [(-8, -8, 8, 8), (-6, -3, 4, 12)], ids=["large", "low"])
 def test_feet_stand_where_they_do_though_the_box_is_roughly_drawn(edges):
     """The print holds the upper part, and nothing but their edges the legs."""
     crops = crops_of(in_clutter(cushioned), Box(*(np.array(BOX) + edges)))
