@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
@@ -44,14 +44,39 @@ class Model(NamedTuple):
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
     """Those objects that show faces in a render, themselves or through children and instances.
 
-    Looks only among the given objects, or else at all without a parent that the user has not put aside with the eye,
-    which a render does not care about; what only catches shadows is no model.
+    Looks only among the given objects, or else at all without a parent of which the user has not put all that shows
+    aside with the eye, which a render does not care about; what only catches shadows is no model.
     """
-    candidates = [obj for obj in scene.objects if not (obj.parent or obj.hide_get())] if among is None else among
-    objects = scene.objects if among is None else families(among)
+    if among is not None:
+        return showing(among, families(among))
+    layer = bpy.context.view_layer
+    return showing([obj for obj in scene.objects if not obj.parent], scene.objects, put_aside(layer))
+
+
+def showing(
+    roots: Sequence[bpy.types.Object], objects: Iterable[bpy.types.Object], aside: Collection[bpy.types.Object] = ()
+) -> list[bpy.types.Object]:
+    """`scene_roots` among these; objects: them and their families; aside: those of which no model is made."""
     owners = read_rendered(lambda depsgraph: {owner for _object, owner, _matrix in _shown_meshes(depsgraph)}, objects)
-    shown = {ancestor for owner in owners for ancestor in lineage(owner)}
-    return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
+    shown = {ancestor for owner in owners.difference(aside) for ancestor in lineage(owner)}
+    return [obj for obj in roots if obj in shown and not obj.is_shadow_catcher]
+
+
+def put_aside(layer: bpy.types.ViewLayer) -> set[bpy.types.Object]:
+    """What an eye icon hides in the view layer: the object's own, or that of every collection which holds it."""
+    held = list(_held(layer.layer_collection, True))
+    return {obj for obj, _open in held} - {
+        obj for obj, is_open in held if is_open and not obj.hide_get(view_layer=layer)
+    }
+
+
+def _held(layer: bpy.types.LayerCollection, is_open: bool) -> Iterator[tuple[bpy.types.Object, bool]]:
+    """The objects of a collection and those in it, and whether there the eyes are open."""
+    is_open = is_open and not layer.hide_viewport
+    if not layer.exclude:
+        yield from ((obj, is_open) for obj in layer.collection.objects)
+    for child in layer.children:
+        yield from _held(child, is_open)
 
 
 def key_of(obj: bpy.types.Object) -> str:
@@ -191,7 +216,7 @@ def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Objec
 
 def _in_sight(obj: bpy.types.Object) -> bool:
     """Whether a render's camera sees the object, if it shows at all; not through it, nor only its shadow."""
-    return not (obj.hide_render or obj.is_holdout) and obj.visible_camera
+    return obj.visible_camera and not obj.is_holdout
 
 
 def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:

@@ -54,12 +54,12 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
             importer(str(path))
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
-    roots = [root for root in scene_roots(scene) if root not in before]
+    brought = [obj for obj in scene.objects if obj not in before]
+    roots = scene_roots(scene, [obj for obj in brought if not obj.parent])
     if not roots:
         raise PoseError(f'Model file "{path.name}" has no faces that show in a render.')
     if path.suffix.lower() == ".blend":
         return roots
-    brought = [obj for obj in scene.objects if obj not in before]
     for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
         show_colors(mesh)
     return [_single_root(scene, brought, printable(path.stem))]

@@ -254,6 +254,35 @@ def test_a_blend_brings_what_its_scene_renders(scene, tmp_path):
     assert len(bpy.data.libraries) == 0
 
 
+def test_parts_come_with_their_model_though_an_eye_hides_them(scene, tmp_path):
+    """As a render shows them, and as they are matched where the file is open."""
+    chair = cube("chair")
+    cube("seat", location=(2, 0, 0)).parent = chair
+    cube("back", collection("back"), location=(0, 3, 0)).parent = chair
+    aside = cube("put aside")
+    cube("its part").parent = aside
+    for obj in (aside, aside.children[0], chair.children[0]):
+        obj.hide_set(True)
+    bpy.context.view_layer.layer_collection.children["back"].hide_viewport = True
+    (root,) = scene_roots(scene)
+    size = extent(root)
+    path = saved(tmp_path / "a.blend")
+    (root,) = import_models(bpy.context.scene, path)
+    np.testing.assert_allclose([extent(root), size], [[4, 5, 2]] * 2)
+
+
+def test_a_rig_that_the_eye_hides_moves_its_model(scene, tmp_path):
+    rig = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
+    scene.collection.objects.link(rig)
+    cube("body").parent = rig
+    rig.scale = (1, 2, 3)
+    rig.hide_set(True)
+    assert scene_roots(scene) == [rig]
+    path = saved(tmp_path / "a.blend")
+    (root,) = import_models(bpy.context.scene, path)
+    np.testing.assert_allclose(extent(root), [2, 4, 6])
+
+
 def test_an_included_collection_in_an_excluded_one(scene, tmp_path):
     outer, inner = collection("outer"), bpy.data.collections.new("inner")
     outer.children.link(inner)

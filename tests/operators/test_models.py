@@ -139,6 +139,42 @@ def test_rigid_bodies_are_where_they_fell(scene):
         np.testing.assert_allclose(model.world_from_model, obj.matrix_world)
 
 
+@pytest.mark.parametrize("kind", ["particles", "nodes"])
+@pytest.mark.parametrize("emitter", [True, False])
+def test_what_is_instanced_may_itself_be_hidden_in_renders(scene, kind, emitter):
+    """As it mostly is; without the emitter only the instances show."""
+    parent, source = cube(), cube(location=(50, 0, 0))
+    source.hide_render = True
+    if kind == "particles":
+        parent.modifiers.new("Particles", "PARTICLE_SYSTEM")
+        settings = parent.particle_systems[0].settings
+        settings.type, settings.use_advanced_hair, settings.count = "HAIR", True, 20
+        settings.render_type, settings.instance_object, settings.particle_size = "OBJECT", source, 1.0
+        parent.show_instancer_for_render = emitter
+    else:
+        parent.modifiers.new("Nodes", "NODES").node_group = on_points(source, emitter)
+    with evaluated(parent) as model:
+        assert len(model.parts) == {"particles": 20, "nodes": 8}[kind] + emitter
+        assert len(model.vertices) == 8 * len(model.parts)
+    assert scene_roots(scene) == [parent]
+
+
+def on_points(source, keep):
+    """Nodes that put the object on all vertices, and keep these or not."""
+    group = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    kinds = ("NodeGroupInput", "GeometryNodeObjectInfo", "GeometryNodeInstanceOnPoints", "GeometryNodeJoinGeometry")
+    start, info, place, join, end = (group.nodes.new(name) for name in (*kinds, "NodeGroupOutput"))
+    info.inputs["Object"].default_value, info.inputs["As Instance"].default_value = source, True
+    group.links.new(start.outputs[0], place.inputs["Points"])
+    group.links.new(info.outputs["Geometry"], place.inputs["Instance"])
+    for output in (place.outputs[0], *([start.outputs[0]] if keep else [])):
+        group.links.new(output, join.inputs[0])
+    group.links.new(join.outputs[0], end.inputs[0])
+    return group
+
+
 def test_text_and_curves_are_models(scene):
     bpy.ops.object.text_add()
     assert scene_roots(scene) == [bpy.context.object]
@@ -679,3 +715,20 @@ def test_what_the_eye_hides_is_a_model_only_where_it_is_asked_for(scene):
     assert scene_roots(scene, [aside]) == chosen_models(scene, [aside.name]) == [aside]
     scene.photo_pose.models.add().object = aside
     assert chosen_models(scene) == [aside]
+
+
+def test_what_is_in_collections_with_closed_eyes_only_is_put_aside(scene):
+    """Inner ones too; a model of which only a part is there is not."""
+    aside, both, parent, part = (cube(location=(3 * number, 0, 0)) for number in range(4))
+    part.parent = parent
+    layer = in_collection(scene, aside)
+    inner = bpy.data.collections.new("Inner")
+    layer.collection.children.link(inner)
+    layer.collection.objects.unlink(aside)
+    inner.objects.link(aside)
+    layer.collection.objects.link(both)
+    scene.collection.objects.unlink(part)
+    layer.collection.objects.link(part)
+    layer.hide_viewport = True
+    assert scene_roots(scene) == [both, parent]
+    np.testing.assert_allclose(extent(parent), [11, 2, 2])
