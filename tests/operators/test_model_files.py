@@ -80,8 +80,11 @@ PARTS = "{} {} {}".format(*(value / 255 for value in ORANGE))
         ([f"uchar diffuse_{name}" for name in CHANNELS], BYTES),
         ([f"float {name}" for name in "rgb"], PARTS),
         ([f"uchar {name}" for name in (*CHANNELS, "alpha")], f"{BYTES} 0"),
+        ([f"int {name}" for name in CHANNELS], BYTES),
+        ([f"ushort {name}" for name in CHANNELS], BYTES),
+        ([f"ushort {name}" for name in CHANNELS], "{} {} {}".format(*(257 * value for value in ORANGE))),
     ],
-    ids=["bytes", "floats", "floats to 255", "diffuse", "rgb", "alpha"],
+    ids=["bytes", "floats", "floats to 255", "diffuse", "rgb", "alpha", "integers", "shorts", "shorts to 65535"],
 )
 def test_colors_of_vertices_are_shown(scene, tmp_path, kinds, row):
     assert_colors(taken(ply(tmp_path / "a.ply", kinds, row)), ORANGE)
@@ -95,6 +98,12 @@ def test_dark_colors_stay_dark(scene, tmp_path):
 def test_colors_of_faces_are_shown(scene, tmp_path):
     face = [f"uchar {name}" for name in CHANNELS]
     assert_colors(taken(ply(tmp_path / "a.ply", face=face, face_row=BYTES)), ORANGE)
+
+
+def test_colors_of_faces_are_shown_where_all_vertices_have_the_same(scene, tmp_path):
+    """As MeshLab writes them: the one not used is white."""
+    kinds = [f"uchar {name}" for name in CHANNELS]
+    assert_colors(taken(ply(tmp_path / "a.ply", kinds, "255 255 255", kinds, BYTES)), ORANGE)
 
 
 def test_a_binary_file_and_its_text_look_the_same(scene, tmp_path):
@@ -113,6 +122,16 @@ def test_the_texture_of_the_comment_lies_on_the_vertices_coordinates(scene, tmp_
         tmp_path / "a.ply", [f"float {name}" for name in names], "{u} {v}", comments=["TextureFile two halves.png"]
     )
     assert_colors(taken(path), ORANGE, GREEN)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [r"TextureFile C:\Users\me\halves.png", "TextureFile /home/me/halves.png", "TextureFile textures/halves.png"]
+    + ['TextureFile "halves.png"', "TextureFile\thalves.png", "texturefile: halves.png"],
+)
+def test_a_texture_of_another_computer_is_found_beside_the_file(scene, tmp_path, comment):
+    halves(tmp_path / "halves.png")
+    assert_colors(taken(ply(tmp_path / "a.ply", ["float s", "float t"], "{u} {v}", comments=[comment])), ORANGE, GREEN)
 
 
 def test_the_texture_lies_on_the_faces_coordinates(scene, tmp_path):
