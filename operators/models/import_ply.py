@@ -13,7 +13,7 @@ from bpy_extras.image_utils import load_image
 
 from ...inference.formats.ply import Columns, Header, Lists, read_elements, read_header
 from ..blender.mesh_arrays import read_values
-from .import_materials import painted
+from .import_materials import found_file, painted, shown_colors
 
 _CORNERS = ("vertex_indices", "vertex_index")
 _COORDINATES = (("texture_u", "texture_v"), ("texture_s", "texture_t"), ("s", "t"), ("u", "v"))
@@ -27,7 +27,7 @@ def import_ply(path: str) -> None:
     bpy.ops.wm.ply_import(filepath=path)
     file, mesh = Path(path), bpy.context.object.data
     header = read_header(file)
-    textures = [_beside(file, name) for name in _texture_names(header.comments)]
+    textures = [found_file(name, file.parent) for name in _texture_names(header.comments)]
     colored = _misses_colors(mesh, header)
     if not (mesh.polygons and header.names("face") and (textures or colored)):
         return
@@ -45,13 +45,7 @@ def _texture_names(comments: list[str]) -> Iterator[str]:
     for comment in comments:
         found = re.match(r"texturefile[\s:]+(.+)", comment, re.IGNORECASE)
         if found:
-            yield found[1].strip(" \t\"'").replace("\\", "/")
-
-
-def _beside(file: Path, name: str) -> Path:
-    """Where the texture is: as told, else beside the file, to which the other computer's path no longer leads."""
-    told, beside = file.parent / name, file.with_name(Path(name).name)
-    return told if told.is_file() or not beside.is_file() else beside
+            yield found[1].strip(" \t\"'")
 
 
 def _misses_colors(mesh: bpy.types.Mesh, header: Header) -> bool:
@@ -133,7 +127,7 @@ def _each(chosen: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _texture(mesh: bpy.types.Mesh, files: list[Path], faces: Columns, kept: np.ndarray) -> None:
     """A material for each file; one that is missing leaves the vertices' colours, if there are any."""
-    colors = mesh.color_attributes[0].name if mesh.color_attributes else ""
+    colors = shown_colors(mesh)
     for file in files:
         image = load_image(file.name, str(file.parent), place_holder=True)
         mesh.materials.append(painted(file.stem, "" if file.is_file() else colors, image))

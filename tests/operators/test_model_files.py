@@ -183,6 +183,50 @@ def test_colors_of_an_obj_without_material_are_shown(scene, tmp_path):
         assert_colors(taken(tmp_path / name), ORANGE)
 
 
+def obj(path, *words, color=""):
+    """A square with UV coordinates."""
+    lines = [f"v {x} {z} {-y} {color}" for x, y, z in PLACES]  # the importer turns Y up to Z up
+    lines += ["vt 0 0", "vt 1 0", "vt 1 1", "vt 0 1"]
+    path.write_text("\n".join([*words, *lines, "usemtl paint", "f 1/1 2/2 3/3 4/4", ""]))
+    return path
+
+
+@pytest.mark.parametrize("row", [PARTS, BYTES])
+@pytest.mark.parametrize("words", [(), ("mtllib gone.mtl",), ("mtllib other.mtl",)], ids=["none", "gone", "other"])
+def test_colors_of_an_obj_are_shown_where_its_material_is_nowhere(scene, tmp_path, words, row):
+    (tmp_path / "other.mtl").write_text("newmtl varnish\nKd 0 0 1\n")
+    mine = bpy.data.materials.new("paint")
+    assert_colors(taken(obj(tmp_path / "a.obj", *words, color=row)), ORANGE, tolerance=45)
+    assert [one for one in bpy.data.materials if one.name.startswith("paint")] == [mine]
+
+
+def test_a_missing_mtl_is_told(scene, tmp_path):
+    (root,) = import_models(scene, obj(tmp_path / "a.obj", "mtllib gone.mtl"))
+    with evaluated(root) as model:
+        assert model.lacking == ("gone.mtl",)
+
+
+@pytest.mark.parametrize(
+    "picture", [r"in here\halves.png", r"in here\Halves.PNG", r"D:\me\beside.png", r"b\beside.png", "BESIDE.png"]
+)
+def test_pictures_of_an_obj_are_found_whichever_computer_made_it(scene, tmp_path, picture):
+    (tmp_path / "in here").mkdir()
+    halves(tmp_path / "in here/halves.png")
+    halves(tmp_path / "beside.png")
+    (tmp_path / "a.mtl").write_text(f"newmtl paint\nmap_Kd {picture}\n")
+    assert_colors(taken(obj(tmp_path / "a.obj", "mtllib a.mtl", color=PARTS)), ORANGE, GREEN)
+
+
+def test_materials_of_an_obj_stay_whatever_their_names(scene, tmp_path):
+    """Long ones, and such as the scene has, for which Blender takes others."""
+    for name in ("paint", "a" * 80, "paint"):
+        path = obj(tmp_path / "a.obj", "mtllib a.mtl", "mtllib gone.mtl", color=PARTS)
+        path.write_text(path.read_text().replace("usemtl paint", f"usemtl {name}"))
+        (tmp_path / "a.mtl").write_text(f"newmtl {name}\nKd 0 0.8 0\n")
+        left, _right = sides(taken(path))
+        assert left[1] > left[0] + 100
+
+
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
 def test_colors_of_other_kinds_without_material_are_shown(scene, tmp_path, kind):
     bpy.ops.mesh.primitive_plane_add()
