@@ -15,7 +15,7 @@ from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
 from .fingerprint import looks
 from .missing_textures import readable_textures
 from .own_data import remove
-from .render_graph import read_rendered
+from .render_graph import read_rendered, world_matrix
 
 Block = TypeVar("Block", bound=bpy.types.ID)
 
@@ -147,22 +147,27 @@ def families(roots: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
 
 
 def unscaled(obj: bpy.types.Object) -> np.ndarray:
-    """Its place in the world (4, 4), turned and moved only: matrix_world without `own_scale`.
+    """Its place in the world (4, 4), turned and moved only: its matrix without `own_scale`.
 
     A mirrored object is mirrored back along the axes whose scale Blender shows as negative, as by Apply Scale.
     """
-    place = np.array(obj.matrix_world)
-    matrix, axes = place[:3, :3].copy(), np.ones(3)
+    return placed(obj)[0]
+
+
+def own_scale(obj: bpy.types.Object) -> np.ndarray:
+    """(3, 3): what of its matrix `unscaled` leaves out; it comes before that."""
+    return placed(obj)[1]
+
+
+def placed(obj: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """`unscaled` and `own_scale`."""
+    place, axes = world_matrix(obj), np.ones(3)
+    matrix = place[:3, :3].copy()
     if np.linalg.det(matrix) < 0:
         axes = np.copysign(1, obj.scale)
         axes *= -axes.prod()  # an odd number of them: where it is even, a parent mirrors
     place[:3, :3] = nearest_rotation(matrix * axes)
-    return place
-
-
-def own_scale(obj: bpy.types.Object) -> np.ndarray:
-    """(3, 3): what of its matrix_world `unscaled` leaves out; it comes before that."""
-    return unscaled(obj)[:3, :3].T @ np.array(obj.matrix_world)[:3, :3]
+    return place, place[:3, :3].T @ matrix
 
 
 def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:

@@ -18,6 +18,7 @@ from ...inference.views.templates import Render, Rendering
 from ..blender.cameras import blender_lens
 from ..blender.models import Model
 from ..blender.own_data import remove, render_result_kept
+from ..blender.render_graph import world_matrix
 from ..running.quiet import fast_folder, quiet
 
 CYCLES_SAMPLES = 2  # of Cycles: enough to look at
@@ -109,7 +110,7 @@ class _Anchored:
     def _anchor(self, original: bpy.types.Object) -> bpy.types.Object:
         anchor = bpy.data.objects.new("Photo Pose Anchor", None)
         self.made.append(anchor)
-        _place(anchor, self.stand, self.normalise @ np.array(original.matrix_world))
+        _place(anchor, self.stand, self.normalise @ world_matrix(original))
         return anchor
 
 

@@ -250,11 +250,15 @@ def shown(linear):
     return 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
+@pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("place", [lambda material: material, in_group])
-def test_coordinates_of_another_object_are_where_it_is(scene, place):
-    bpy.ops.object.empty_add(location=(2, 0, 1))
-    bpy.context.object.scale = (2, 2, 2)
+def test_coordinates_of_another_object_are_where_it_is(scene, place, hidden):
+    """Though it be hidden, as Blender does not bring it up to date then."""
+    bpy.ops.object.empty_add()
     empty = bpy.context.object
+    empty.hide_viewport = empty.hide_render = hidden
+    bpy.context.view_layer.update()
+    empty.location, empty.scale = (2, 0, 1), (2, 2, 2)
     bpy.ops.mesh.primitive_cube_add(location=(3, 1, 2))
     cube = bpy.context.object
     cube.data.materials.append(place(glowing("Object", "TexCoord", object=empty)))
