@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple, TypeVar
 
 import bpy
@@ -13,9 +14,13 @@ from mathutils import Matrix
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
 from .fingerprint import looks
+from .mesh_arrays import read_values
 from .missing_textures import readable_textures
 from .own_data import remove
 from .render_graph import read_rendered, world_matrix
+
+SPECK = 1e-6  # part of a model's surface that no render shows
+SPECK_FAR = 2.0  # times as far away as all else: other models keep their size to the last vertex
 
 Block = TypeVar("Block", bound=bpy.types.ID)
 
@@ -238,10 +243,9 @@ def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
 
 
 def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
-    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix, *_info in parts if mesh.polygons]
-    if not clouds:
+    vertices = _vertices([part for part in parts if part.mesh.polygons])
+    if not len(vertices):
         raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
-    vertices = np.concatenate(clouds)
     if not np.isfinite(vertices).all():
         raise PoseError(f'Model "{root.name}" has vertices that are not numbers (NaN or infinite).')
     center = (vertices.min(0) + vertices.max(0)) / 2
@@ -252,15 +256,56 @@ def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[
     return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
 
 
-def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
-    """(N, 3) of the vertices that faces use; others show nowhere."""
-    coordinates = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", coordinates)
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    used = np.zeros(len(mesh.vertices), bool)
-    used[corners] = True
-    return coordinates.reshape(-1, 3)[used].astype(float)
+class _Faces(NamedTuple):
+    """Of a mesh: places of the vertices (V, 3), of the faces' middles (F, 3), areas (F,), and their corners (C,)."""
+
+    vertices: np.ndarray
+    middles: np.ndarray
+    areas: np.ndarray
+    corners: np.ndarray
+    lengths: np.ndarray  # (F,), how many of the corners each has
+
+    def moved(self, matrix: np.ndarray) -> _Faces:
+        vertices, middles = (places @ matrix[:3, :3].T + matrix[:3, 3] for places in (self.vertices, self.middles))
+        scale = np.abs(np.linalg.det(matrix[:3, :3])) ** (2 / 3)
+        return self._replace(vertices=vertices, middles=middles, areas=scale * self.areas)
+
+
+def _vertices(parts: Sequence[Part]) -> np.ndarray:
+    """(N, 3) world: those that faces use, as others show nowhere, nor do faces without area and far specks."""
+    of_mesh = cache(_faces)
+    faces = [of_mesh(part.mesh).moved(part.matrix) for part in parts]
+    if not faces:
+        return np.zeros((0, 3))
+    areas = np.concatenate([one.areas for one in faces])
+    counted = (areas != 0) & ~_far_specks(np.concatenate([one.middles for one in faces]), areas) | ~areas.any()
+    ends = np.cumsum([len(one.areas) for one in faces])[:-1]
+    clouds = []
+    for one, kept in zip(faces, np.split(counted, ends), strict=True):
+        used = np.zeros(len(one.vertices), bool)
+        used[one.corners[np.repeat(kept, one.lengths)]] = True
+        clouds.append(one.vertices[used])
+    return np.concatenate(clouds)
+
+
+def _far_specks(middles: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """(F,) bool: the outermost faces, where they are next to nothing and yet make most of the model's size."""
+    total, specks = areas.sum(), np.zeros(len(areas), bool)
+    if not (np.isfinite(middles).all() and total > 0):
+        return specks
+    distances = np.linalg.norm(middles - areas @ middles / total, axis=1)
+    far = distances > distances.max() / SPECK_FAR
+    while areas[far].sum() < SPECK * total and not np.array_equal(far, specks):
+        specks = far
+        far = distances > distances[~specks].max() / SPECK_FAR
+    return specks
+
+
+def _faces(mesh: bpy.types.Mesh) -> _Faces:
+    vertices, middles = read_values(mesh.vertices, "co"), read_values(mesh.polygons, "center")
+    corners = read_values(mesh.loops, "vertex_index", np.int32)
+    lengths = read_values(mesh.polygons, "loop_total", np.int32)
+    return _Faces(vertices.reshape(-1, 3), middles.reshape(-1, 3), read_values(mesh.polygons, "area"), corners, lengths)
 
 
 def model_in_view(roots: Sequence[bpy.types.Object], camera: Camera, box: Box | None = None) -> bpy.types.Object:

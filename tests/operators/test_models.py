@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
+bmesh = pytest.importorskip("bmesh")
 
 from blender_state import differences, snapshot  # noqa: E402
 
@@ -291,6 +292,27 @@ def stray(obj, place=(0, 0, 30)) -> None:
     obj.data.vertices.add(1)
     obj.data.vertices[-1].co = place
     obj.data.update()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3])
+@pytest.mark.parametrize("place", ["in the mesh", "a child", "a child of a small model"])
+def test_far_faces_that_are_next_to_nothing_do_not_count(scene, size, place):
+    """Without area, or a speck; a thin part that is seen counts."""
+    model = cube()
+    mesh = model.data if place == "in the mesh" else bpy.data.meshes.new("Speck")
+    bm = bmesh.new()
+    bm.from_mesh(mesh)
+    bm.faces.new([bm.verts.new((300 + x, y, 0)) for x, y in ((0, 0), (size, 0), (0, size))])
+    bm.to_mesh(mesh)
+    if place != "in the mesh":
+        speck = bpy.data.objects.new("Speck", mesh)
+        scene.collection.objects.link(speck)
+        speck.parent = model
+    model.scale = [0.01 if "small" in place else 1.0] * 3
+    np.testing.assert_allclose(extent(model), 2 * np.array(model.scale), rtol=1e-5)
+    pole = cube(location=(50, 0, 0))
+    pole.scale, pole.parent = (50, 0.01, 0.01), model
+    np.testing.assert_allclose(extent(model)[0] / model.scale[0], 101, rtol=1e-5)
 
 
 def test_vertices_without_faces_count_nowhere(scene):
