@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from .render_graph import world_matrix
+
 if TYPE_CHECKING:
     from .models import Part
 
@@ -165,7 +167,7 @@ class _Materials:
             ends = (node for node in value.nodes if node.type == "GROUP_OUTPUT" and node.is_active_output)
             return self._tree(value, next(ends, None), layers)
         if isinstance(value, bpy.types.Object):
-            return self.place(np.array(value.matrix_world)).hex()
+            return self.place(world_matrix(value)).hex()
         if isinstance(value, bpy.types.Text):
             return value.as_string()
         if isinstance(value, bpy.types.ColorRamp):

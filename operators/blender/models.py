@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple, TypeVar
 
 import bpy
@@ -13,9 +14,13 @@ from mathutils import Matrix
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
 from .fingerprint import looks
+from .mesh_arrays import read_values
 from .missing_textures import readable_textures
 from .own_data import remove
-from .render_graph import read_rendered
+from .render_graph import read_rendered, world_matrix
+
+SPECK = 1e-6  # part of a model's surface that no render shows
+SPECK_FAR = 2.0  # times as far away as all else: other models keep their size to the last vertex
 
 Block = TypeVar("Block", bound=bpy.types.ID)
 
@@ -44,14 +49,39 @@ class Model(NamedTuple):
 def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None = None) -> list[bpy.types.Object]:
     """Those objects that show faces in a render, themselves or through children and instances.
 
-    Looks only among the given objects, or else at all without a parent that the user has not put aside with the eye,
-    which a render does not care about; what only catches shadows is no model.
+    Looks only among the given objects, or else at all without a parent of which the user has not put all that shows
+    aside with the eye, which a render does not care about; what only catches shadows is no model.
     """
-    candidates = [obj for obj in scene.objects if not (obj.parent or obj.hide_get())] if among is None else among
-    objects = scene.objects if among is None else families(among)
+    if among is not None:
+        return showing(among, families(among))
+    layer = bpy.context.view_layer
+    return showing([obj for obj in scene.objects if not obj.parent], scene.objects, put_aside(layer))
+
+
+def showing(
+    roots: Sequence[bpy.types.Object], objects: Iterable[bpy.types.Object], aside: Collection[bpy.types.Object] = ()
+) -> list[bpy.types.Object]:
+    """`scene_roots` among these; objects: them and their families; aside: those of which no model is made."""
     owners = read_rendered(lambda depsgraph: {owner for _object, owner, _matrix in _shown_meshes(depsgraph)}, objects)
-    shown = {ancestor for owner in owners for ancestor in lineage(owner)}
-    return [obj for obj in candidates if obj in shown and not obj.is_shadow_catcher]
+    shown = {ancestor for owner in owners.difference(aside) for ancestor in lineage(owner)}
+    return [obj for obj in roots if obj in shown and not obj.is_shadow_catcher]
+
+
+def put_aside(layer: bpy.types.ViewLayer) -> set[bpy.types.Object]:
+    """What an eye icon hides in the view layer: the object's own, or that of every collection which holds it."""
+    held = list(_held(layer.layer_collection, True))
+    return {obj for obj, _open in held} - {
+        obj for obj, is_open in held if is_open and not obj.hide_get(view_layer=layer)
+    }
+
+
+def _held(layer: bpy.types.LayerCollection, is_open: bool) -> Iterator[tuple[bpy.types.Object, bool]]:
+    """The objects of a collection and those in it, and whether there the eyes are open."""
+    is_open = is_open and not layer.hide_viewport
+    if not layer.exclude:
+        yield from ((obj, is_open) for obj in layer.collection.objects)
+    for child in layer.children:
+        yield from _held(child, is_open)
 
 
 def key_of(obj: bpy.types.Object) -> str:
@@ -122,22 +152,27 @@ def families(roots: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:
 
 
 def unscaled(obj: bpy.types.Object) -> np.ndarray:
-    """Its place in the world (4, 4), turned and moved only: matrix_world without `own_scale`.
+    """Its place in the world (4, 4), turned and moved only: its matrix without `own_scale`.
 
     A mirrored object is mirrored back along the axes whose scale Blender shows as negative, as by Apply Scale.
     """
-    place = np.array(obj.matrix_world)
-    matrix, axes = place[:3, :3].copy(), np.ones(3)
+    return placed(obj)[0]
+
+
+def own_scale(obj: bpy.types.Object) -> np.ndarray:
+    """(3, 3): what of its matrix `unscaled` leaves out; it comes before that."""
+    return placed(obj)[1]
+
+
+def placed(obj: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """`unscaled` and `own_scale`."""
+    place, axes = world_matrix(obj), np.ones(3)
+    matrix = place[:3, :3].copy()
     if np.linalg.det(matrix) < 0:
         axes = np.copysign(1, obj.scale)
         axes *= -axes.prod()  # an odd number of them: where it is even, a parent mirrors
     place[:3, :3] = nearest_rotation(matrix * axes)
-    return place
-
-
-def own_scale(obj: bpy.types.Object) -> np.ndarray:
-    """(3, 3): what of its matrix_world `unscaled` leaves out; it comes before that."""
-    return unscaled(obj)[:3, :3].T @ np.array(obj.matrix_world)[:3, :3]
+    return place, place[:3, :3].T @ matrix
 
 
 def lineage(obj: bpy.types.Object | None) -> Iterator[bpy.types.Object]:
@@ -191,7 +226,7 @@ def _shown_meshes(depsgraph) -> Iterator[tuple[bpy.types.Object, bpy.types.Objec
 
 def _in_sight(obj: bpy.types.Object) -> bool:
     """Whether a render's camera sees the object, if it shows at all; not through it, nor only its shadow."""
-    return not (obj.hide_render or obj.is_holdout) and obj.visible_camera
+    return obj.visible_camera and not obj.is_holdout
 
 
 def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
@@ -208,10 +243,9 @@ def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
 
 
 def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
-    clouds = [_coordinates(mesh) @ matrix[:3, :3].T + matrix[:3, 3] for mesh, matrix, *_info in parts if mesh.polygons]
-    if not clouds:
+    vertices = _vertices([part for part in parts if part.mesh.polygons])
+    if not len(vertices):
         raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
-    vertices = np.concatenate(clouds)
     if not np.isfinite(vertices).all():
         raise PoseError(f'Model "{root.name}" has vertices that are not numbers (NaN or infinite).')
     center = (vertices.min(0) + vertices.max(0)) / 2
@@ -222,15 +256,56 @@ def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[
     return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
 
 
-def _coordinates(mesh: bpy.types.Mesh) -> np.ndarray:
-    """(N, 3) of the vertices that faces use; others show nowhere."""
-    coordinates = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", coordinates)
-    corners = np.empty(len(mesh.loops), np.int32)
-    mesh.loops.foreach_get("vertex_index", corners)
-    used = np.zeros(len(mesh.vertices), bool)
-    used[corners] = True
-    return coordinates.reshape(-1, 3)[used].astype(float)
+class _Faces(NamedTuple):
+    """Of a mesh: places of the vertices (V, 3), of the faces' middles (F, 3), areas (F,), and their corners (C,)."""
+
+    vertices: np.ndarray
+    middles: np.ndarray
+    areas: np.ndarray
+    corners: np.ndarray
+    lengths: np.ndarray  # (F,), how many of the corners each has
+
+    def moved(self, matrix: np.ndarray) -> _Faces:
+        vertices, middles = (places @ matrix[:3, :3].T + matrix[:3, 3] for places in (self.vertices, self.middles))
+        scale = np.abs(np.linalg.det(matrix[:3, :3])) ** (2 / 3)
+        return self._replace(vertices=vertices, middles=middles, areas=scale * self.areas)
+
+
+def _vertices(parts: Sequence[Part]) -> np.ndarray:
+    """(N, 3) world: those that faces use, as others show nowhere, nor do faces without area and far specks."""
+    of_mesh = cache(_faces)
+    faces = [of_mesh(part.mesh).moved(part.matrix) for part in parts]
+    if not faces:
+        return np.zeros((0, 3))
+    areas = np.concatenate([one.areas for one in faces])
+    counted = (areas != 0) & ~_far_specks(np.concatenate([one.middles for one in faces]), areas) | ~areas.any()
+    ends = np.cumsum([len(one.areas) for one in faces])[:-1]
+    clouds = []
+    for one, kept in zip(faces, np.split(counted, ends), strict=True):
+        used = np.zeros(len(one.vertices), bool)
+        used[one.corners[np.repeat(kept, one.lengths)]] = True
+        clouds.append(one.vertices[used])
+    return np.concatenate(clouds)
+
+
+def _far_specks(middles: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """(F,) bool: the outermost faces, where they are next to nothing and yet make most of the model's size."""
+    total, specks = areas.sum(), np.zeros(len(areas), bool)
+    if not (np.isfinite(middles).all() and total > 0):
+        return specks
+    distances = np.linalg.norm(middles - areas @ middles / total, axis=1)
+    far = distances > distances.max() / SPECK_FAR
+    while areas[far].sum() < SPECK * total and not np.array_equal(far, specks):
+        specks = far
+        far = distances > distances[~specks].max() / SPECK_FAR
+    return specks
+
+
+def _faces(mesh: bpy.types.Mesh) -> _Faces:
+    vertices, middles = read_values(mesh.vertices, "co"), read_values(mesh.polygons, "center")
+    corners = read_values(mesh.loops, "vertex_index", np.int32)
+    lengths = read_values(mesh.polygons, "loop_total", np.int32)
+    return _Faces(vertices.reshape(-1, 3), middles.reshape(-1, 3), read_values(mesh.polygons, "area"), corners, lengths)
 
 
 def model_in_view(roots: Sequence[bpy.types.Object], camera: Camera, box: Box | None = None) -> bpy.types.Object:

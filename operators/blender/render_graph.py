@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import bpy
+import numpy as np
 
 from ...inference.errors import PoseError
 from .own_data import remove, render_result_kept
@@ -31,6 +32,23 @@ def read_rendered(read: Callable[[bpy.types.Depsgraph], Result], objects: Iterab
     Of the objects it sees those that show in a render, as they do there: modifiers, instances, animation. It works in
     a copy of the scene, and takes as long as these objects (and what they depend on) need, not the whole scene.
     """
+    return _read(read, _shown(bpy.context.view_layer, set(objects)))
+
+
+def world_matrix(obj: bpy.types.Object) -> np.ndarray:
+    """Its matrix_world (4, 4) as in a render: of what the viewport hides, Blender keeps an old one or none."""
+    if obj.visible_get():
+        return np.array(obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world)
+    follower = bpy.data.objects.new("Photo Pose Follower", None)
+    try:
+        follower.parent = obj  # which is thereby brought up to date wherever it is hidden
+        return _read(lambda depsgraph: np.array(follower.evaluated_get(depsgraph).matrix_world), [follower])
+    finally:
+        remove([follower])
+
+
+def _read(read: Callable[[bpy.types.Depsgraph], Result], shown: Iterable[bpy.types.Object]) -> Result:
+    """What `read` gives of a render with these objects."""
     results, made = [], []
 
     def answer(depsgraph: bpy.types.Depsgraph) -> None:
@@ -39,11 +57,9 @@ def read_rendered(read: Callable[[bpy.types.Depsgraph], Result], objects: Iterab
         except Exception as error:  # which Blender would only print
             results.append((None, error))
 
-    layer = bpy.context.view_layer
-    shown = _shown(layer, set(objects))
     bpy.utils.register_class(PhotoPoseReader)  # for no longer: it is no engine to choose
     try:
-        _render(_stage(made, shown), layer.name, answer, _idle(made))
+        _render(_stage(made, shown), bpy.context.view_layer.name, answer, _idle(made))
     finally:
         remove(made)
         bpy.utils.unregister_class(PhotoPoseReader)

@@ -82,10 +82,7 @@ class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
 
 def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
     """From the board's axes to the world's (4, 4): those of the object with this key, without its scale."""
-    if not key:
-        return np.eye(4)
-    evaluated = scene_object(current, key).evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return unscaled(evaluated)
+    return unscaled(scene_object(current, key)) if key else np.eye(4)
 
 
 classes = (PHOTOPOSE_OT_label_photo,)

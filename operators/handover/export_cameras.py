@@ -18,7 +18,7 @@ from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
 from ..blender.match_record import is_sure, standing
-from ..blender.models import chosen_models, evaluated, key_of, own_scale, unscaled
+from ..blender.models import chosen_models, evaluated, key_of, placed
 from ..running.long_operator import require_packages
 
 SHEARED = 1e-4  # difference of a camera's axes from a rotation's that is more than Blender's rounding
@@ -168,7 +168,7 @@ def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     views = []
     for name, one in zip(names, found, strict=True):
         root = model_of(current, one)
-        views.append(View(name, one.camera, key_of(root), unscaled(root), own_scale(root)))
+        views.append(View(name, one.camera, key_of(root), *placed(root)))
     write_bop(folder, views, 1000 * current.unit_settings.scale_length)
     return len(found)
 

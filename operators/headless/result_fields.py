@@ -12,7 +12,7 @@ from ...inference.geometry import Camera, Sphere, blender_axes, nearest_rotation
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.verify.candidates import Candidate
 from ..blender import cameras
-from ..blender.models import own_scale, unscaled, with_key
+from ..blender.models import placed, with_key
 
 SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
 
@@ -42,7 +42,8 @@ def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
 
     Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
     """
-    matrix, scale = camera.world_to_camera @ unscaled(root), own_scale(root)
+    place, scale = placed(root)
+    matrix = camera.world_to_camera @ place
     found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
     unit = scale.diagonal().mean()
     if unit > 0 and np.allclose(scale / unit, np.eye(3), atol=SAME_SCALE):

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import bpy
 
-from ..blender.models import lineage, scene_roots
+from ..blender.models import lineage, put_aside, showing
 
-Objects = dict[bpy.types.Object, None]  # a set that keeps its order
+Objects = dict[bpy.types.Object, bool]  # in their order, and whether an eye icon hides them
 
 
 def append_models(path: str) -> None:
@@ -20,10 +20,10 @@ def append_models(path: str) -> None:
         active = _active_scene(path, source.scenes)
     objects = [obj for obj in target.objects if obj]
     try:
-        shown = dict.fromkeys(_rendered(target.scenes[active])) if target.scenes else {}
+        shown = _rendered(target.scenes[active]) if target.scenes else {}
         loose = [obj for obj in objects if not obj.users_scene or any(map(_is_asset, lineage(obj)))]
         if not _linked(scene, shown):
-            _linked(scene, dict.fromkeys(loose))
+            _linked(scene, dict.fromkeys(loose, False))
     finally:
         _remove_unused(scene, before, [one for one in target.scenes if one])
 
@@ -39,16 +39,19 @@ def _active_scene(path: str, names: list[str]) -> int:
     return next((names.index(name) for name in saved if name in names), 0)
 
 
-def _rendered(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
-    """What its view layers show in a render, but for what an eye icon hides."""
+def _rendered(scene: bpy.types.Scene) -> Objects:
+    """What its view layers show in a render."""
+    shown = {}
     for view_layer in [layer for layer in scene.view_layers if layer.use] or scene.view_layers[:1]:
+        aside = put_aside(view_layer)
         for obj in _of_layer(view_layer.layer_collection):
-            if not (obj.hide_render or obj.hide_get(view_layer=view_layer)):
-                yield obj
+            if not obj.hide_render:
+                shown[obj] = shown.get(obj, True) and obj in aside
+    return shown
 
 
 def _of_layer(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:
-    if layer.collection.hide_render or layer.hide_viewport or layer.holdout or layer.indirect_only:
+    if layer.collection.hide_render or layer.holdout or layer.indirect_only:
         return
     if not layer.exclude:  # those below it may be included nevertheless
         yield from layer.collection.objects
@@ -70,7 +73,8 @@ def _linked(scene: bpy.types.Scene, shown: Objects) -> bool:
             obj.hide_render = True
         scene.collection.objects.link(obj)
     bpy.context.view_layer.update()
-    roots = scene_roots(scene, [obj for obj in objects if not obj.parent])
+    aside = [obj for obj, hidden in shown.items() if hidden]
+    roots = showing([obj for obj in objects if not obj.parent], objects, aside)
     models = {one for root in roots for one in (root, *root.children_recursive)}
     for obj in objects.keys() - models:  # lights, cameras
         scene.collection.objects.unlink(obj)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import bpy
 
 from ..blender.mesh_arrays import read_values
@@ -9,15 +12,44 @@ from ..blender.mesh_arrays import read_values
 _BYTES = 2.0  # colours above this count to 255, not to 1
 
 
+def found_file(told: str, folder: Path) -> Path:
+    """The file that a model file in this folder names: as told or, as other computers' paths lead nowhere, beside it.
+
+    Capital letters and the kind of slashes do not matter. Where there is no such file, its path as told.
+    """
+    told = told.replace("\\", "/")
+    for path in (folder / told, folder / Path(told).name):
+        found = Path(bpy.path.resolve_ncase(str(path)))
+        if found.is_file():
+            return found
+    return folder / told
+
+
+def find_pictures(images: Iterable[bpy.types.Image], folder: Path) -> None:
+    """Gives those that Blender's importers did not find their `found_file`, if there is one."""
+    for image in images:
+        path = bpy.path.abspath(image.filepath)
+        if image.source == "FILE" and path and not (image.packed_file or Path(path).is_file()):
+            found = found_file(path, folder)
+            if found.is_file():
+                image.filepath = str(found)
+
+
 def show_colors(mesh: bpy.types.Mesh) -> None:
     """Gives a mesh without any material one in the colours that it has, if it has."""
+    if not any(mesh.materials) and (colors := shown_colors(mesh)):
+        mesh.materials.clear()
+        mesh.materials.append(painted(mesh.name, colors))
+
+
+def shown_colors(mesh: bpy.types.Mesh) -> str:
+    """The attribute with the colours of a mesh, which count to 1 from now on; empty where there is none."""
     colors = mesh.color_attributes
-    if any(mesh.materials) or not colors:
-        return
+    if not colors:
+        return ""
     shown = colors[max(colors.render_color_index, 0)]
     _scale(shown)
-    mesh.materials.clear()
-    mesh.materials.append(painted(mesh.name, shown.name))
+    return shown.name
 
 
 def painted(name: str, attribute: str = "", image: bpy.types.Image | None = None) -> bpy.types.Material:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,13 +11,15 @@ import bpy
 import numpy as np
 from bpy_extras.image_utils import load_image
 
-from ...inference.formats.ply import Columns, Lists, read_elements, read_header
+from ...inference.formats.ply import Columns, Header, Lists, read_elements, read_header
 from ..blender.mesh_arrays import read_values
-from .import_materials import painted
+from .import_materials import found_file, painted, shown_colors
 
 _CORNERS = ("vertex_indices", "vertex_index")
 _COORDINATES = (("texture_u", "texture_v"), ("texture_s", "texture_t"), ("s", "t"), ("u", "v"))
 _COLORS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+_WIDE = {"u2", "i2", "u4", "i4"}  # integers that count to 255 in some files, to their largest in others
+_WHITE = 255
 
 
 def import_ply(path: str) -> None:
@@ -24,9 +27,8 @@ def import_ply(path: str) -> None:
     bpy.ops.wm.ply_import(filepath=path)
     file, mesh = Path(path), bpy.context.object.data
     header = read_header(file)
-    textures = [file.parent / name for name in _texture_names(header.comments)]
-    names = header.names("vertex") | header.names("face")
-    colored = not mesh.color_attributes and any(names >= set(color) for color in _COLORS)
+    textures = [found_file(name, file.parent) for name in _texture_names(header.comments)]
+    colored = _misses_colors(mesh, header)
     if not (mesh.polygons and header.names("face") and (textures or colored)):
         return
     elements = read_elements(file, header)
@@ -41,9 +43,17 @@ def import_ply(path: str) -> None:
 
 def _texture_names(comments: list[str]) -> Iterator[str]:
     for comment in comments:
-        word, _space, name = comment.partition(" ")
-        if word.lower() == "texturefile" and name.strip():
-            yield name.strip().replace("\\", "/")
+        found = re.match(r"texturefile[\s:]+(.+)", comment, re.IGNORECASE)
+        if found:
+            yield found[1].strip(" \t\"'")
+
+
+def _misses_colors(mesh: bpy.types.Mesh, header: Header) -> bool:
+    """Whether the file has colours that Blender leaves out or takes for others: of faces, or in wide integers."""
+    vertices, faces = header.names("vertex"), header.names("face")
+    if not mesh.color_attributes or any(faces >= set(color) for color in _COLORS):
+        return any(vertices | faces >= set(color) for color in _COLORS)
+    return any(prop.name == "red" and prop.kind in _WIDE for one in header.elements for prop in one.properties)
 
 
 def _kept_faces(mesh: bpy.types.Mesh, corners: Lists) -> np.ndarray:
@@ -69,16 +79,17 @@ def _split(values: np.ndarray, lengths: np.ndarray) -> list[list]:
 
 
 def _add_colors(mesh: bpy.types.Mesh, vertices: Columns, faces: Columns, kept: np.ndarray) -> None:
-    """Those of the vertices, else those of the faces, which all corners of a face get."""
-    colors = _columns(vertices, _COLORS)
-    if colors is not None:
-        domain = "POINT"
-    else:
-        domain, colors = "CORNER", _columns(faces, _COLORS)[kept]
+    """Those of the vertices; else, or where these have all the same, those of the faces, for all corners of a face."""
+    colors, of_faces = _columns(vertices, _COLORS), _columns(faces, _COLORS)
+    domain = "POINT"
+    if of_faces is not None and (colors is None or (colors == colors[0]).all()):
+        domain, colors = "CORNER", of_faces[kept]
         colors = np.repeat(colors, read_values(mesh.polygons, "loop_total", np.int32), axis=0)
-    if colors.dtype.kind == "u":
-        colors = colors / np.iinfo(colors.dtype).max
+    if colors.dtype.kind in "iu":
+        colors = colors / (_WHITE if colors.max(initial=0) <= _WHITE else np.iinfo(colors.dtype).max)
     opaque = np.column_stack([colors, np.ones(len(colors))])
+    for wrong in mesh.color_attributes[:]:
+        mesh.color_attributes.remove(wrong)
     layer = mesh.color_attributes.new("Col", "FLOAT_COLOR", domain)
     layer.data.foreach_set("color_srgb", opaque.astype(np.float32).ravel())
 
@@ -116,7 +127,7 @@ def _each(chosen: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _texture(mesh: bpy.types.Mesh, files: list[Path], faces: Columns, kept: np.ndarray) -> None:
     """A material for each file; one that is missing leaves the vertices' colours, if there are any."""
-    colors = mesh.color_attributes[0].name if mesh.color_attributes else ""
+    colors = shown_colors(mesh)
     for file in files:
         image = load_image(file.name, str(file.parent), place_holder=True)
         mesh.materials.append(painted(file.stem, "" if file.is_file() else colors, image))

@@ -12,12 +12,12 @@ from ...inference.errors import PoseError, printable
 from ..blender.models import scene_roots
 from ..running.quiet import quiet
 from .import_blend import append_models
-from .import_materials import show_colors
+from .import_materials import find_pictures, show_colors
+from .import_obj import import_obj
 from .import_ply import import_ply
 
 _IMPORTERS: dict[str, Callable[[str], object]] = {
-    # one object a file, so that its local coordinates are the file's numbers
-    ".obj": lambda path: bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False),
+    ".obj": import_obj,
     ".ply": import_ply,
     ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
@@ -48,18 +48,19 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
         raise PoseError(f'Model file "{path}" does not exist.')
     if importer is None:
         raise PoseError(f'Model file "{path.name}" is none of {" ".join(_IMPORTERS)}.')
-    before = set(scene.objects)
+    before, pictures = set(scene.objects), set(bpy.data.images)
     try:
         with quiet(errors_too=True), _selection_kept():  # what they look for in vain, too
             importer(str(path))
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
-    roots = [root for root in scene_roots(scene) if root not in before]
+    brought = [obj for obj in scene.objects if obj not in before]
+    roots = scene_roots(scene, [obj for obj in brought if not obj.parent])
     if not roots:
         raise PoseError(f'Model file "{path.name}" has no faces that show in a render.')
     if path.suffix.lower() == ".blend":
         return roots
-    brought = [obj for obj in scene.objects if obj not in before]
+    find_pictures(set(bpy.data.images) - pictures, path.parent)
     for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
         show_colors(mesh)
     return [_single_root(scene, brought, printable(path.stem))]

@@ -18,6 +18,7 @@ from ...inference.views.templates import Render, Rendering
 from ..blender.cameras import blender_lens
 from ..blender.models import Model
 from ..blender.own_data import remove, render_result_kept
+from ..blender.render_graph import world_matrix
 from ..running.quiet import fast_folder, quiet
 
 CYCLES_SAMPLES = 2  # of Cycles: enough to look at
@@ -54,17 +55,25 @@ def _furnish(made: list[bpy.types.ID], scene: bpy.types.Scene, model: Model) -> 
     scene.collection.objects.link(scene.camera)
     normalise = np.diag([1 / model.sphere.radius] * 3 + [1.0])
     normalise[:3, 3] = -np.asarray(model.sphere.center) / model.sphere.radius
-    anchored = _Anchored(made, normalise)
+    stand = bpy.data.objects.new("Photo Pose Stand", None)
+    made.append(stand)
+    anchored = _Anchored(made, stand, normalise)
     for item in model.parts:
         part = bpy.data.objects.new("Photo Pose Part", item.mesh)
         made.append(part)
-        part.matrix_world = Matrix(normalise @ item.matrix)
+        _place(part, stand, normalise @ item.matrix)
         part.color, part.pass_index = item.color, item.index
         scene.collection.objects.link(part)
         for slot in part.material_slots:
             if slot.material and _points_at_objects(slot.material.node_tree):
                 original, slot.link = slot.material, "OBJECT"
                 slot.material = anchored.material(original)
+
+
+def _place(obj: bpy.types.Object, stand: bpy.types.Object, matrix: np.ndarray) -> None:
+    """Through its parent, as an object's own location, rotation and scale cannot shear it."""
+    obj.parent = stand
+    obj.matrix_parent_inverse = Matrix(matrix)
 
 
 def _points_at_objects(tree: bpy.types.NodeTree | None) -> bool:
@@ -79,8 +88,8 @@ class _Anchored:
     normalise (4, 4): world -> studio. All new data-blocks go into made.
     """
 
-    def __init__(self, made: list[bpy.types.ID], normalise: np.ndarray) -> None:
-        self.made, self.normalise = made, normalise
+    def __init__(self, made: list[bpy.types.ID], stand: bpy.types.Object, normalise: np.ndarray) -> None:
+        self.made, self.stand, self.normalise = made, stand, normalise
         self.material, self.anchor = cache(self._material), cache(self._anchor)
 
     def _material(self, original: bpy.types.Material) -> bpy.types.Material:
@@ -101,7 +110,7 @@ class _Anchored:
     def _anchor(self, original: bpy.types.Object) -> bpy.types.Object:
         anchor = bpy.data.objects.new("Photo Pose Anchor", None)
         self.made.append(anchor)
-        anchor.matrix_world = Matrix(self.normalise @ np.array(original.matrix_world))
+        _place(anchor, self.stand, self.normalise @ world_matrix(original))
         return anchor
 
 

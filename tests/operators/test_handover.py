@@ -13,6 +13,7 @@ pytest.importorskip("PIL")
 
 from blender_state import differences, snapshot  # noqa: E402
 from fspy_file import fspy_project  # noqa: E402
+from mathutils import Matrix, Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from photo_pose.inference.formats.colmap import read_colmap, write_colmap  # noqa: E402
@@ -123,6 +124,34 @@ def test_of_a_scaled_model_r_is_a_rotation_and_the_projection_exact(matched, sce
             assert ("scale" in own) != plain
             if np.prod(scale) < 0:  # as Blender's Apply Scale would change the mesh
                 np.testing.assert_allclose(entry["scale"], np.diag(scale) * 500, atol=1e-3)
+
+
+@pytest.mark.parametrize("hidden", ["hide_viewport", "eye", "collection"])
+def test_a_model_that_the_viewport_hides_is_where_it_renders(matched, scene, cube, hidden):
+    """Blender does not bring it up to date; of a parent of it neither."""
+    bpy.ops.object.empty_add()
+    parent = cube.parent = bpy.context.object
+    scene.photo_pose.models.add().object = cube
+    if hidden == "eye":
+        cube.hide_set(True)
+    elif hidden == "hide_viewport":
+        cube.hide_viewport = parent.hide_viewport = True
+    else:
+        scene.collection.objects.unlink(cube)
+        bpy.data.collections.new("Hidden").objects.link(cube)
+        scene.collection.children.link(bpy.data.collections["Hidden"])
+        bpy.context.view_layer.layer_collection.children["Hidden"].hide_viewport = True
+    bpy.context.view_layer.update()
+    cube.location, cube.rotation_euler, parent.location = (0.1, 0.2, 0.3), (0.3, 0.2, 0.1), (0, 0, 0.2)
+    bpy.context.view_layer.update()
+    assert bpy.ops.photopose.export_cameras(directory=str(matched)) == {"FINISHED"}
+    place = Matrix.LocRotScale((0.1, 0.2, 0.5), cube.rotation_euler, cube.scale)
+    for line in json.loads((matched / "cameras.json").read_text()):
+        camera = WIDE if line["photo"].endswith("wide.png") else TALL
+        K, R, t = (np.array(line["opencv"][key]) for key in "KRt")
+        pixels = (POINTS @ R.T + t) @ K.T
+        in_world = camera.project([place @ Vector(point) for point in POINTS])
+        np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], in_world, atol=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["JSON", "COLMAP", "BOP"])

@@ -80,8 +80,11 @@ PARTS = "{} {} {}".format(*(value / 255 for value in ORANGE))
         ([f"uchar diffuse_{name}" for name in CHANNELS], BYTES),
         ([f"float {name}" for name in "rgb"], PARTS),
         ([f"uchar {name}" for name in (*CHANNELS, "alpha")], f"{BYTES} 0"),
+        ([f"int {name}" for name in CHANNELS], BYTES),
+        ([f"ushort {name}" for name in CHANNELS], BYTES),
+        ([f"ushort {name}" for name in CHANNELS], "{} {} {}".format(*(257 * value for value in ORANGE))),
     ],
-    ids=["bytes", "floats", "floats to 255", "diffuse", "rgb", "alpha"],
+    ids=["bytes", "floats", "floats to 255", "diffuse", "rgb", "alpha", "integers", "shorts", "shorts to 65535"],
 )
 def test_colors_of_vertices_are_shown(scene, tmp_path, kinds, row):
     assert_colors(taken(ply(tmp_path / "a.ply", kinds, row)), ORANGE)
@@ -95,6 +98,12 @@ def test_dark_colors_stay_dark(scene, tmp_path):
 def test_colors_of_faces_are_shown(scene, tmp_path):
     face = [f"uchar {name}" for name in CHANNELS]
     assert_colors(taken(ply(tmp_path / "a.ply", face=face, face_row=BYTES)), ORANGE)
+
+
+def test_colors_of_faces_are_shown_where_all_vertices_have_the_same(scene, tmp_path):
+    """As MeshLab writes them: the one not used is white."""
+    kinds = [f"uchar {name}" for name in CHANNELS]
+    assert_colors(taken(ply(tmp_path / "a.ply", kinds, "255 255 255", kinds, BYTES)), ORANGE)
 
 
 def test_a_binary_file_and_its_text_look_the_same(scene, tmp_path):
@@ -113,6 +122,16 @@ def test_the_texture_of_the_comment_lies_on_the_vertices_coordinates(scene, tmp_
         tmp_path / "a.ply", [f"float {name}" for name in names], "{u} {v}", comments=["TextureFile two halves.png"]
     )
     assert_colors(taken(path), ORANGE, GREEN)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [r"TextureFile C:\Users\me\halves.png", "TextureFile /home/me/halves.png", "TextureFile textures/halves.png"]
+    + ['TextureFile "halves.png"', "TextureFile\thalves.png", "texturefile: halves.png"],
+)
+def test_a_texture_of_another_computer_is_found_beside_the_file(scene, tmp_path, comment):
+    halves(tmp_path / "halves.png")
+    assert_colors(taken(ply(tmp_path / "a.ply", ["float s", "float t"], "{u} {v}", comments=[comment])), ORANGE, GREEN)
 
 
 def test_the_texture_lies_on_the_faces_coordinates(scene, tmp_path):
@@ -162,6 +181,50 @@ def test_colors_of_an_obj_without_material_are_shown(scene, tmp_path):
         lines = [f"v {x} {z} {-y} {row}" for x, y, z in PLACES]  # the importer turns Y up to Z up
         (tmp_path / name).write_text("\n".join([*lines, "f 1 2 3 4"]))
         assert_colors(taken(tmp_path / name), ORANGE)
+
+
+def obj(path, *words, color=""):
+    """A square with UV coordinates."""
+    lines = [f"v {x} {z} {-y} {color}" for x, y, z in PLACES]  # the importer turns Y up to Z up
+    lines += ["vt 0 0", "vt 1 0", "vt 1 1", "vt 0 1"]
+    path.write_text("\n".join([*words, *lines, "usemtl paint", "f 1/1 2/2 3/3 4/4", ""]))
+    return path
+
+
+@pytest.mark.parametrize("row", [PARTS, BYTES])
+@pytest.mark.parametrize("words", [(), ("mtllib gone.mtl",), ("mtllib other.mtl",)], ids=["none", "gone", "other"])
+def test_colors_of_an_obj_are_shown_where_its_material_is_nowhere(scene, tmp_path, words, row):
+    (tmp_path / "other.mtl").write_text("newmtl varnish\nKd 0 0 1\n")
+    mine = bpy.data.materials.new("paint")
+    assert_colors(taken(obj(tmp_path / "a.obj", *words, color=row)), ORANGE, tolerance=45)
+    assert [one for one in bpy.data.materials if one.name.startswith("paint")] == [mine]
+
+
+def test_a_missing_mtl_is_told(scene, tmp_path):
+    (root,) = import_models(scene, obj(tmp_path / "a.obj", "mtllib gone.mtl"))
+    with evaluated(root) as model:
+        assert model.lacking == ("gone.mtl",)
+
+
+@pytest.mark.parametrize(
+    "picture", [r"in here\halves.png", r"in here\Halves.PNG", r"D:\me\beside.png", r"b\beside.png", "BESIDE.png"]
+)
+def test_pictures_of_an_obj_are_found_whichever_computer_made_it(scene, tmp_path, picture):
+    (tmp_path / "in here").mkdir()
+    halves(tmp_path / "in here/halves.png")
+    halves(tmp_path / "beside.png")
+    (tmp_path / "a.mtl").write_text(f"newmtl paint\nmap_Kd {picture}\n")
+    assert_colors(taken(obj(tmp_path / "a.obj", "mtllib a.mtl", color=PARTS)), ORANGE, GREEN)
+
+
+def test_materials_of_an_obj_stay_whatever_their_names(scene, tmp_path):
+    """Long ones, and such as the scene has, for which Blender takes others."""
+    for name in ("paint", "a" * 80, "paint"):
+        path = obj(tmp_path / "a.obj", "mtllib a.mtl", "mtllib gone.mtl", color=PARTS)
+        path.write_text(path.read_text().replace("usemtl paint", f"usemtl {name}"))
+        (tmp_path / "a.mtl").write_text(f"newmtl {name}\nKd 0 0.8 0\n")
+        left, _right = sides(taken(path))
+        assert left[1] > left[0] + 100
 
 
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
@@ -252,6 +315,35 @@ def test_a_blend_brings_what_its_scene_renders(scene, tmp_path):
     brought = set(bpy.data.user_map()) - before
     assert {type(block) for block in brought} == {bpy.types.Object, bpy.types.Mesh} and len(brought) == 6
     assert len(bpy.data.libraries) == 0
+
+
+def test_parts_come_with_their_model_though_an_eye_hides_them(scene, tmp_path):
+    """As a render shows them, and as they are matched where the file is open."""
+    chair = cube("chair")
+    cube("seat", location=(2, 0, 0)).parent = chair
+    cube("back", collection("back"), location=(0, 3, 0)).parent = chair
+    aside = cube("put aside")
+    cube("its part").parent = aside
+    for obj in (aside, aside.children[0], chair.children[0]):
+        obj.hide_set(True)
+    bpy.context.view_layer.layer_collection.children["back"].hide_viewport = True
+    (root,) = scene_roots(scene)
+    size = extent(root)
+    path = saved(tmp_path / "a.blend")
+    (root,) = import_models(bpy.context.scene, path)
+    np.testing.assert_allclose([extent(root), size], [[4, 5, 2]] * 2)
+
+
+def test_a_rig_that_the_eye_hides_moves_its_model(scene, tmp_path):
+    rig = bpy.data.objects.new("rig", bpy.data.armatures.new("rig"))
+    scene.collection.objects.link(rig)
+    cube("body").parent = rig
+    rig.scale = (1, 2, 3)
+    rig.hide_set(True)
+    assert scene_roots(scene) == [rig]
+    path = saved(tmp_path / "a.blend")
+    (root,) = import_models(bpy.context.scene, path)
+    np.testing.assert_allclose(extent(root), [2, 4, 6])
 
 
 def test_an_included_collection_in_an_excluded_one(scene, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
+bmesh = pytest.importorskip("bmesh")
 
 from blender_state import differences, snapshot  # noqa: E402
 
@@ -139,6 +140,42 @@ def test_rigid_bodies_are_where_they_fell(scene):
         np.testing.assert_allclose(model.world_from_model, obj.matrix_world)
 
 
+@pytest.mark.parametrize("kind", ["particles", "nodes"])
+@pytest.mark.parametrize("emitter", [True, False])
+def test_what_is_instanced_may_itself_be_hidden_in_renders(scene, kind, emitter):
+    """As it mostly is; without the emitter only the instances show."""
+    parent, source = cube(), cube(location=(50, 0, 0))
+    source.hide_render = True
+    if kind == "particles":
+        parent.modifiers.new("Particles", "PARTICLE_SYSTEM")
+        settings = parent.particle_systems[0].settings
+        settings.type, settings.use_advanced_hair, settings.count = "HAIR", True, 20
+        settings.render_type, settings.instance_object, settings.particle_size = "OBJECT", source, 1.0
+        parent.show_instancer_for_render = emitter
+    else:
+        parent.modifiers.new("Nodes", "NODES").node_group = on_points(source, emitter)
+    with evaluated(parent) as model:
+        assert len(model.parts) == {"particles": 20, "nodes": 8}[kind] + emitter
+        assert len(model.vertices) == 8 * len(model.parts)
+    assert scene_roots(scene) == [parent]
+
+
+def on_points(source, keep):
+    """Nodes that put the object on all vertices, and keep these or not."""
+    group = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        group.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    kinds = ("NodeGroupInput", "GeometryNodeObjectInfo", "GeometryNodeInstanceOnPoints", "GeometryNodeJoinGeometry")
+    start, info, place, join, end = (group.nodes.new(name) for name in (*kinds, "NodeGroupOutput"))
+    info.inputs["Object"].default_value, info.inputs["As Instance"].default_value = source, True
+    group.links.new(start.outputs[0], place.inputs["Points"])
+    group.links.new(info.outputs["Geometry"], place.inputs["Instance"])
+    for output in (place.outputs[0], *([start.outputs[0]] if keep else [])):
+        group.links.new(output, join.inputs[0])
+    group.links.new(join.outputs[0], end.inputs[0])
+    return group
+
+
 def test_text_and_curves_are_models(scene):
     bpy.ops.object.text_add()
     assert scene_roots(scene) == [bpy.context.object]
@@ -255,6 +292,27 @@ def stray(obj, place=(0, 0, 30)) -> None:
     obj.data.vertices.add(1)
     obj.data.vertices[-1].co = place
     obj.data.update()
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3])
+@pytest.mark.parametrize("place", ["in the mesh", "a child", "a child of a small model"])
+def test_far_faces_that_are_next_to_nothing_do_not_count(scene, size, place):
+    """Without area, or a speck; a thin part that is seen counts."""
+    model = cube()
+    mesh = model.data if place == "in the mesh" else bpy.data.meshes.new("Speck")
+    bm = bmesh.new()
+    bm.from_mesh(mesh)
+    bm.faces.new([bm.verts.new((300 + x, y, 0)) for x, y in ((0, 0), (size, 0), (0, size))])
+    bm.to_mesh(mesh)
+    if place != "in the mesh":
+        speck = bpy.data.objects.new("Speck", mesh)
+        scene.collection.objects.link(speck)
+        speck.parent = model
+    model.scale = [0.01 if "small" in place else 1.0] * 3
+    np.testing.assert_allclose(extent(model), 2 * np.array(model.scale), rtol=1e-5)
+    pole = cube(location=(50, 0, 0))
+    pole.scale, pole.parent = (50, 0.01, 0.01), model
+    np.testing.assert_allclose(extent(model)[0] / model.scale[0], 101, rtol=1e-5)
 
 
 def test_vertices_without_faces_count_nowhere(scene):
@@ -688,3 +746,20 @@ def test_a_scene_that_renders_a_movie_is_read_too(scene):
         image.media_type = "VIDEO"
     image.file_format = "FFMPEG"
     assert scene_roots(scene) == [obj]
+
+
+def test_what_is_in_collections_with_closed_eyes_only_is_put_aside(scene):
+    """Inner ones too; a model of which only a part is there is not."""
+    aside, both, parent, part = (cube(location=(3 * number, 0, 0)) for number in range(4))
+    part.parent = parent
+    layer = in_collection(scene, aside)
+    inner = bpy.data.collections.new("Inner")
+    layer.collection.children.link(inner)
+    layer.collection.objects.unlink(aside)
+    inner.objects.link(aside)
+    layer.collection.objects.link(both)
+    scene.collection.objects.unlink(part)
+    layer.collection.objects.link(part)
+    layer.hide_viewport = True
+    assert scene_roots(scene) == [both, parent]
+    np.testing.assert_allclose(extent(parent), [11, 2, 2])

@@ -244,11 +244,21 @@ def in_group(material):
     return material
 
 
+def shown(linear):
+    """What a picture has of linear light: 0 to 255."""
+    linear = linear.clip(0, 1)
+    return 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("place", [lambda material: material, in_group])
-def test_coordinates_of_another_object_are_where_it_is(scene, place):
-    bpy.ops.object.empty_add(location=(2, 0, 1))
-    bpy.context.object.scale = (2, 2, 2)
+def test_coordinates_of_another_object_are_where_it_is(scene, place, hidden):
+    """Though it be hidden, as Blender does not bring it up to date then."""
+    bpy.ops.object.empty_add()
     empty = bpy.context.object
+    empty.hide_viewport = empty.hide_render = hidden
+    bpy.context.view_layer.update()
+    empty.location, empty.scale = (2, 0, 1), (2, 2, 2)
     bpy.ops.mesh.primitive_cube_add(location=(3, 1, 2))
     cube = bpy.context.object
     cube.data.materials.append(place(glowing("Object", "TexCoord", object=empty)))
@@ -259,8 +269,7 @@ def test_coordinates_of_another_object_are_where_it_is(scene, place):
         world = view.points * model.sphere.radius + model.sphere.center
     assert differences(before, snapshot()) == {}
     solid = view.rgba[..., 3] == 255
-    linear = ((world[solid] - [2, 0, 1]) / 2).clip(0, 1)
-    expected = 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    expected = shown((world[solid] - [2, 0, 1]) / 2)
     assert np.abs(view.rgba[solid][:, :3] - expected).mean() < 3  # of two samples in a pixel
 
 
@@ -276,3 +285,28 @@ def test_the_color_of_objects_is_rendered(scene):
             prints.add(model.fingerprint)
         assert (np.median(view.rgba[view.rgba[..., 3] == 255], 0) == np.multiply(color, 255)).all()
     assert len(prints) == 2
+
+
+def test_what_a_scaled_parent_shears_is_rendered_sheared(scene):
+    """Mirrored, too; and so is the object whose coordinates a material takes."""
+    parent, target = (bpy.data.objects.new(name, None) for name in ("Parent", "Target"))
+    bpy.ops.mesh.primitive_cube_add(size=1.2, rotation=(0.4, 0.3, 0.8))
+    cube = bpy.context.object
+    cube.parent = target.parent = parent
+    cube.data.materials.append(glowing("Object", "TexCoord", object=target))
+    target.rotation_euler, parent.scale = (0.2, 0.5, 0.7), (-0.5, 2, 1)
+    for empty in (parent, target):
+        scene.collection.objects.link(empty)
+    bpy.context.view_layer.update()
+    with evaluated(parent) as model, studio(model) as render:
+        sphere = model.sphere
+        points = (model.vertices - sphere.center) / sphere.radius
+        camera = template_view(np.array([0.3, -0.8, 0.52]), points)
+        view, corners = render(camera), camera.project(points)
+    rows, columns = np.nonzero(view.rgba[..., 3] > 128)
+    found = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
+    np.testing.assert_allclose(found, [corners.min(0), corners.max(0)], atol=1)
+    solid = view.rgba[..., 3] == 255
+    world = np.column_stack([view.points[solid] * sphere.radius + sphere.center, np.ones(solid.sum())])
+    expected = shown((world @ np.array(target.matrix_world.inverted()).T)[:, :3])
+    assert np.abs(view.rgba[solid][:, :3] - expected).mean() < 3
