@@ -106,7 +106,6 @@ def match(
     """
     from .networks.regressor import load_regressor, predict
     from .search import regressed_starts, start_poses, voting
-    from .verify import candidates
     from .verify import candidates as finding
 
     began = time.perf_counter()
@@ -131,8 +130,8 @@ def match(
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
     else:
-        candidates, share = candidates.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
-    candidates = candidates.finite(candidates)
+        candidates, share = finding.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
+    candidates = finding.finite(candidates)
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
