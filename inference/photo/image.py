@@ -19,7 +19,7 @@ from ..errors import PoseError
 from ..geometry import Box
 from .exif import exif_focal
 from .focal_length import Focal
-from .masks import cuts_out_object, marked
+from .masks import cuts_out_object, marked, surrounds
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
@@ -82,7 +82,7 @@ def load_photo(path: str | Path) -> Photo:
 def load_mask(path: str | Path, photo: Photo) -> np.ndarray:
     """(H, W) bool of photo.image: the object in a file that is as large as the photo or was scaled with it.
 
-    PoseError as for photos, and where it has another shape than the photo, or marks nothing or all of it.
+    PoseError as for photos, and where it has another shape than the photo, or marks nothing, all of it or all around.
     """
     with _opened(Path(path), "Mask") as file:
         return _read_mask(file, Path(path), photo)
@@ -175,6 +175,8 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
         raise PoseError(f"Mask '{path.name}' is empty: nothing in it is marked as the object.")
     if shown.all():
         raise PoseError(f"Mask '{path.name}' marks all of the photo as the object.")
+    if surrounds(shown):
+        raise PoseError(f"Mask '{path.name}' marks what is around the object: invert it.")
     return shown
 
 

@@ -81,6 +81,8 @@ WRITTEN = {
     "grey_alpha.png": lambda: transparent(NOISE, OBJECT * 255).convert("LA"),
     "opaque.png": lambda: transparent(OBJECT * 255, np.full_like(OBJECT, 255, np.uint8)),
     "clear.png": lambda: transparent(OBJECT * 255, 0 * OBJECT),
+    "one_clear_pixel.png": lambda: transparent(OBJECT * 255, one_pixel()),
+    "hole.png": lambda: transparent(OBJECT * 255, NO_OBJECT["a hole"]()),
 }
 
 
@@ -117,9 +119,10 @@ def test_a_mask_is_turned_as_its_exif_data_say(tmp_path):
         (np.full(OBJECT.shape, 255, np.uint8), "Mask 'mask.png' marks all of the photo as the object."),
         (np.full((*OBJECT.shape, 4), 255, np.uint8), "Mask 'mask.png' marks all of the photo as the object."),
         (OBJECT.T, "Mask 'mask.png' has 150 x 200 px, another shape than its photo of 200 x 150 px."),
+        (np.where(OBJECT, 0, 255).astype(np.uint8), "Mask 'mask.png' marks what is around the object: invert it."),
         (OBJECT[:, :-4], "Mask 'mask.png' has 196 x 150 px, another shape than its photo of 200 x 150 px."),
     ],
-    ids=["empty", "whole", "white", "turned", "cropped"],
+    ids=["empty", "whole", "white", "turned", "inverted", "cropped"],
 )
 def test_what_is_no_mask_of_the_photo_is_said_in_one_sentence(tmp_path, mask, message):
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -153,6 +156,10 @@ NO_OBJECT = {
     "round corners": lambda: drawn(lambda draw: draw.rounded_rectangle((0, 0, 199, 149), 12, fill=255)),
     "a shadow": shadowed,
     "an icon": lambda: drawn(lambda draw: draw.rounded_rectangle((40, 15, 159, 134), 26, fill=255)),
+    "a round picture": lambda: drawn(lambda draw: draw.ellipse((25, 0, 174, 149), fill=255)),
+    "an oval": lambda: drawn(lambda draw: draw.ellipse((0, 0, 199, 149), fill=255)),
+    "very round corners": lambda: drawn(lambda draw: draw.rounded_rectangle((0, 0, 199, 149), 65, fill=255)),
+    "a round picture's shadow": lambda: shadowed(55),
     "a frame": lambda: drawn(lambda draw: draw.rectangle((1, 1, 198, 148), fill=255)),
     "half": lambda: drawn(lambda draw: draw.rectangle((100, 0, 199, 149), fill=255)),
     "a turned photo": lambda: drawn(lambda draw: draw.rectangle((30, 25, 170, 125), fill=255), turn=-11.5),
