@@ -63,7 +63,7 @@ def cuts_out_object(alpha: np.ndarray) -> bool:
 
 
 def _is_frame(shape: np.ndarray) -> bool:
-    """Whether shape (H, W) bool, not empty, is a rectangle, or its own mirror image both ways: an ellipse, a squircle."""
+    """Whether shape (H, W) bool, not empty, is a rectangle or its own mirror image both ways, as an ellipse is."""
     rows, columns = np.nonzero(shape)
     tight = shape[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     mirrored = all((tight == np.flip(tight, axis)).mean() > MIRRORED for axis in (0, 1))

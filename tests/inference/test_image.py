@@ -480,3 +480,9 @@ def test_nothing_is_seen_behind_the_camera(turn):
     seen = (z > 0) & (abs(x) < 200 / 300 * z) & (abs(y) < 150 / 300 * z)
     assert ((pixels == 90).all(-1) == seen).mean() > 0.999
     assert (pixels == 255).any()
+
+
+def test_an_error_is_one_line_whatever_the_file_is_called(tmp_path):
+    with pytest.raises(PoseError) as error:
+        photos.load_photo(tmp_path / "two\nlines\r\x1b[31m.png")
+    assert str(error.value) == "Photo 'two?lines??[31m.png' does not exist."
