@@ -24,6 +24,8 @@ from .masks import cuts_out_object, marked, surrounds
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
+GLANCE = 32  # px a side of what is looked at to see whether there is anything
+FLAT = 2.5  # grey levels of 255, by which it differs from a smooth wall at most
 
 TURNS = {  # by EXIF Orientation
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -240,6 +242,17 @@ def reduced(photo: Photo, factor: float) -> Photo:
         return photo
     smaller = tuple(math.ceil(side / factor) for side in photo.image.size)
     return replace(photo, image=photo.image.resize(smaller, Resampling.BILINEAR, reducing_gap=2.0), alpha=None)
+
+
+def shows_nothing(photo: Photo, box: Box) -> bool:
+    """Whether the photo's pixels in the box, px, are but one colour, perhaps brighter on one side or in the middle."""
+    scale = photo.image.size[0] / photo.size[0]
+    left, top, right, bottom = (edge * scale for edge in box)
+    inside = max(left, 0), max(top, 0), min(right, photo.image.size[0]), min(bottom, photo.image.size[1])
+    values = np.asarray(photo.image.resize((GLANCE, GLANCE), Resampling.BOX, inside), float).reshape(-1, 3)
+    x, y = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, GLANCE)] * 2))
+    smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
+    return bool(np.abs(values - smooth @ np.linalg.lstsq(smooth, values, rcond=None)[0]).max() < FLAT)
 
 
 def alpha_box(alpha: np.ndarray, threshold: float) -> Box | None:

@@ -7,6 +7,7 @@ import os
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -486,3 +487,28 @@ def test_an_error_is_one_line_whatever_the_file_is_called(tmp_path):
     with pytest.raises(PoseError) as error:
         photos.load_photo(tmp_path / "two\nlines\r\x1b[31m.png")
     assert str(error.value) == "Photo 'two?lines??[31m.png' does not exist."
+
+
+def wall(size: tuple[int, int] = (320, 240)) -> np.ndarray:
+    """Lit from the side, darker in the corners, with a sensor's noise."""
+    y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
+    noise = np.random.default_rng(0).normal(0, 3, (*x.shape, 3))
+    return 120 + (30 * x - 25 * (x * x + y * y))[..., None] * [1, 0.9, 0.8] + noise
+
+
+@pytest.mark.parametrize(
+    ("contrast", "box", "nothing"),
+    [
+        (0, Box(0, 0, 640, 480), True),
+        (0, Box(-50, 40, 500, 900), True),
+        (8, Box(0, 0, 640, 480), False),  # white on white
+        (60, Box(0, 0, 200, 480), True),  # beside it
+        (60, Box(290, 190, 320, 240), False),
+    ],
+)
+def test_a_blank_wall_shows_nothing(contrast, box, nothing):
+    values = wall()
+    values[100:115, 152:170] += contrast
+    picture = photos.Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    photo = photos.Photo(picture, (640, 480), None, None, Path("wall.png"), True)
+    assert photos.shows_nothing(photo, box) is nothing
