@@ -19,7 +19,7 @@ from ..errors import PoseError
 from ..geometry import Box
 from .exif import exif_focal
 from .focal_length import Focal
-from .masks import cuts_out_object, marked, surrounds
+from .masks import cuts_out_object, marked, surrounds, without_specks
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
@@ -68,7 +68,7 @@ class Photo:
     def mask(self) -> np.ndarray | None:
         """(H, W) bool of image: the object, where the photo is transparent around it; None where it is not."""
         alpha = None if self.alpha is None else np.array(self.alpha)
-        return None if alpha is None or not cuts_out_object(alpha) else alpha >= 128
+        return None if alpha is None or not cuts_out_object(alpha) else without_specks(alpha >= 128)
 
 
 def load_photo(path: str | Path) -> Photo:
@@ -179,7 +179,7 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
         raise PoseError(f"Mask '{path.name}' marks all of the photo as the object.")
     if surrounds(shown):
         raise PoseError(f"Mask '{path.name}' marks what is around the object: invert it.")
-    return shown
+    return without_specks(shown)
 
 
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:

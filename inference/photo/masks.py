@@ -11,6 +11,8 @@ LABELS = 32  # different values, at most, in a picture of labels; a soft mask ha
 BORDER = 0.5  # of the photo's border, at most, that a cut-out object covers
 RECTANGLE = 0.94  # of the rectangle around it, from which a shape is one, its corners perhaps rounded
 MIRRORED = 0.97  # of the pixels of a shape and its mirror image that are alike, from which both are one
+SPECK = 0.01  # of the largest part's area, below which another part is dust or a slip of the hand
+GLANCE = 128  # cells a side in which parts are told apart: what is nearer than that is one
 AROUND = 0.95  # of the photo's border, from which what is marked surrounds the object
 SOLID = 0.98  # of the largest opacity: a shadow has less
 
@@ -41,6 +43,29 @@ def _brightness(image: Image.Image) -> np.ndarray:
 def _not_black(values: np.ndarray, lossy: bool) -> np.ndarray:
     labels = not lossy and len(np.unique(values)) <= LABELS
     return values > 0 if labels else values >= max(values.max(), 1e-9) / 2
+
+
+def without_specks(mask: np.ndarray) -> np.ndarray:
+    """mask (H, W) bool but for parts much smaller than the largest one: they would widen the box around it."""
+    step = -(-max(mask.shape) // GLANCE)
+    rows, columns = (-(-side // step) for side in mask.shape)
+    padded = np.pad(mask, [(0, -side % step) for side in mask.shape])
+    areas = padded.reshape(rows, step, columns, step).sum((1, 3))
+    parts = _parts(areas > 0)
+    sizes = np.bincount(parts.ravel(), areas.ravel())
+    kept = (sizes >= SPECK * sizes.max())[parts]
+    return mask & kept.repeat(step, 0).repeat(step, 1)[: mask.shape[0], : mask.shape[1]]
+
+
+def _parts(shape: np.ndarray) -> np.ndarray:
+    """(H, W) int: a number for each connected part of shape (H, W) bool, 0 around them."""
+    parts = np.where(shape, 1 + np.arange(shape.size).reshape(shape.shape), 0)
+    while True:
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(parts, 1), (3, 3)).max((2, 3))
+        grown = np.where(shape, around, 0)
+        if (grown == parts).all():
+            return parts
+        parts = grown
 
 
 def surrounds(marks: np.ndarray) -> bool:

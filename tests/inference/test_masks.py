@@ -97,6 +97,17 @@ def test_colours_of_16_bits(tmp_path):
     assert (load_mask(tmp_path / "deep.png", PHOTO) == OBJECT).all()
 
 
+def test_dust_is_no_part_of_the_object(tmp_path):
+    """Nor where transparency marks it; a part as large as a leg is."""
+    other = drawn(lambda draw: draw.rectangle((170, 120, 178, 140), fill=255)) > 0
+    dusty = (OBJECT | other) ^ (np.add.outer(np.arange(SIZE[1]), 3 * np.arange(SIZE[0])) % 997 == 0)
+    Image.fromarray(dusty).save(tmp_path / "mask.png")
+    transparent(NOISE, dusty * 255).save(tmp_path / "photo.png")
+    near = np.asarray(Image.fromarray(OBJECT | other).filter(ImageFilter.MaxFilter(5)))
+    for found in (load_mask(tmp_path / "mask.png", PHOTO), load_photo(tmp_path / "photo.png").mask):
+        assert not (found & ~near).any() and intersection_over_union(found, OBJECT | other) > 0.97
+
+
 @pytest.mark.parametrize("scale", [0.25, 0.33, 3])
 def test_a_mask_may_be_scaled_with_the_photo(tmp_path, scale):
     size = [round(scale * side) for side in SIZE]
