@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .verify.refinement import Renderer
 
 
+FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
@@ -72,11 +73,16 @@ def photo_camera(
 
 
 def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
-    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm."""
-    if focal is not None:
-        return Focal(checked_focal(focal))
-    if lens is not None:
-        return Focal(focal_from_lens(lens, sensor, photo.size))
+    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm.
+
+    PoseError where one is given that no lens has.
+    """
+    if focal is not None or lens is not None:
+        given = checked_focal(focal) if focal is not None else focal_from_lens(lens, sensor, photo.size)
+        if not FOCALS[0] <= given / max(photo.size) <= FOCALS[1]:
+            sizes = "{} x {} px".format(*photo.size)
+            raise PoseError(f"No lens has a focal length of {given:g} px in a photo of {sizes}.")
+        return Focal(given)
     return photo.exif_focal or Focal(default_focal(photo.size), SPREAD, 1.0)
 
 

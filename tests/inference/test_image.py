@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFile
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
+from photo_pose.inference.matching import photo_focal
 from photo_pose.inference.photo import checks, warping
 from photo_pose.inference.photo import image as photos
 
@@ -512,3 +513,12 @@ def test_a_blank_wall_shows_nothing(contrast, box, nothing):
     picture = photos.Image.fromarray(values.clip(0, 255).astype(np.uint8))
     photo = photos.Photo(picture, (640, 480), None, None, Path("wall.png"), True)
     assert photos.shows_nothing(photo, box) is nothing
+
+
+@pytest.mark.parametrize("given", [{"focal": 1e-3}, {"focal": 9e8}, {"lens": 1e-300}, {"lens": 50, "sensor": 1e-6}])
+def test_a_focal_length_that_no_lens_has_is_refused(given):
+    photo = photos.Photo(photos.Image.new("RGB", (640, 480)), (640, 480), None, None, Path("a.png"), True)
+    with pytest.raises(PoseError, match=r"^No lens has a focal length of \S+ px in a photo of 640 x 480 px\.$"):
+        photo_focal(photo, **given)
+    for focal in (200, 640, 64000):
+        assert photo_focal(photo, focal) == (focal, 0, 0)
