@@ -55,6 +55,7 @@ class Photo:
     alpha        mode L, the same pixels as image; None when nothing in the photo is transparent
     exif_focal   None when EXIF tells none of this picture
     shown_as_is  whether Blender shows the file itself like this, so that no turned copy is needed
+    orientation  EXIF's, by which the file's pixels were turned; 1 where they were not
     """
 
     image: Image.Image
@@ -63,6 +64,7 @@ class Photo:
     exif_focal: Focal | None
     path: Path
     shown_as_is: bool
+    orientation: int = 1
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -83,6 +85,8 @@ def load_photo(path: str | Path) -> Photo:
 
 def load_mask(path: str | Path, photo: Photo) -> np.ndarray:
     """(H, W) bool of photo.image: the object in a file that is as large as the photo or was scaled with it.
+
+    It may lie as the photo does in its file, where its shape tells that: many programs ignore EXIF data.
 
     PoseError as for photos, and where it has another shape than the photo, or marks nothing, all of it or all around.
     """
@@ -161,7 +165,7 @@ def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
         image = image.transpose(TURNS[orientation])
         size = size[::-1] if orientation >= 5 else size
     image, alpha = _on_white(image)
-    return Photo(image, size, alpha, told, path, shown_as_is)
+    return Photo(image, size, alpha, told, path, shown_as_is, orientation if orientation in TURNS else 1)
 
 
 def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarray:
@@ -169,7 +173,9 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
     mask = Image.fromarray(marked(file).astype(np.uint8) * 255)
     orientation = file.getexif().get(Base.Orientation)
     mask = mask.transpose(TURNS[orientation]) if orientation in TURNS else mask
-    if abs(np.subtract(mask.size, np.multiply(photo.size, max(mask.size) / max(photo.size)))).max() > 1:
+    if not _has_shape_of(photo, mask.size) and photo.orientation >= 5:
+        mask = mask.transpose(TURNS[photo.orientation])
+    if not _has_shape_of(photo, mask.size):
         sizes = "{} x {} px, another shape than its photo of {} x {} px".format(*mask.size, *photo.size)
         raise PoseError(f"Mask '{path.name}' has {sizes}.")
     shown = np.asarray(mask.resize(photo.image.size, Resampling.BILINEAR)) >= 128
@@ -180,6 +186,11 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
     if surrounds(shown):
         raise PoseError(f"Mask '{path.name}' marks what is around the object: invert it.")
     return without_specks(shown)
+
+
+def _has_shape_of(photo: Photo, size: tuple[int, int]) -> bool:
+    """Whether a picture of size (width, height) is the photo's, scaled; to a pixel."""
+    return abs(np.subtract(size, np.multiply(photo.size, max(size) / max(photo.size)))).max() <= 1
 
 
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:

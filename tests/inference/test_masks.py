@@ -52,6 +52,12 @@ def soft() -> Image.Image:
     return large.filter(ImageFilter.GaussianBlur(12)).resize(SIZE)
 
 
+STORED = {  # how what is upright lies in the file
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 NOISE = np.random.default_rng(0).integers(0, 256, (*OBJECT.shape, 3))
 WRITTEN = {
     "255.png": lambda: Image.fromarray(OBJECT.astype(np.uint8) * 255),
@@ -121,6 +127,19 @@ def test_a_mask_is_turned_as_its_exif_data_say(tmp_path):
     exif[0x0112] = 6
     Image.fromarray(OBJECT).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png", exif=exif)
     assert (load_mask(tmp_path / "mask.png", PHOTO) == OBJECT).all()
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_mask_may_lie_as_the_photo_does_in_its_file(tmp_path, orientation):
+    """As a program made it that takes no notice of EXIF data."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "photo.jpg", exif=exif)
+    photo = load_photo(tmp_path / "photo.jpg")
+    stored = Image.fromarray(OBJECT).transpose(STORED[orientation])
+    for written in (stored, Image.fromarray(OBJECT)):
+        written.save(tmp_path / "mask.png")
+        assert photo.size == SIZE and (load_mask(tmp_path / "mask.png", photo) == OBJECT).all()
 
 
 @pytest.mark.parametrize(
