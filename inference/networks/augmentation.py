@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,28 +38,29 @@ class Views(NamedTuple):
     model: np.ndarray
 
 
-def backgrounds(folder: Path | None = None, count: int = 400, seed: int = 0) -> np.ndarray:
+def backgrounds(
+    folder: Path | None = None, count: int = 400, seed: int = 0, warn: Callable[[str], None] = LOG.warning
+) -> np.ndarray:
     """Random square crops (count, SIDE, SIDE, 3) uint8 of a folder's photos; without a folder, made-up patterns.
 
-    Photos that cannot be read are left out, and the log tells them. PoseError where none is left.
+    Photos that cannot be read are left out, and warn is told why in a sentence. PoseError where none is left.
     """
     random = np.random.default_rng(seed)
     if folder is None:
         return np.stack([_pattern(random) for _ in range(count)])
     if not folder.is_dir():
         raise PoseError(f'The folder of backgrounds "{folder}" does not exist.')
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTOS and _readable(path)]
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTOS and _readable(path, warn)]
     if not paths:
         raise PoseError(f'The folder of backgrounds "{folder}" has no photos that can be read.')
     return crops_of(paths, count, seed)
 
 
-def _readable(path: Path) -> bool:
-    """Whether it is a photo; the log tells why not."""
+def _readable(path: Path, warn: Callable[[str], None]) -> bool:
     try:
         load_photo(path)
     except PoseError as error:
-        LOG.warning("Not among the backgrounds: %s", error)
+        warn(str(error))
         return False
     return True
 

@@ -295,7 +295,13 @@ def test_damaged_backgrounds_are_left_out(tmp_path: Path):
     with pytest.raises(PoseError, match="has no photos that can be read"):
         augmentation.backgrounds(tmp_path)
     Image.fromarray(np.full((40, 90, 3), (10, 200, 30), np.uint8)).save(tmp_path / "green.png")
-    assert (augmentation.backgrounds(tmp_path, 3) == (10, 200, 30)).all()
+    told = []
+    assert (augmentation.backgrounds(tmp_path, 3, warn=told.append) == (10, 200, 30)).all()
+    assert told == [
+        "Photo 'a.jpg' is damaged or of an unknown kind; try JPEG or PNG.",
+        "Photo 'empty.png' is an empty file.",
+        "Photo 'folder.png' is a folder.",
+    ]
 
 
 def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
