@@ -25,6 +25,7 @@ LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while i
 SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
 GLANCE = 32  # px a side of what is looked at to see whether there is anything
+AROUND = 0.1  # of the box's longer side, that is looked at, too: of a plain object only its edge shows
 FLAT = 2.5  # grey levels of 255, by which it differs from a smooth wall at most
 
 TURNS = {  # by EXIF Orientation
@@ -256,9 +257,10 @@ def reduced(photo: Photo, factor: float) -> Photo:
 
 
 def shows_nothing(photo: Photo, box: Box) -> bool:
-    """Whether the photo's pixels in the box, px, are but one colour, perhaps brighter on one side or in the middle."""
-    scale = photo.image.size[0] / photo.size[0]
-    left, top, right, bottom = (edge * scale for edge in box)
+    """Whether in and around the box, px, the photo is but one colour, perhaps brighter on one side or in the middle."""
+    scale, around = photo.image.size[0] / photo.size[0], AROUND * max(box.width, box.height)
+    grown = box.left - around, box.top - around, box.right + around, box.bottom + around
+    left, top, right, bottom = (edge * scale for edge in grown)
     inside = max(left, 0), max(top, 0), min(right, photo.image.size[0]), min(bottom, photo.image.size[1])
     values = np.asarray(photo.image.resize((GLANCE, GLANCE), Resampling.BOX, inside), float).reshape(-1, 3)
     x, y = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, GLANCE)] * 2))

@@ -13,7 +13,7 @@ RECTANGLE = 0.94  # of the rectangle around it, from which a shape is one, its c
 MIRRORED = 0.97  # of the pixels of a shape and its mirror image that are alike, from which both are one
 SPECK = 0.01  # of the largest part's area, below which another part is dust or a slip of the hand
 GLANCE = 128  # cells a side in which parts are told apart: what is nearer than that is one
-AROUND = 0.95  # of the photo's border, from which what is marked surrounds the object
+SURROUNDING = 0.95  # of the photo's border, from which what is marked surrounds the object
 SOLID = 0.98  # of the largest opacity: a shadow has less
 
 
@@ -70,7 +70,7 @@ def _parts(shape: np.ndarray) -> np.ndarray:
 
 def surrounds(marks: np.ndarray) -> bool:
     """Whether marks (H, W) bool lie all around the picture, as those of an inverted mask do and an object's do not."""
-    return bool(_border(marks).mean() >= AROUND)
+    return bool(_border(marks).mean() >= SURROUNDING)
 
 
 def _border(shape: np.ndarray) -> np.ndarray:

@@ -504,6 +504,7 @@ def wall(size: tuple[int, int] = (320, 240)) -> np.ndarray:
         (0, Box(-50, 40, 500, 900), True),
         (8, Box(0, 0, 640, 480), False),  # white on white
         (60, Box(0, 0, 200, 480), True),  # beside it
+        (60, Box(304, 200, 340, 230), False),  # nothing but it
         (60, Box(290, 190, 320, 240), False),
     ],
 )
