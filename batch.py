@@ -74,7 +74,7 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("match", "vote", "knn"),
         default="match",
         help="vote: the photo shows none of the models but something like them (of several chairs match finds that "
-        "by itself); knn: the paper's recipe",
+        "by itself, in a given box); knn: the paper's recipe",
     )
     parser.add_argument("--candidates", type=positive, default=6, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 LOG = logging.getLogger("photo_pose")
+CONTROLS = dict.fromkeys([*range(32), 127], "?")
 
 
 class PoseError(ValueError):
@@ -14,8 +15,9 @@ class PoseError(ValueError):
 
 
 def printable(text: str) -> str:
-    """The text, with question marks for what is no text in the name of a file, as Python reads it from the disk."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """The text in one line, with question marks for what is no text in the name of a file, as Python reads it from
+    the disk."""
+    return text.encode("utf-8", "replace").decode("utf-8").translate(CONTROLS)
 
 
 def sentence_of(error: Exception, photo: object) -> str:

@@ -14,7 +14,7 @@ from .geometry import Box, Camera, intrinsics
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
-from .photo.image import Photo, alpha_box
+from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
 from .steps import Steps, all_aside, within
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .verify.refinement import Renderer
 
 
+FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
@@ -72,11 +73,16 @@ def photo_camera(
 
 
 def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
-    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm."""
-    if focal is not None:
-        return Focal(checked_focal(focal))
-    if lens is not None:
-        return Focal(focal_from_lens(lens, sensor, photo.size))
+    """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm.
+
+    PoseError where one is given that no lens has.
+    """
+    if focal is not None or lens is not None:
+        given = checked_focal(focal) if focal is not None else focal_from_lens(lens, sensor, photo.size)
+        if not FOCALS[0] <= given / max(photo.size) <= FOCALS[1]:
+            sizes = "{} x {} px".format(*photo.size)
+            raise PoseError(f"No lens has a focal length of {given:g} px in a photo of {sizes}.")
+        return Focal(given)
     return photo.exif_focal or Focal(default_focal(photo.size), SPREAD, 1.0)
 
 
@@ -183,6 +189,7 @@ def find_and_match(
 ) -> Steps[tuple[Box, Match]]:
     """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
     box = box or mask_box(mask, photo)
+    _check_shown(photo, box)
     if box is None:
         return (yield from _located(photo, camera, targets, renderer, **options))
     return box, (yield from match(photo, camera, box, targets, renderer, mask=mask, **options))
@@ -230,6 +237,12 @@ def _located(
         together = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
         best = best if together.share is None else together
     return box, best._replace(located=True)
+
+
+def _check_shown(photo: Photo, box: Box | None) -> None:
+    """PoseError where there is nothing to be seen in the box, or in all of the photo."""
+    if shows_nothing(photo, box or Box(0, 0, *photo.size)):
+        raise PoseError(f"Photo '{photo.path.name}' shows nothing but one colour{' in the box' if box else ''}.")
 
 
 def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
@@ -304,7 +317,9 @@ def which(
     from .search import start_poses
     from .verify import model_ranking
 
-    box = box or mask_box(mask, photo) or proposed_boxes(photo, load_network("u2netp"))[0]
+    box = box or mask_box(mask, photo)
+    _check_shown(photo, box)
+    box = box or proposed_boxes(photo, load_network("u2netp"))[0]
     rolls = start_poses.ALL_ROLLS if any_roll else start_poses.UPRIGHT_ROLLS
     crops = start_poses.PhotoCrops(photo, camera, box, rolls, extractor(network, device), mask)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

@@ -11,6 +11,7 @@ from ..errors import PoseError, sentence_of
 from ..geometry import Camera, Sphere
 from ..matching import photo_camera, photo_focal
 from ..photo.distortion import NOTICED, displacement, straightened
+from ..photo.focal_length import UNPROVEN
 from ..photo.image import Photo
 from .calibration import Calibration, board_points, calibrate, locate_board
 from .corners import find_chessboard
@@ -105,6 +106,6 @@ def given_intrinsics(
     """K of `photo_camera` and the deviation of its focal length, where anything tells that beyond doubt; else None and
     0: the board will tell it."""
     known = photo_focal(photo, focal, lens, sensor)
-    if known.doubt:
+    if known.doubt > UNPROVEN:
         return None, 0.0
-    return photo_camera(photo, focal, lens, sensor, principal_point).K, known.spread
+    return photo_camera(photo, focal, lens, sensor, principal_point).K, known.deviation

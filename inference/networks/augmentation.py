@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import PoseError
+from ..errors import LOG, PoseError
 from ..photo.image import load_photo
 
 VIEW_SIDE = 208  # px of views and backgrounds
@@ -37,20 +38,31 @@ class Views(NamedTuple):
     model: np.ndarray
 
 
-def backgrounds(folder: Path | None = None, count: int = 400, seed: int = 0) -> np.ndarray:
+def backgrounds(
+    folder: Path | None = None, count: int = 400, seed: int = 0, warn: Callable[[str], None] = LOG.warning
+) -> np.ndarray:
     """Random square crops (count, SIDE, SIDE, 3) uint8 of a folder's photos; without a folder, made-up patterns.
 
-    PoseError where the folder has no photo, or a damaged one.
+    Photos that cannot be read are left out, and warn is told why in a sentence. PoseError where none is left.
     """
     random = np.random.default_rng(seed)
     if folder is None:
         return np.stack([_pattern(random) for _ in range(count)])
     if not folder.is_dir():
         raise PoseError(f'The folder of backgrounds "{folder}" does not exist.')
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTOS and _readable(path, warn)]
     if not paths:
-        raise PoseError(f'The folder of backgrounds "{folder}" has no photos.')
+        raise PoseError(f'The folder of backgrounds "{folder}" has no photos that can be read.')
     return crops_of(paths, count, seed)
+
+
+def _readable(path: Path, warn: Callable[[str], None]) -> bool:
+    try:
+        load_photo(path)
+    except PoseError as error:
+        warn(str(error))
+        return False
+    return True
 
 
 def crops_of(photos: list[Path], count: int, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from numbers import Real
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from .focal_length import Focal
+from .focal_length import UNPROVEN, Focal
 
 DIAGONAL_35MM = math.hypot(36, 24)  # mm
 UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # by EXIF FocalPlaneResolutionUnit
@@ -57,13 +57,14 @@ def exif_focal(exif: Image.Exif, size: tuple[int, int]) -> Focal | None:
         0.0 if _alike(from_sensor or told, told, AGREE) else CONTRADICTED,
     ]
     rounded = ROUNDED / f35 if from_35mm else 0.0
-    return Focal(told, math.hypot(NAMED, rounded, shape_deviation), 1 - math.prod(1 - doubt for doubt in doubts))
+    doubt = round(1 - math.prod(1 - one for one in doubts), 9)  # one that stands alone stays what it is
+    return Focal(told, math.hypot(NAMED, rounded, shape_deviation), doubt)
 
 
 def _by_shape(shape: float) -> tuple[float, float]:
     """Deviation and doubt that the shape of a picture brings, longer by shorter side."""
     if any(_alike(shape, usual, SHAPE) for usual in SENSOR_SHAPES):
-        return 0.0, 0.0
+        return 0.0, UNPROVEN
     return IN_PART, CUT_BY_CAMERA if any(_alike(shape, usual, SHAPE) for usual in CAMERA_SHAPES) else CUT
 
 

@@ -6,6 +6,9 @@ import math
 from typing import NamedTuple
 
 SPREAD = 0.45  # deviation in log focal length among usual lenses
+# Probability, by judgement, that what EXIF data tell without a contradiction is wrong: a picture may have been cropped
+# to its own shape, and its recorded size updated
+UNPROVEN = 0.03
 
 
 class Focal(NamedTuple):

@@ -19,11 +19,14 @@ from ..errors import PoseError
 from ..geometry import Box
 from .exif import exif_focal
 from .focal_length import Focal
-from .masks import cuts_out_object, marked
+from .masks import cuts_out_object, marked, surrounds, without_specks
 
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
+GLANCE = 32  # px a side of what is looked at to see whether there is anything
+AROUND = 0.1  # of the box's longer side, that is looked at, too: of a plain object only its edge shows
+FLAT = 2.5  # grey levels of 255, by which it differs from a smooth wall at most
 
 TURNS = {  # by EXIF Orientation
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -53,6 +56,7 @@ class Photo:
     alpha        mode L, the same pixels as image; None when nothing in the photo is transparent
     exif_focal   None when EXIF tells none of this picture
     shown_as_is  whether Blender shows the file itself like this, so that no turned copy is needed
+    orientation  EXIF's, by which the file's pixels were turned; 1 where they were not
     """
 
     image: Image.Image
@@ -61,12 +65,13 @@ class Photo:
     exif_focal: Focal | None
     path: Path
     shown_as_is: bool
+    orientation: int = 1
 
     @property
     def mask(self) -> np.ndarray | None:
         """(H, W) bool of image: the object, where the photo is transparent around it; None where it is not."""
         alpha = None if self.alpha is None else np.array(self.alpha)
-        return None if alpha is None or not cuts_out_object(alpha) else alpha >= 128
+        return None if alpha is None or not cuts_out_object(alpha) else without_specks(alpha >= 128)
 
 
 def load_photo(path: str | Path) -> Photo:
@@ -82,7 +87,9 @@ def load_photo(path: str | Path) -> Photo:
 def load_mask(path: str | Path, photo: Photo) -> np.ndarray:
     """(H, W) bool of photo.image: the object in a file that is as large as the photo or was scaled with it.
 
-    PoseError as for photos, and where it has another shape than the photo, or marks nothing or all of it.
+    It may lie as the photo does in its file, where its shape tells that: many programs ignore EXIF data.
+
+    PoseError as for photos, and where it has another shape than the photo, or marks nothing, all of it or all around.
     """
     with _opened(Path(path), "Mask") as file:
         return _read_mask(file, Path(path), photo)
@@ -159,7 +166,7 @@ def _read(file: ImageFile.ImageFile, path: Path) -> Photo:
         image = image.transpose(TURNS[orientation])
         size = size[::-1] if orientation >= 5 else size
     image, alpha = _on_white(image)
-    return Photo(image, size, alpha, told, path, shown_as_is)
+    return Photo(image, size, alpha, told, path, shown_as_is, orientation if orientation in TURNS else 1)
 
 
 def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarray:
@@ -167,7 +174,9 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
     mask = Image.fromarray(marked(file).astype(np.uint8) * 255)
     orientation = file.getexif().get(Base.Orientation)
     mask = mask.transpose(TURNS[orientation]) if orientation in TURNS else mask
-    if abs(np.subtract(mask.size, np.multiply(photo.size, max(mask.size) / max(photo.size)))).max() > 1:
+    if not _has_shape_of(photo, mask.size) and photo.orientation >= 5:
+        mask = mask.transpose(TURNS[photo.orientation])
+    if not _has_shape_of(photo, mask.size):
         sizes = "{} x {} px, another shape than its photo of {} x {} px".format(*mask.size, *photo.size)
         raise PoseError(f"Mask '{path.name}' has {sizes}.")
     shown = np.asarray(mask.resize(photo.image.size, Resampling.BILINEAR)) >= 128
@@ -175,7 +184,14 @@ def _read_mask(file: ImageFile.ImageFile, path: Path, photo: Photo) -> np.ndarra
         raise PoseError(f"Mask '{path.name}' is empty: nothing in it is marked as the object.")
     if shown.all():
         raise PoseError(f"Mask '{path.name}' marks all of the photo as the object.")
-    return shown
+    if surrounds(shown):
+        raise PoseError(f"Mask '{path.name}' marks what is around the object: invert it.")
+    return without_specks(shown)
+
+
+def _has_shape_of(photo: Photo, size: tuple[int, int]) -> bool:
+    """Whether a picture of size (width, height) is the photo's, scaled; to a pixel."""
+    return abs(np.subtract(size, np.multiply(photo.size, max(size) / max(photo.size)))).max() <= 1
 
 
 def _shown_as_is(file: ImageFile.ImageFile) -> bool:
@@ -238,6 +254,18 @@ def reduced(photo: Photo, factor: float) -> Photo:
         return photo
     smaller = tuple(math.ceil(side / factor) for side in photo.image.size)
     return replace(photo, image=photo.image.resize(smaller, Resampling.BILINEAR, reducing_gap=2.0), alpha=None)
+
+
+def shows_nothing(photo: Photo, box: Box) -> bool:
+    """Whether in and around the box, px, the photo is but one colour, perhaps brighter on one side or in the middle."""
+    scale, around = photo.image.size[0] / photo.size[0], AROUND * max(box.width, box.height)
+    grown = box.left - around, box.top - around, box.right + around, box.bottom + around
+    left, top, right, bottom = (edge * scale for edge in grown)
+    inside = max(left, 0), max(top, 0), min(right, photo.image.size[0]), min(bottom, photo.image.size[1])
+    values = np.asarray(photo.image.resize((GLANCE, GLANCE), Resampling.BOX, inside), float).reshape(-1, 3)
+    x, y = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, GLANCE)] * 2))
+    smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
+    return bool(np.abs(values - smooth @ np.linalg.lstsq(smooth, values, rcond=None)[0]).max() < FLAT)
 
 
 def alpha_box(alpha: np.ndarray, threshold: float) -> Box | None:

@@ -10,6 +10,10 @@ LOSSY = {"JPEG", "MPO", "WEBP", "JPEG2000"}  # kinds of files that blur numbers
 LABELS = 32  # different values, at most, in a picture of labels; a soft mask has more
 BORDER = 0.5  # of the photo's border, at most, that a cut-out object covers
 RECTANGLE = 0.94  # of the rectangle around it, from which a shape is one, its corners perhaps rounded
+MIRRORED = 0.97  # of the pixels of a shape and its mirror image that are alike, from which both are one
+SPECK = 0.01  # of the largest part's area, below which another part is dust or a slip of the hand
+GLANCE = 128  # cells a side in which parts are told apart: what is nearer than that is one
+SURROUNDING = 0.95  # of the photo's border, from which what is marked surrounds the object
 SOLID = 0.98  # of the largest opacity: a shadow has less
 
 
@@ -17,13 +21,13 @@ def marked(image: Image.Image) -> np.ndarray:
     """(H, W) bool: the object in a mask, whichever way it was written.
 
     Numbers: a picture of labels (0 and 1, numbers of objects) marks all that is not 0, a soft mask what has half of
-    its white. Colours and palettes: all that is not black. Transparency, where there is some, tells alone.
+    its white. Colours and palettes: all that is not black. Transparency tells alone where there is some at the border.
     """
     lossy = image.format in LOSSY
     if image.has_transparency_data:
-        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-        if alpha.min() < alpha.max():
-            return _not_black(alpha, lossy)
+        shown = _not_black(np.asarray(image.convert("RGBA").getchannel("A")), lossy)
+        if shown.any() and not surrounds(shown):
+            return shown
     return _not_black(_brightness(image), lossy)
 
 
@@ -41,14 +45,54 @@ def _not_black(values: np.ndarray, lossy: bool) -> np.ndarray:
     return values > 0 if labels else values >= max(values.max(), 1e-9) / 2
 
 
-def cuts_out_object(alpha: np.ndarray) -> bool:
-    """Whether transparency (H, W) uint8 shows an object's shape: it surrounds what is seen, and that is no rectangle.
+def without_specks(mask: np.ndarray) -> np.ndarray:
+    """mask (H, W) bool but for parts much smaller than the largest one: they would widen the box around it."""
+    step = -(-max(mask.shape) // GLANCE)
+    rows, columns = (-(-side // step) for side in mask.shape)
+    padded = np.pad(mask, [(0, -side % step) for side in mask.shape])
+    areas = padded.reshape(rows, step, columns, step).sum((1, 3))
+    parts = _parts(areas > 0)
+    sizes = np.bincount(parts.ravel(), areas.ravel())
+    kept = (sizes >= SPECK * sizes.max())[parts]
+    return mask & kept.repeat(step, 0).repeat(step, 1)[: mask.shape[0], : mask.shape[1]]
 
-    A window has round, transparent corners and a shadow, a photo that was turned has wedges beside it.
+
+def _parts(shape: np.ndarray) -> np.ndarray:
+    """(H, W) int: a number for each connected part of shape (H, W) bool, 0 around them."""
+    parts = np.where(shape, 1 + np.arange(shape.size).reshape(shape.shape), 0)
+    while True:
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(parts, 1), (3, 3)).max((2, 3))
+        grown = np.where(shape, around, 0)
+        if (grown == parts).all():
+            return parts
+        parts = grown
+
+
+def surrounds(marks: np.ndarray) -> bool:
+    """Whether marks (H, W) bool lie all around the picture, as those of an inverted mask do and an object's do not."""
+    return bool(_border(marks).mean() >= SURROUNDING)
+
+
+def _border(shape: np.ndarray) -> np.ndarray:
+    return np.concatenate([shape[0], shape[-1], shape[:, 0], shape[:, -1]])
+
+
+def cuts_out_object(alpha: np.ndarray) -> bool:
+    """Whether transparency (H, W) uint8 shows an object's shape: it surrounds what is seen, and that is no frame.
+
+    A window has round, transparent corners and a shadow, a photo that was turned has wedges beside it, a portrait is
+    round.
     """
     shown = alpha >= 128
-    border = np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]])
-    return bool(shown.any() and border.mean() <= BORDER and _rectangularity(alpha >= SOLID * alpha.max()) < RECTANGLE)
+    return bool(shown.any() and _border(shown).mean() <= BORDER and not _is_frame(alpha >= SOLID * alpha.max()))
+
+
+def _is_frame(shape: np.ndarray) -> bool:
+    """Whether shape (H, W) bool, not empty, is a rectangle or its own mirror image both ways, as an ellipse is."""
+    rows, columns = np.nonzero(shape)
+    tight = shape[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    mirrored = all((tight == np.flip(tight, axis)).mean() > MIRRORED for axis in (0, 1))
+    return mirrored or _rectangularity(shape) >= RECTANGLE
 
 
 def _rectangularity(shape: np.ndarray) -> float:

@@ -20,6 +20,7 @@ from .refinement import Renderer, Verified, aligned, look_closely, refine_verifi
 LENSES = np.array([22, 30, 40, 54, 73, 98])  # mm on a sensor 36 mm wide, tried one after the other
 USUAL = 40.0  # mm, of the prior, whose deviation is SPREAD: between a phone's and a zoom's
 COST_WEIGHT = 2.0  # of alignment's costs against the score
+FIT_DEVIATION = 0.05  # of log focal length, which no fit goes below: chosen on photos of textured models
 POLISHING = 2  # rounds of refinement with the focal length that is found
 
 
@@ -56,7 +57,9 @@ def find_lens(crops: PhotoCrops, verified: Verified, renderer: Renderer) -> Step
         tried.append((yield from within(_with_lens(crops, verified, focal, renderer), *next(parts))))
     trust = TEXTURED if verified.details[0].textured else PLAIN
     quality = np.array([_quality(one) for one in tried]) - trust.prior * (np.log(LENSES / USUAL) / SPREAD) ** 2 / 2
-    lens = weighed(fitted_lens(np.log(LENSES * sensor), quality, trust), crops.lens, USUAL * sensor)
+    fitted = fitted_lens(np.log(LENSES * sensor), quality, trust)
+    fitted = fitted._replace(deviation=min(float(np.hypot(fitted.deviation, FIT_DEVIATION)), SPREAD))
+    lens = weighed(fitted, crops.lens, USUAL * sensor)
     nearest = tried[int(np.abs(np.log(LENSES * sensor / lens.focal)).argmin())]
     found = yield from within(_with_lens(crops, nearest, lens.focal, renderer), *next(parts))
     for part in parts:

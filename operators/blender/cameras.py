@@ -276,12 +276,16 @@ def _keeps_pose(obj: bpy.types.Object) -> bool:
 def photo_image(photo: Photo) -> bpy.types.Image:
     """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy.
 
-    Of a copy, too, where the file is gone since it was read.
+    Of a copy, too, where the file is gone since it was read or Blender cannot open it: everywhere it takes a backslash
+    in a name for a slash.
     """
     path = _absolute(photo.path)
     if not (photo.shown_as_is and os.path.isfile(path)):
         return _packed_copy(photo, path)
-    image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
+    try:
+        image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
+    except RuntimeError:
+        return _packed_copy(photo, path)
     if not image.is_dirty:
         image.reload()  # the file may have changed since an earlier match
     return image

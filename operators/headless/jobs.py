@@ -115,6 +115,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # of values of a line, 
     "object": (_are_names, "the name of a model or a list of such names"),
 }
 JOB_KEYS = tuple(KINDS)
+LONGEST_STEM = 200  # bytes of 255 that a file's name may have: what is added to it stands behind
 
 
 def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
@@ -134,18 +135,24 @@ def view_options(options: argparse.Namespace) -> ViewOptions:
 def stems_of(photos: Iterable[str | Path | None]) -> list[str]:
     """Names for the photos' pictures: the file's stem; a second photo of that name gets a number.
 
-    Names that differ in capital letters only are the same, as they are on Windows and macOS.
+    Names that differ in capital letters only are the same, as they are on Windows and macOS; long ones end early.
     """
     stems: list[str] = []
     taken: set[str] = set()
     for photo in photos:
-        stem = wanted = Path(photo or "").stem
+        stem = wanted = _shortened(Path(photo or "").stem)
         number = 2
         while stem.casefold() in taken:
             stem, number = f"{wanted}_{number}", number + 1
         stems.append(stem)
         taken.add(stem.casefold())
     return stems
+
+
+def _shortened(stem: str) -> str:
+    while len(stem.encode("utf-8", "replace")) > LONGEST_STEM:
+        stem = stem[:-1]
+    return stem
 
 
 def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequence[Target]:

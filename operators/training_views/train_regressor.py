@@ -51,7 +51,7 @@ def train_on(
     patterns) and writes it to path.
 
     keep: progress is kept in a checkpoint beside it until the end, from where resume goes on.
-    warn is told, in a sentence, of a model that lacks textures.
+    warn is told, in a sentence, of a model that lacks textures and of a background that cannot be read.
     """
     import torch
 
@@ -64,7 +64,7 @@ def train_on(
 
     if path.suffix.lower() != ".npz":
         raise PoseError(f'The name of the network file, "{path.name}", must end with .npz.')
-    backdrops = make_backgrounds(backgrounds, seed=seed)
+    backdrops = make_backgrounds(backgrounds, seed=seed, warn=warn)
     checkpoint = path.with_suffix(".checkpoint") if keep or resume else None
     parts = []
     for number, root in enumerate(roots):

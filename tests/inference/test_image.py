@@ -7,6 +7,7 @@ import os
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFile
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at, roll_matrix
+from photo_pose.inference.matching import photo_focal
 from photo_pose.inference.photo import checks, warping
 from photo_pose.inference.photo import image as photos
 
@@ -480,3 +482,44 @@ def test_nothing_is_seen_behind_the_camera(turn):
     seen = (z > 0) & (abs(x) < 200 / 300 * z) & (abs(y) < 150 / 300 * z)
     assert ((pixels == 90).all(-1) == seen).mean() > 0.999
     assert (pixels == 255).any()
+
+
+def test_an_error_is_one_line_whatever_the_file_is_called(tmp_path):
+    with pytest.raises(PoseError) as error:
+        photos.load_photo(tmp_path / "two\nlines\r\x1b[31m.png")
+    assert str(error.value) == "Photo 'two?lines??[31m.png' does not exist."
+
+
+def wall(size: tuple[int, int] = (320, 240)) -> np.ndarray:
+    """Lit from the side, darker in the corners, with a sensor's noise."""
+    y, x = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
+    noise = np.random.default_rng(0).normal(0, 3, (*x.shape, 3))
+    return 120 + (30 * x - 25 * (x * x + y * y))[..., None] * [1, 0.9, 0.8] + noise
+
+
+@pytest.mark.parametrize(
+    ("contrast", "box", "nothing"),
+    [
+        (0, Box(0, 0, 640, 480), True),
+        (0, Box(-50, 40, 500, 900), True),
+        (8, Box(0, 0, 640, 480), False),  # white on white
+        (60, Box(0, 0, 200, 480), True),  # beside it
+        (60, Box(304, 200, 340, 230), False),  # nothing but it
+        (60, Box(290, 190, 320, 240), False),
+    ],
+)
+def test_a_blank_wall_shows_nothing(contrast, box, nothing):
+    values = wall()
+    values[100:115, 152:170] += contrast
+    picture = photos.Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    photo = photos.Photo(picture, (640, 480), None, None, Path("wall.png"), True)
+    assert photos.shows_nothing(photo, box) is nothing
+
+
+@pytest.mark.parametrize("given", [{"focal": 1e-3}, {"focal": 9e8}, {"lens": 1e-300}, {"lens": 50, "sensor": 1e-6}])
+def test_a_focal_length_that_no_lens_has_is_refused(given):
+    photo = photos.Photo(photos.Image.new("RGB", (640, 480)), (640, 480), None, None, Path("a.png"), True)
+    with pytest.raises(PoseError, match=r"^No lens has a focal length of \S+ px in a photo of 640 x 480 px\.$"):
+        photo_focal(photo, **given)
+    for focal in (200, 640, 64000):
+        assert photo_focal(photo, focal) == (focal, 0, 0)

@@ -16,7 +16,7 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
-from photo_pose.inference.photo.focal_length import SPREAD, Focal
+from photo_pose.inference.photo.focal_length import SPREAD, UNPROVEN, Focal
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import Steps, finish
@@ -76,7 +76,7 @@ def test_near_cameras_tell_their_lens(target, mm, guess):
     camera = camera_with(mm)
     found, told = finish(search(guessed(camera, guess), camera, target))
     assert told.focal == pytest.approx(mm * MM, rel=0.08)
-    assert abs(np.log(told.focal / mm / MM)) < 2 * told.deviation < 0.2
+    assert abs(np.log(told.focal / mm / MM)) < 2 * told.deviation < 0.2 and told.deviation > lens.FIT_DEVIATION
     pose = found.closeup.pose
     assert pose.K[0, 0] == pytest.approx(told.focal)
     assert np.degrees(angle_between(pose.camera_to_world()[:3, 3], camera.position)) < 1.5
@@ -118,11 +118,12 @@ def test_only_a_free_lens_is_searched(target, doubt, deviation):
     assert found.score >= without.score
 
 
+@pytest.mark.parametrize("doubt", [UNPROVEN, 0.4])
 @pytest.mark.parametrize("said", [15, 30, 30.6, 60])
-def test_perspective_overrules_a_doubtful_lens_where_it_contradicts(target, said):
+def test_perspective_overrules_a_doubtful_lens_where_it_contradicts(target, said, doubt):
     """And is overruled where it does not: the one that was told is more exact."""
     camera = camera_with(30)
-    crops = told(camera, Focal(said * MM, 0.02, 0.4))
+    crops = told(camera, Focal(said * MM, 0.02, doubt))
     (found,) = finish(candidates.find_candidates(crops, [start(crops, camera, target)], renderer, stages=UNREFINED))
     if 29 < said < 31:
         assert found.camera.focal == pytest.approx(said * MM, rel=0.015)

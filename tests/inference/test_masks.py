@@ -52,6 +52,12 @@ def soft() -> Image.Image:
     return large.filter(ImageFilter.GaussianBlur(12)).resize(SIZE)
 
 
+STORED = {  # how what is upright lies in the file
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 NOISE = np.random.default_rng(0).integers(0, 256, (*OBJECT.shape, 3))
 WRITTEN = {
     "255.png": lambda: Image.fromarray(OBJECT.astype(np.uint8) * 255),
@@ -81,6 +87,8 @@ WRITTEN = {
     "grey_alpha.png": lambda: transparent(NOISE, OBJECT * 255).convert("LA"),
     "opaque.png": lambda: transparent(OBJECT * 255, np.full_like(OBJECT, 255, np.uint8)),
     "clear.png": lambda: transparent(OBJECT * 255, 0 * OBJECT),
+    "one_clear_pixel.png": lambda: transparent(OBJECT * 255, one_pixel()),
+    "hole.png": lambda: transparent(OBJECT * 255, NO_OBJECT["a hole"]()),
 }
 
 
@@ -93,6 +101,17 @@ def test_however_a_mask_is_written_the_object_is_where_it_was_marked(tmp_path, n
 def test_colours_of_16_bits(tmp_path):
     save_png16(tmp_path / "deep.png", np.where(OBJECT[..., None], [0, 65535, 0], 0).astype(np.uint16))
     assert (load_mask(tmp_path / "deep.png", PHOTO) == OBJECT).all()
+
+
+def test_dust_is_no_part_of_the_object(tmp_path):
+    """Nor where transparency marks it; a part as large as a leg is."""
+    other = drawn(lambda draw: draw.rectangle((170, 120, 178, 140), fill=255)) > 0
+    dusty = (OBJECT | other) ^ (np.add.outer(np.arange(SIZE[1]), 3 * np.arange(SIZE[0])) % 997 == 0)
+    Image.fromarray(dusty).save(tmp_path / "mask.png")
+    transparent(NOISE, dusty * 255).save(tmp_path / "photo.png")
+    near = np.asarray(Image.fromarray(OBJECT | other).filter(ImageFilter.MaxFilter(5)))
+    for found in (load_mask(tmp_path / "mask.png", PHOTO), load_photo(tmp_path / "photo.png").mask):
+        assert not (found & ~near).any() and intersection_over_union(found, OBJECT | other) > 0.97
 
 
 @pytest.mark.parametrize("scale", [0.25, 0.33, 3])
@@ -110,6 +129,19 @@ def test_a_mask_is_turned_as_its_exif_data_say(tmp_path):
     assert (load_mask(tmp_path / "mask.png", PHOTO) == OBJECT).all()
 
 
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_mask_may_lie_as_the_photo_does_in_its_file(tmp_path, orientation):
+    """As a program made it that takes no notice of EXIF data."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "photo.jpg", exif=exif)
+    photo = load_photo(tmp_path / "photo.jpg")
+    stored = Image.fromarray(OBJECT).transpose(STORED[orientation])
+    for written in (stored, Image.fromarray(OBJECT)):
+        written.save(tmp_path / "mask.png")
+        assert photo.size == SIZE and (load_mask(tmp_path / "mask.png", photo) == OBJECT).all()
+
+
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
@@ -117,9 +149,10 @@ def test_a_mask_is_turned_as_its_exif_data_say(tmp_path):
         (np.full(OBJECT.shape, 255, np.uint8), "Mask 'mask.png' marks all of the photo as the object."),
         (np.full((*OBJECT.shape, 4), 255, np.uint8), "Mask 'mask.png' marks all of the photo as the object."),
         (OBJECT.T, "Mask 'mask.png' has 150 x 200 px, another shape than its photo of 200 x 150 px."),
+        (np.where(OBJECT, 0, 255).astype(np.uint8), "Mask 'mask.png' marks what is around the object: invert it."),
         (OBJECT[:, :-4], "Mask 'mask.png' has 196 x 150 px, another shape than its photo of 200 x 150 px."),
     ],
-    ids=["empty", "whole", "white", "turned", "cropped"],
+    ids=["empty", "whole", "white", "turned", "inverted", "cropped"],
 )
 def test_what_is_no_mask_of_the_photo_is_said_in_one_sentence(tmp_path, mask, message):
     Image.fromarray(mask).save(tmp_path / "mask.png")
@@ -153,6 +186,10 @@ NO_OBJECT = {
     "round corners": lambda: drawn(lambda draw: draw.rounded_rectangle((0, 0, 199, 149), 12, fill=255)),
     "a shadow": shadowed,
     "an icon": lambda: drawn(lambda draw: draw.rounded_rectangle((40, 15, 159, 134), 26, fill=255)),
+    "a round picture": lambda: drawn(lambda draw: draw.ellipse((25, 0, 174, 149), fill=255)),
+    "an oval": lambda: drawn(lambda draw: draw.ellipse((0, 0, 199, 149), fill=255)),
+    "very round corners": lambda: drawn(lambda draw: draw.rounded_rectangle((0, 0, 199, 149), 65, fill=255)),
+    "a round picture's shadow": lambda: shadowed(55),
     "a frame": lambda: drawn(lambda draw: draw.rectangle((1, 1, 198, 148), fill=255)),
     "half": lambda: drawn(lambda draw: draw.rectangle((100, 0, 199, 149), fill=255)),
     "a turned photo": lambda: drawn(lambda draw: draw.rectangle((30, 25, 170, 125), fill=255), turn=-11.5),

@@ -288,6 +288,22 @@ def test_backgrounds_come_from_photos_or_are_made_up(tmp_path: Path):
     assert (augmentation.backgrounds(tmp_path, 3) == (10, 200, 30)).all()
 
 
+def test_damaged_backgrounds_are_left_out(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(PoseError, match="has no photos that can be read"):
+        augmentation.backgrounds(tmp_path)
+    Image.fromarray(np.full((40, 90, 3), (10, 200, 30), np.uint8)).save(tmp_path / "green.png")
+    told = []
+    assert (augmentation.backgrounds(tmp_path, 3, warn=told.append) == (10, 200, 30)).all()
+    assert told == [
+        "Photo 'a.jpg' is damaged or of an unknown kind; try JPEG or PNG.",
+        "Photo 'empty.png' is an empty file.",
+        "Photo 'folder.png' is a folder.",
+    ]
+
+
 def test_every_augmentation_works_on_few_pictures(few: Views, grey: np.ndarray):
     """Also where chance picks none of them."""
     backdrops, rotations = torch.from_numpy(grey).permute(0, 3, 1, 2), torch.from_numpy(few.rotations[:1]).float()

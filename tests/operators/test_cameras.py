@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +295,16 @@ def test_works_in_edit_mode_without_a_camera(scene, tmp_path):
     assert bpy.context.mode == "EDIT_MESH"
     assert scene.camera == obj == scene.collection.objects["photo1"]
     assert scene_io.read_camera(scene, obj, camera.size).K == pytest.approx(camera.K, rel=1e-5)
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="no name has a backslash there")
+def test_a_photo_with_a_backslash_in_its_name_is_shown(scene, camera_object, tmp_path):
+    """As zips made by some programs leave them; Blender takes it for a slash."""
+    path = tmp_path / "folder\\photo.png"
+    Image.new("RGB", (64, 32), (200, 100, 50)).save(path)
+    scene_io.show_photo(camera_object, load_photo(path))
+    (slot,) = camera_object.data.background_images
+    assert tuple(slot.image.size) == (64, 32) and slot.image.packed_file
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

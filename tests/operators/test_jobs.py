@@ -134,3 +134,14 @@ def test_photos_of_one_name_have_pictures_of_their_own():
     """Also where the file system takes capital letters for small ones."""
     stems = stems_of(["a/one.png", "b/one.jpg", "c/ONE.png", "one_2.png", None, None])
     assert stems[:4] == ["one", "one_2", "ONE_3", "one_2_2"] and len({stem.lower() for stem in stems}) == 6
+
+
+@pytest.mark.parametrize(
+    "stem", ["x" * 250, "\u00e4" * 120 + "x", "\U0001f98a" * 60, "\udce9" * 250, "\ud800"], ids=range(5)
+)
+def test_the_longest_names_leave_room_for_those_of_their_pictures(tmp_path, stem):
+    stems = stems_of([f"a/{stem}.jpg", f"b/{stem}.jpg", f"c/{stem}.png"])
+    assert len(set(stems)) == 3
+    for one in stems:
+        if "\ud800" not in one:
+            (tmp_path / f"{one}_undistorted.png").touch()

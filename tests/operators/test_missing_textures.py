@@ -251,7 +251,9 @@ def test_headless_says_so_once_and_goes_on(tmp_path):
     pytest.importorskip("torch")
     path = square(tmp_path)
     path.write_text(path.read_text() + "\nv 0 1 0\nf 1/1 2/2 5/3\n")
-    Image.new("RGB", (32, 32), GREEN).save(tmp_path / "photo.png")
+    photo = Image.new("RGB", (32, 32), "white")
+    photo.paste(GREEN, (6, 6, 26, 26))
+    photo.save(tmp_path / "photo.png")
     command = [
         sys.executable,
         str(ROOT / "batch.py"),
