@@ -66,15 +66,15 @@ def homography(plane: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return H / H[2, 2]
 
 
-def calibrate(points: np.ndarray, pixels: np.ndarray, size: tuple[int, int], coefficients: int = 5) -> Calibration:
+def calibrate(points: np.ndarray, pixels: np.ndarray, size: tuple[int, int]) -> Calibration:
     """Lens and poses from corners points (N, 3) of a board seen at pixels (B, N, 2) in B photos.
 
-    coefficients: how many of distortion, in their order. PoseError where the photos cannot tell.
+    PoseError where the photos cannot tell.
     """
     if len(pixels) < FEWEST:
         raise PoseError(f"A lens is calibrated with {FEWEST} photos of the board at least, at different slants.")
     start = _started(points, pixels, size, None)
-    return _told(_fitted(points, pixels, start, list(range(LENS + coefficients))))
+    return _told(_fitted(points, pixels, start, list(range(LENS + COEFFICIENTS))))
 
 
 def locate_board(

@@ -80,7 +80,6 @@ def train(
             course.keep(checkpoint, task, errors, best)
         yield (epoch + 1) / epochs
     network.load_state_dict({**network.state_dict(), **best})
-    network.deviation.fill_(_deviation(network, course, held))
     return Training(network.eval(), errors, _best(errors) - 1)
 
 
@@ -128,11 +127,7 @@ class _Course:
         self.optimizer.step()
 
     def error(self, held: np.ndarray) -> float:
-        """Mean angle, radians."""
-        return float(np.mean(self.errors(held)))
-
-    def errors(self, held: np.ndarray) -> np.ndarray:
-        """Angles (N,), radians, between true and predicted directions of the views with these numbers."""
+        """Mean angle, radians, between true and predicted directions of the views with these numbers."""
         self.network.eval()
         angles = []
         for some in np.array_split(held, math.ceil(len(held) / BATCH)):
@@ -141,7 +136,7 @@ class _Course:
             crops = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
             cosines = -(predict(self.network, crops).directions * rotations[:, 2].numpy()).sum(1)
             angles.append(np.arccos(cosines.clip(-1, 1)))
-        return np.concatenate(angles)
+        return float(np.mean(np.concatenate(angles)))
 
     @cached_property
     def seen(self) -> list[Tensor]:
@@ -165,9 +160,11 @@ class _Course:
             raise PoseError(f'The checkpoint "{path.name}" is of another training ({kept["task"]}).')
         if not all(_alike(*pair) for pair in zip(seen, self.seen, strict=True)):
             raise PoseError(f'The checkpoint "{path.name}" is of other models or backgrounds; train without resuming.')
-        self.network.load_state_dict({**self.network.state_dict(), **kept["now"]})
+        names = stored(self.network)  # of other versions' networks a checkpoint may have more
+        now, best = ({name: kept[part][name] for name in names} for part in ("now", "best"))
+        self.network.load_state_dict({**self.network.state_dict(), **now})
         self.optimizer.load_state_dict(kept["optimizer"])
-        return list(kept["errors"]), kept["best"]
+        return list(kept["errors"]), best
 
     def _chosen(self, some: np.ndarray) -> tuple[Tensor, Tensor]:
         rgba = torch.from_numpy(np.ascontiguousarray(self.views.rgba[some].transpose(0, 3, 1, 2)))
@@ -193,11 +190,3 @@ def _coarse(pictures: Tensor) -> Tensor:
 
 def _alike(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and bool(((one.float() - other.float()).abs() <= RENDER_NOISE).all())
-
-
-def _deviation(network: nn.Module, course: _Course, held: np.ndarray) -> float:
-    """Root mean square error of the held-out views; of those that are not taken from a wrong side, where a network
-    has hypotheses, for their spread says the rest."""
-    errors = course.errors(held)
-    right = errors if network.roll == 0 else np.sort(errors)[: math.ceil(0.8 * len(errors))]
-    return float(np.sqrt(np.mean(right**2)))

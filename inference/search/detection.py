@@ -210,11 +210,11 @@ def _add(places: list[list[Found]], looks: list[Found]) -> None:
         known[:] = sorted([*known, *looks], key=lambda look: -look.score)
 
 
-def distinct(found: Iterable[Found], count: int = PLACES) -> list[Found]:
-    """The best ones, at most count, without those whose box is that of a better one."""
+def distinct(found: Iterable[Found]) -> list[Found]:
+    """The best ones, at most PLACES, without those whose box is that of a better one."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.score):
-        if len(kept) == count:
+        if len(kept) == PLACES:
             break
         if all(box_overlap(one.box, other.box) < SAME for other in kept):
             kept.append(one)

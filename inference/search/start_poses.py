@@ -146,8 +146,8 @@ def whole_box(box: Box, size: tuple[int, int]) -> Box | None:
     return Box(*(np.array(box) + CUT_OFF * outwards)) if cut.any() else None
 
 
-def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Start]:
-    """The paper's recipe: the views with the nearest 8 x 8 feature maps (L2), their camera positions averaged.
+def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target]) -> list[Start]:
+    """The paper's recipe: the two views with the nearest 8 x 8 feature maps (L2), their camera positions averaged.
 
     Eberts & Ulges: upright cameras only. One start a target; score is the negative mean distance.
     """
@@ -157,7 +157,7 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
     for target in targets:
         templates = target.index.templates
         distances = np.linalg.norm(pooled(target.index.features) - photo, axis=1)
-        nearest = np.argsort(distances)[:neighbours]
+        nearest = np.argsort(distances)[:2]
         seen_upright = look_at(_mean_direction(templates.directions[nearest]), np.zeros(3))[:3, :3].T
         rotation = crops.views[upright].camera_to_world[:3, :3] @ seen_upright
         pose = start_pose(crops.camera, crops.box, templates.outline, rotation)

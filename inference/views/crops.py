@@ -38,12 +38,6 @@ def photo_view(camera: Camera, box: Box, roll: float = 0.0, scale: float = 1.0) 
     return aimed.placed(aimed.camera_to_world @ roll_matrix(roll)).windowed(_window(square), (SIZE, SIZE))
 
 
-def patch_centers() -> np.ndarray:
-    """(GRID, GRID, 2) px in a crop."""
-    steps = FIRST_PATCH + STRIDE * np.arange(GRID)
-    return np.stack(np.meshgrid(steps, steps), -1)
-
-
 def _window(box: Box, smallest: float = 0.0) -> Box:
     """The padded square around a box, moved so that the patches' centres lie evenly in it."""
     side = max(box.width, box.height, smallest) * (1 + 2 * PADDING)

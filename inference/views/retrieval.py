@@ -121,7 +121,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def pooled(features: np.ndarray) -> np.ndarray:
-    """(N, G, G, C) -> (N, POOLED * POOLED * C) mean-pooled maps, the descriptor of the paper."""
+    """(N, G, G, C) -> (N, POOLED * POOLED * C), the descriptor of the paper: adaptive average pooling, by numpy, for
+    all this floor goes without PyTorch."""
     weights = _pooling_weights(features.shape[1])
     means = np.einsum("ai,bj,nijc->nabc", weights, weights, features, optimize=True)
     return means.reshape(len(features), -1)

@@ -279,16 +279,6 @@ def test_colours_find_the_object_beside_its_silhouette(shift):
     assert intersection_over_union(found > 0.5, shape) > 0.93
 
 
-def test_where_colours_tell_nothing_saliency_does():
-    _, shape = picture()
-    grey, beside = np.full((SIZE, SIZE, 3), 130, np.uint8), shifted(shape, (0, 6))
-    right, none, wrong = (
-        intersection_over_union(segmentation.segment(grey, beside, saliency) > 0.5, shape)
-        for saliency in (shape.astype(np.float32), None, 1 - shape.astype(np.float32))
-    )
-    assert right > none + 0.04 and none > wrong + 0.1
-
-
 @pytest.mark.parametrize("alpha", [0 * WHOLE, WHOLE], ids=["empty", "whole"])
 def test_a_silhouette_without_an_outside_or_inside_is_a_mask_too(alpha):
     colors, _shape = picture()
