@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .verify.refinement import Renderer
 
 
+# By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,

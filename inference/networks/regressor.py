@@ -21,6 +21,7 @@ from ..geometry import look_at
 from . import registry
 from .loading import WEIGHTS, chosen_device, load_network, ready
 
+# By judgement; `python -m benchmark.train_chairs` measures the networks as they are
 AZIMUTHS = 12  # hypotheses of Lite0Regressor, evenly around the model
 CONCENTRATION = 12.0  # of the share that a hypothesis has in a direction near its azimuth
 TUNED = 5  # blocks of the trunk from here on are trained; those before see edges and colours only

@@ -19,6 +19,7 @@ from .augmentation import OF_NO_MODEL, Views, pictures, plain
 from .loading import chosen_device
 from .regressor import predict, stored, write_whole
 
+# BATCH is the paper's; the rest by judgement, and not measured by itself
 BATCH = 50
 HELD_OUT = 0.12  # part of the views, or of the models where there are many, by which training stops
 MANY_MODELS = 10

@@ -10,6 +10,7 @@ import numpy as np
 from .alignment import PARAMETERS, SilhouetteTerm, minimise
 from .pose import Pose
 
+# By judgement; tests/inference/test_pins.py tells that they are enough
 FAR = 1e4  # px: errors are so much smaller than that that all pins pull in proportion
 ROUNDS = 4
 ROLL, RIGHT, DOWN, AWAY = range(2, 6)  # parameters of a step, of which the first two turn the model

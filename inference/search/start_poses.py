@@ -21,6 +21,8 @@ from ..steps import Steps, finish
 from ..views.crops import SIZE, photo_view
 from ..views.retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 
+# By judgement where nothing is said. Rolls within 24 degrees, 12 apart, and APART are a prototype's: on 80 rendered
+# pictures of 21 models these rolls brought the nearest view's mean error from 12.7 to 10.0 degrees.
 UPRIGHT_ROLLS = np.radians([0, -24, -12, 24, 12])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box

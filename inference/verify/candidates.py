@@ -30,6 +30,7 @@ from .refinement import (
 )
 from .silhouette import follow_found_mask, follow_given_mask
 
+# By judgement, and not measured by themselves: `python -m benchmark.accuracy` measures what they give together
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it

@@ -18,6 +18,8 @@ from ..geometry import roll_matrix, rotation_angle
 from .crops import DISTANCE
 from .templates import Templates
 
+# WHITENED is a prototype's choice, on 28 rendered pictures of 7 models; POOLED the paper's; SPARSE, FAINT and SAMPLING
+# are by judgement: tests/inference/test_start_poses.py tells what the last two are for.
 WHITENED = 64  # principal components
 SPARSE = 7  # of the patches on a model every so manieth is enough for the common whitening
 POOLED = 8  # cells a side of the coarse map
