@@ -52,7 +52,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Steps[Training]:
-    """Trains a regressor of regressor.REGRESSORS on views before backdrops (M, S, S, 3) uint8.
+    """Trains a regressor of REGRESSOR_CLASSES on views before backdrops (M, S, S, 3) uint8.
 
     Stops when the held-out part has not got better for `patience` epochs, but not before it has left plain pictures
     behind. The same seed gives the same network. After every epoch the checkpoint is written; with resume its training

@@ -171,9 +171,9 @@ def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
-    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
-    would tell.
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal_length.SPREAD
+    where it is a guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or
+    hides what would tell.
     """
 
     model: str

@@ -15,7 +15,7 @@ from ..photo.masks import edges
 
 # All by judgement; `python -m benchmark.found_masks` measures what they give together (overlap 0.91 on 17 pictures of
 # the test half). Each halved or doubled leaves the mean overlap of the six shifted pictures in
-# tests/inference/test_silhouette.py between 0.91 and 0.96; it is 0.95.
+# tests/inference/test_segmentation.py between 0.91 and 0.96; it is 0.95.
 SIDE = 112  # px of the reduced crop
 BINS = 16  # a channel
 SOFTNESS = 3.0  # px at SIDE: how far the silhouette may be off

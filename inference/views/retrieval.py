@@ -2,7 +2,7 @@
 
 Two similarities are summed, each standardised over all hypotheses: the cosine of whole feature maps pooled to
 8 x 8 (robust; carries texture-less objects) and the mean cosine of whitened patches on the model (discriminative).
-A model's own whitening tells its views apart; a common one makes models comparable with one another (ranking.py).
+A model's own whitening tells its views apart; a common one makes models comparable (model_likeness.py).
 """
 
 from __future__ import annotations
