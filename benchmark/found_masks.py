@@ -1,6 +1,6 @@
 """`python -m benchmark.found_masks`: how good are masks that are found around the silhouette of a matched pose?
 
-On pictures of the rendered benchmark; masks of what is visible are the truth. With and without what stands out.
+On pictures of the rendered benchmark; masks of what is visible are the truth.
 """
 
 from __future__ import annotations
@@ -17,23 +17,16 @@ from PIL import Image
 from benchmark.accuracy import Variant, Workshop, _matched
 from benchmark.queries import Query, queries
 
-KINDS = ("silhouette alone", "colours", "colours and saliency")
+KINDS = ("silhouette alone", "colours")
 
 
 def measured(workshop: Workshop, query: Query) -> Iterator[tuple[float, float]]:
     """Intersection over union with the truth, and CPU seconds, for each of KINDS."""
-    from photo_pose.inference.networks.loading import load_network
-    from photo_pose.inference.networks.salient_objects import saliency
     from photo_pose.inference.photo.overlay import intersection_over_union
     from photo_pose.inference.verify.segmentation import segment
 
     one, truth = _verified(workshop, query)
-    network = load_network("u2netp")
-    for make in (
-        lambda: one.alpha / 255,
-        lambda: segment(one.closeup.picture, one.alpha),
-        lambda: segment(one.closeup.picture, one.alpha, saliency(network, one.closeup.picture)),
-    ):
+    for make in (lambda: one.alpha / 255, lambda: segment(one.closeup.picture, one.alpha)):
         began = time.process_time()
         mask = make()
         yield intersection_over_union(mask > 0.5, truth > 0.5), time.process_time() - began

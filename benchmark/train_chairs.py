@@ -25,7 +25,13 @@ import_product()
 
 from photo_pose.inference.networks.augmentation import OF_NO_MODEL, Views, crops_of, pictures  # noqa: E402
 from photo_pose.inference.networks.loading import WEIGHTS  # noqa: E402
-from photo_pose.inference.networks.regressor import REGRESSOR_CLASSES, load_regressor, predict, save_regressor  # noqa: E402
+from photo_pose.inference.networks.regressor import (  # noqa: E402
+    REGRESSOR_CLASSES,
+    Prediction,
+    load_regressor,
+    predict,
+    save_regressor,
+)
 from photo_pose.inference.networks.training import Training, train  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.photo.warping import warp_views  # noqa: E402
@@ -218,7 +224,8 @@ def measured(network: str) -> dict[str, dict[str, float]]:
 def _errors(network: str, crops: np.ndarray, directions: np.ndarray) -> dict[str, float]:
     prediction = predict(load_regressor(network, "cpu"), crops)
     errors = np.degrees(np.arccos((prediction.directions * directions).sum(1).clip(-1, 1)))
-    sure = prediction.deviations <= np.median(prediction.deviations)
+    spread = _spread(prediction)
+    sure = spread <= np.median(spread)
     return {
         "pictures": len(errors),
         "mean": round(float(errors.mean()), 1),
@@ -228,6 +235,12 @@ def _errors(network: str, crops: np.ndarray, directions: np.ndarray) -> dict[str
         "median of the surer half": round(float(np.median(errors[sure])), 1),
         "mean of always from above": round(float(np.degrees(np.arccos(directions[:, 2])).mean()), 1),
     }
+
+
+def _spread(prediction: Prediction) -> np.ndarray:
+    """(N,): how far, radians squared in the mean, the hypotheses are from the first."""
+    cosines = np.einsum("nij,nhij->nh", prediction.rotations[:, 0], prediction.rotations) / 2 - 0.5
+    return (prediction.probabilities * np.arccos(cosines.clip(-1, 1)) ** 2).sum(1)
 
 
 def main(arguments: list[str] | None = None) -> None:

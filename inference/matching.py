@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
+# By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place is tried
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,

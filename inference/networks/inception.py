@@ -107,12 +107,12 @@ def chosen_layer(name: str) -> int | None:
     return int(layer)
 
 
-def load_inception(name: str = NAME, folder: Path | None = None) -> InceptionV3:
+def load_inception(name: str) -> InceptionV3:
     """The network of a name like inception_v3:5; the bare one has the paper's layer 7, or the last in the weights.
 
     PoseError without weights, without torchvision, or when the weights end before the layer.
     """
-    layer, weights = chosen_layer(name), find_weights(folder or weights_folder())
+    layer, weights = chosen_layer(name), find_weights(weights_folder())
     parameters, last = _read(weights), last_layer(weights)
     if layer is not None and layer > last:
         raise PoseError(f"{weights.path.name} ends with layer {last}: choose {NAME}:{last} or another weights file.")

@@ -27,9 +27,9 @@ NETWORKS = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Module:
     """Network of that name with its weights, in evaluation mode; the same object when asked again.
 
-    Every feature network has the attribute `stride` (px between cells); those whose cells lie in a crop as
-    crops.patch_centers says also have `center_of_first_cell` (px). Raises PoseError for an unknown name, and for
-    inception_v3 without weights, which are not bundled.
+    Every feature network has the attribute `stride` (px between cells); those whose cells are the patches
+    of a crop (crops.FIRST_PATCH, STRIDE) also have `center_of_first_cell` (px). Raises PoseError for an unknown name,
+    and for inception_v3 without weights, which are not bundled.
     """
     if name.partition(":")[0] == inception.NAME:
         network = inception.load_inception(name)
@@ -70,7 +70,7 @@ def feature_network(name: str = "efficientnet_lite0", device: str = "auto", patc
 
 
 def has_patches(network: nn.Module) -> bool:
-    """Whether its cells lie in a crop as crops.patch_centers says."""
+    """Whether its cells are the patches of a crop: crops.FIRST_PATCH, STRIDE."""
     return hasattr(network, "center_of_first_cell")
 
 

@@ -21,21 +21,21 @@ from ..geometry import look_at
 from . import registry
 from .loading import WEIGHTS, chosen_device, load_network, ready
 
+# By judgement; `python -m benchmark.train_chairs` measures the networks as they are
 AZIMUTHS = 12  # hypotheses of Lite0Regressor, evenly around the model
 CONCENTRATION = 12.0  # of the share that a hypothesis has in a direction near its azimuth
 TUNED = 5  # blocks of the trunk from here on are trained; those before see edges and colours only
+CROPS_AT_ONCE = 8  # through a network
 
 
 class Prediction(NamedTuple):
     """What a regressor says of N crops: H hypotheses each, the most probable first.
 
-    rotations (N, H, 3, 3) world -> camera, of a camera that looks at the model's centre; probabilities (N, H);
-    deviations (N,): by how much, radians, the first may be off (root mean square).
+    rotations (N, H, 3, 3) world -> camera, of a camera that looks at the model's centre; probabilities (N, H).
     """
 
     rotations: np.ndarray
     probabilities: np.ndarray
-    deviations: np.ndarray
 
     @property
     def directions(self) -> np.ndarray:
@@ -48,7 +48,7 @@ class PaperRegressor(nn.Module):
 
     Four 5 x 5 convolutions, each with ReLU and 2 x 2 max pooling, make 13 x 13 x 150 of 208 x 208 pixels; two fully
     connected layers follow, 50 % dropout between them. The paper does not tell the hidden width: 96 keeps the
-    float16 file below 6 MB. The camera is upright; `deviation` is the one of pictures held out of training.
+    float16 file below 6 MB. The camera is upright.
     """
 
     side = 208
@@ -68,7 +68,6 @@ class PaperRegressor(nn.Module):
         self.hidden = nn.Linear(13 * 13 * 150, hidden)
         self.dropout = nn.Dropout(0.5)
         self.position = nn.Linear(hidden, 3)
-        self.register_buffer("deviation", torch.tensor(math.pi / 2))
         for layer in (*self.convolutions, self.hidden):  # else layer by layer less gets through (He et al. 2015)
             if hasattr(layer, "weight"):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -88,8 +87,7 @@ class PaperRegressor(nn.Module):
     def predicted(self, output: Tensor) -> Prediction:
         directions = output.double().cpu().numpy()
         rotations = np.stack([look_at(direction, np.zeros(3))[:3, :3].T for direction in directions])
-        deviations = np.full(len(output), float(self.deviation))
-        return Prediction(rotations[:, None], np.ones((len(output), 1)), deviations)
+        return Prediction(rotations[:, None], np.ones((len(output), 1)))
 
 
 class Lite0Regressor(nn.Module):
@@ -97,7 +95,7 @@ class Lite0Regressor(nn.Module):
 
     An image may look alike from the front and from behind, and a mean of both is wrong: so every one of AZIMUTHS
     hypotheses, evenly around the model, has a probability and a rotation of its own (after Mousavian et al., CVPR
-    2017), six numbers that vary continuously with it (Zhou et al., CVPR 2019). Their spread is the deviation.
+    2017), six numbers that vary continuously with it (Zhou et al., CVPR 2019).
     """
 
     side = 160
@@ -124,7 +122,6 @@ class Lite0Regressor(nn.Module):
         azimuths = torch.arange(AZIMUTHS) * math.tau / AZIMUTHS
         self.register_buffer("azimuths", azimuths, persistent=False)
         self.register_buffer("turns", _turned_back(azimuths), persistent=False)
-        self.register_buffer("deviation", torch.tensor(math.pi / 2))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, 3, 160, 160), sRGB in 0..1, to (N, AZIMUTHS, 7): log weight and six numbers a hypothesis."""
@@ -151,11 +148,8 @@ class Lite0Regressor(nn.Module):
         probabilities = output[..., 0].softmax(1).double().cpu().numpy()
         rotations = self._rotations(output).double().cpu().numpy()
         order = np.argsort(-probabilities, axis=1)
-        probabilities = np.take_along_axis(probabilities, order, 1)
         rotations = np.take_along_axis(rotations, order[..., None, None], 1)
-        cosines = np.einsum("nij,nhij->nh", rotations[:, 0], rotations) / 2 - 0.5
-        spread = (probabilities * np.arccos(cosines.clip(-1, 1)) ** 2).sum(1)
-        return Prediction(rotations, probabilities, np.sqrt(spread + float(self.deviation) ** 2))
+        return Prediction(rotations, np.take_along_axis(probabilities, order, 1))
 
     def _rotations(self, output: Tensor) -> Tensor:
         """(N, AZIMUTHS, 3, 3): each hypothesis as from the front, turned to its own azimuth."""
@@ -179,11 +173,11 @@ REGRESSOR_CLASSES = dict(zip(registry.REGRESSORS, (PaperRegressor, Lite0Regresso
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, crops: np.ndarray, batch: int = 8) -> Prediction:
+def predict(network: nn.Module, crops: np.ndarray) -> Prediction:
     """What a regressor says of crops (N, S, S, 3) uint8 sRGB, framed as `crops.photo_view` does."""
     device = next(network.parameters()).device
     parts = []
-    for part in torch.from_numpy(np.ascontiguousarray(crops)).split(batch):
+    for part in torch.from_numpy(np.ascontiguousarray(crops)).split(CROPS_AT_ONCE):
         images = part.to(device).permute(0, 3, 1, 2) / 255
         size = (network.side, network.side)
         parts.append(network(functional.interpolate(images, size, mode="bilinear", antialias=True)))

@@ -14,6 +14,7 @@ from ..photo.checks import SMALLEST_BOX
 from ..photo.image import Photo
 from .u2net import U2NetP
 
+# By judgement, from what U2-Net-p says of such pictures
 FAINT = 0.2  # contrast of a mask that shows nothing: evenly grey pictures have 0.002, objects 0.9 and more
 LABELLED_SIDE = 160  # px of the reduced map in which touching pixels are found
 

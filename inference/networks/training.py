@@ -19,6 +19,7 @@ from .augmentation import OF_NO_MODEL, Views, pictures, plain
 from .loading import chosen_device
 from .regressor import predict, stored, write_whole
 
+# BATCH is the paper's; the rest by judgement, and not measured by itself
 BATCH = 50
 HELD_OUT = 0.12  # part of the views, or of the models where there are many, by which training stops
 MANY_MODELS = 10
@@ -51,7 +52,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Steps[Training]:
-    """Trains a regressor of regressor.REGRESSORS on views before backdrops (M, S, S, 3) uint8.
+    """Trains a regressor of REGRESSOR_CLASSES on views before backdrops (M, S, S, 3) uint8.
 
     Stops when the held-out part has not got better for `patience` epochs, but not before it has left plain pictures
     behind. The same seed gives the same network. After every epoch the checkpoint is written; with resume its training
@@ -80,7 +81,6 @@ def train(
             course.keep(checkpoint, task, errors, best)
         yield (epoch + 1) / epochs
     network.load_state_dict({**network.state_dict(), **best})
-    network.deviation.fill_(_deviation(network, course, held))
     return Training(network.eval(), errors, _best(errors) - 1)
 
 
@@ -128,11 +128,7 @@ class _Course:
         self.optimizer.step()
 
     def error(self, held: np.ndarray) -> float:
-        """Mean angle, radians."""
-        return float(np.mean(self.errors(held)))
-
-    def errors(self, held: np.ndarray) -> np.ndarray:
-        """Angles (N,), radians, between true and predicted directions of the views with these numbers."""
+        """Mean angle, radians, between true and predicted directions of the views with these numbers."""
         self.network.eval()
         angles = []
         for some in np.array_split(held, math.ceil(len(held) / BATCH)):
@@ -141,7 +137,7 @@ class _Course:
             crops = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
             cosines = -(predict(self.network, crops).directions * rotations[:, 2].numpy()).sum(1)
             angles.append(np.arccos(cosines.clip(-1, 1)))
-        return np.concatenate(angles)
+        return float(np.mean(np.concatenate(angles)))
 
     @cached_property
     def seen(self) -> list[Tensor]:
@@ -165,9 +161,11 @@ class _Course:
             raise PoseError(f'The checkpoint "{path.name}" is of another training ({kept["task"]}).')
         if not all(_alike(*pair) for pair in zip(seen, self.seen, strict=True)):
             raise PoseError(f'The checkpoint "{path.name}" is of other models or backgrounds; train without resuming.')
-        self.network.load_state_dict({**self.network.state_dict(), **kept["now"]})
+        names = stored(self.network)  # of other versions' networks a checkpoint may have more
+        now, best = ({name: kept[part][name] for name in names} for part in ("now", "best"))
+        self.network.load_state_dict({**self.network.state_dict(), **now})
         self.optimizer.load_state_dict(kept["optimizer"])
-        return list(kept["errors"]), kept["best"]
+        return list(kept["errors"]), best
 
     def _chosen(self, some: np.ndarray) -> tuple[Tensor, Tensor]:
         rgba = torch.from_numpy(np.ascontiguousarray(self.views.rgba[some].transpose(0, 3, 1, 2)))
@@ -193,11 +191,3 @@ def _coarse(pictures: Tensor) -> Tensor:
 
 def _alike(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and bool(((one.float() - other.float()).abs() <= RENDER_NOISE).all())
-
-
-def _deviation(network: nn.Module, course: _Course, held: np.ndarray) -> float:
-    """Root mean square error of the held-out views; of those that are not taken from a wrong side, where a network
-    has hypotheses, for their spread says the rest."""
-    errors = course.errors(held)
-    right = errors if network.roll == 0 else np.sort(errors)[: math.ceil(0.8 * len(errors))]
-    return float(np.sqrt(np.mean(right**2)))

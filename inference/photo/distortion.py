@@ -15,6 +15,7 @@ from .image import Photo
 
 COEFFICIENTS = 5
 RATIONAL = 8  # with k4, k5, k6
+# By judgement
 NOTICED = 0.5  # px, of distortion that is worth taking out
 CELL = 16  # px, in which it is taken to be linear
 

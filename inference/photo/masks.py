@@ -7,6 +7,7 @@ from PIL import Image
 
 NUMBERS = {"1", "L", "I", "F"}  # modes of one channel, besides those of 16 bits
 LOSSY = {"JPEG", "MPO", "WEBP", "JPEG2000"}  # kinds of files that blur numbers
+# By judgement, and not measured
 LABELS = 32  # different values, at most, in a picture of labels; a soft mask has more
 BORDER = 0.5  # of the photo's border, at most, that a cut-out object covers
 RECTANGLE = 0.94  # of the rectangle around it, from which a shape is one, its corners perhaps rounded

@@ -18,6 +18,9 @@ from ..views.retrieval import Whitening
 from ..views.templates import Template
 from .pose import Pose
 
+# By judgement where nothing is said. STAGES that begin with 4 components were no better on real photos; the box's term
+# halved their overlay error (1.9 to 0.9 % of 30 in the median), but BOX_WEIGHT's value is by judgement. With half or
+# twice that weight, and with DAMPING from 1e-5 to 1e-1, tests/inference/test_alignment.py passes.
 STAGES = (8, 16, 32)  # principal components
 FEWEST_POINTS = 8  # points
 NEAREST = 1e-3  # depth of a point, in radii of the model

@@ -24,6 +24,8 @@ from ..views.retrieval import Whitening, unit
 from ..views.templates import Templates
 from .start_poses import Extract
 
+# By judgement where nothing is said, and not measured by themselves; `python batch.py match` of photos without boxes
+# shows what they give together.
 SIDES = (896, 448, 224, 112)  # px, longer sides of the reduced photos that are searched
 LARGEST = 2048  # px, side of the photo: the smallest finds fill half a crop of it
 CELLS = (6, 8, 11)  # patches along the longer side of a stencil: with SIDES, half an octave from size to size
@@ -210,11 +212,11 @@ def _add(places: list[list[Found]], looks: list[Found]) -> None:
         known[:] = sorted([*known, *looks], key=lambda look: -look.score)
 
 
-def distinct(found: Iterable[Found], count: int = PLACES) -> list[Found]:
-    """The best ones, at most count, without those whose box is that of a better one."""
+def distinct(found: Iterable[Found]) -> list[Found]:
+    """The best ones, at most PLACES, without those whose box is that of a better one."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.score):
-        if len(kept) == count:
+        if len(kept) == PLACES:
             break
         if all(box_overlap(one.box, other.box) < SAME for other in kept):
             kept.append(one)

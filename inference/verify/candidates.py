@@ -31,6 +31,7 @@ from .refinement import (
 )
 from .silhouette import follow_found_mask, follow_given_mask
 
+# By judgement, and not measured by themselves: `python -m benchmark.accuracy` measures what they give together
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
@@ -40,7 +41,7 @@ ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal.SPREAD where it is a
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal_length.SPREAD where it is
     guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
     would tell.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from ..geometry import Box
 from .candidates import LEAD_LIMIT, Candidate
 
+# What is a reason is by judgement; the odds are fitted
 CLEAR = 0.8  # confidence from which there is nothing to explain
 CLOSE = 0.1  # of score: a smaller lead decides nothing
 BORDER = 0.005  # of the box's longer side: nearer to the photo's edge than this, the object probably goes on
@@ -20,7 +21,7 @@ UNLIKE = "A rendering of the model agrees little with the photo: is it the very 
 UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
 SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
 LOCATED_ODDS = -2.5  # chosen on 69 real photos without their boxes, nine of which were matched wrongly
-SHARE_ODDS, VOTE_ODDS = 5.10, -2.90
+SHARE_ODDS, VOTE_ODDS = 5.10, -2.90  # by benchmark.category
 
 
 class Evidence(NamedTuple):

@@ -14,6 +14,7 @@ from ..views.crops import photo_view
 from ..views.retrieval import diverse
 from .refinement import Renderer, Verified, approach, refine_verified, verify
 
+# By judgement, and not measured by themselves
 FOUND_DEVIATION = 0.25  # of the edges of a find's box, in units of its longer side
 STARTS_PER_PLACE = 3  # in each place
 LOCATING_ROUNDS = 2  # of alignment

@@ -11,6 +11,8 @@ from ..steps import Steps, within
 from .candidates import Candidate, candidate_of
 from .refinement import Renderer, approach, verify
 
+# By judgement where nothing is said. `python -m benchmark.which --half test --subdivisions 2 --limit 51` measures what
+# VERIFIED gives: the right model is among the first five for 94 %.
 VERIFIED = 5  # models that are rendered to be identified
 STARTS_PER_MODEL = 3  # views of each of them
 STRANGE, FEWEST_MODELS = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)

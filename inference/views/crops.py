@@ -13,7 +13,7 @@ from ..geometry import Box, Camera, intrinsics, look_at, roll_matrix, turn_betwe
 SIZE = 224  # px, side of a crop
 STRIDE = 16  # px between patches
 GRID = SIZE // STRIDE  # patches a side
-FIRST_PATCH = 10.0  # px, middle of what the first patch describes (measured: networks.py); not 8, for padding is uneven
+FIRST_PATCH = 10.0  # px, middle of what the first patch describes, measured (efficientnet.py); padding is uneven
 PADDING = 0.1  # of the box's longer side, left free on each side
 LENS = 50 / 36  # focal length over sensor width of the template cameras
 SMALLEST = 1e-3  # of the template cameras' pictures, side of a view's box: a needle, seen from its point, has none
@@ -36,12 +36,6 @@ def photo_view(camera: Camera, box: Box, roll: float = 0.0, scale: float = 1.0) 
     side = max(apparent.width, apparent.height) * scale / 2
     square = Box(-side, -side, side, side)
     return aimed.placed(aimed.camera_to_world @ roll_matrix(roll)).windowed(_window(square), (SIZE, SIZE))
-
-
-def patch_centers() -> np.ndarray:
-    """(GRID, GRID, 2) px in a crop."""
-    steps = FIRST_PATCH + STRIDE * np.arange(GRID)
-    return np.stack(np.meshgrid(steps, steps), -1)
 
 
 def _window(box: Box, smallest: float = 0.0) -> Box:

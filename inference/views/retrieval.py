@@ -2,7 +2,7 @@
 
 Two similarities are summed, each standardised over all hypotheses: the cosine of whole feature maps pooled to
 8 x 8 (robust; carries texture-less objects) and the mean cosine of whitened patches on the model (discriminative).
-A model's own whitening tells its views apart; a common one makes models comparable with one another (ranking.py).
+A model's own whitening tells its views apart; a common one makes models comparable (model_likeness.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..geometry import roll_matrix, rotation_angle
 from .crops import DISTANCE
 from .templates import Templates
 
+# WHITENED is a prototype's choice, on 28 rendered pictures of 7 models; POOLED the paper's; SPARSE, FAINT and SAMPLING
+# are by judgement: tests/inference/test_start_poses.py tells what the last two are for.
 WHITENED = 64  # principal components
 SPARSE = 7  # of the patches on a model every so manieth is enough for the common whitening
 POOLED = 8  # cells a side of the coarse map
@@ -121,7 +123,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def pooled(features: np.ndarray) -> np.ndarray:
-    """(N, G, G, C) -> (N, POOLED * POOLED * C) mean-pooled maps, the descriptor of the paper."""
+    """(N, G, G, C) -> (N, POOLED * POOLED * C), the descriptor of the paper: adaptive average pooling, by numpy, for
+    all this floor goes without PyTorch."""
     weights = _pooling_weights(features.shape[1])
     means = np.einsum("ai,bj,nijc->nabc", weights, weights, features, optimize=True)
     return means.reshape(len(features), -1)

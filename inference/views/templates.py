@@ -13,6 +13,7 @@ import numpy as np
 from ..geometry import Camera, view_sphere
 from .crops import FIRST_PATCH, SIZE, STRIDE
 
+# By judgement, and not measured by themselves
 COVERED = 0.4  # part of a patch that the model must cover to count
 FEWEST = 4  # patches that a view of a model shows in the mean, unless that is thin
 

@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty
 
 from ...inference.errors import PoseError, sentence_of
-from ...inference.geometry import Box, Camera
+from ...inference.geometry import Box, Camera, Sphere
 from ...inference.steps import Steps, aside, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ...inference.matching import Match
     from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import Photo
-    from ...inference.search.start_poses import Target
     from ...inference.verify.candidates import Candidate
     from ...inference.verify.lens import Lens
 
+    Spheres = Mapping[str, Sphere]  # of the models, by their names
     Matcher = Callable[[Photo, Box | None, Focal | None], Steps["Shot"]]  # with a focal length that is known
 
 WELL_KNOWN = 0.05  # deviation of a lens that other photos need not tell; EXIF's is half of that
@@ -93,23 +93,25 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         for path, shot in shots.items():
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
-        self._write(context, shots, targets)
-
-    def _write(self, context: bpy.types.Context, shots: Mapping[str, Shot | PoseError], targets: list[Target]) -> None:
-        current, settings = context.scene, context.scene.photo_pose
-        active, failed = current.camera, []
-        for item in settings.photos:
-            shot = shots.get(item.path)
-            if isinstance(shot, Shot):
-                shot = _written(current, item.path, shot, targets)
-            if shot:
-                item.state, item.message = "FAILED", str(shot)
-                failed.append(str(shot))
-        current.camera = active or current.camera
-        settings.active_photo = settings.active_photo  # makes its camera the active one
+        failed = write_shots(context.scene, shots, {target.name: target.sphere for target in targets})
         cameras.view_through_camera(context)
         matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))
         self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
+
+
+def write_shots(current: bpy.types.Scene, shots: Mapping[str, Shot | PoseError], spheres: Spheres) -> list[str]:
+    """A camera for each photo of the list that was matched, and what the others failed with."""
+    settings, active, failed = current.photo_pose, current.camera, []
+    for item in settings.photos:
+        shot = shots.get(item.path)
+        if isinstance(shot, Shot):
+            shot = _written(current, item.path, shot, spheres)
+        if shot:
+            item.state, item.message = "FAILED", str(shot)
+            failed.append(str(shot))
+    current.camera = active or current.camera
+    settings.active_photo = settings.active_photo  # makes its camera the active one
+    return failed
 
 
 def match_all(
@@ -138,16 +140,16 @@ def match_all(
     return shots
 
 
-def _written(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> PoseError | None:
+def _written(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres) -> PoseError | None:
     """`write_shot`; what it may fail with."""
     try:
-        write_shot(current, path, shot, targets)
+        write_shot(current, path, shot, spheres)
     except Exception as error:  # whatever it is, the other photos go on
         return PoseError(sentence_of(error, path))
     return None
 
 
-def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequence[Target]) -> None:
+def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres) -> None:
     """Sets up the photo's own camera; neither the render size nor any other camera is changed.
 
     PoseError where the file is gone by now: then nothing is.
@@ -156,7 +158,6 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, targets: Sequenc
     from ..blender.result_text import summary
 
     photo = load_photo(path)
-    spheres = {target.name: target.sphere for target in targets}
     sphere = spheres[shot.best.model]
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
     others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []

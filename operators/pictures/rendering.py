@@ -186,8 +186,8 @@ def _srgb(linear: np.ndarray) -> np.ndarray:
     return _SRGB[(linear.clip(0, 1) * (len(_SRGB) - 1)).astype(np.uint16)]
 
 
-def _srgb_table(size: int = 1 << 14) -> np.ndarray:
-    linear = np.linspace(0, 1, size)
+def _srgb_table() -> np.ndarray:
+    linear = np.linspace(0, 1, 1 << 14)
     curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.round(curve * 255).astype(np.uint8)
 

@@ -23,6 +23,7 @@ DISTANCE = 4.0  # from which a click looks, in the model's radius
 DOT, REACH = 5.0, 14.0  # px, radius of a point, and how near to it the mouse must be
 CORNERS = 12  # of a point's disc
 SHOWN = 128  # px, side of a training view on screen
+FAR = 1e6  # m, of the eye of a view without perspective
 BEHIND = 0.25  # opacity of what lies behind the model
 READY, MISSING, NEAREST, HOVERED = (1.0, 0.6, 0.1), (0.55, 0.55, 0.55), (0.2, 0.7, 1.0), (1.0, 1.0, 1.0)
 HINT = "Orange: rendered, grey: not yet, blue: nearest to the active camera; click to look from there, Esc to end"
@@ -62,7 +63,7 @@ class PHOTOPOSE_OT_browse_views(bpy.types.Operator):
             return {"CANCELLED"}
         region = _region_at(context, event.mouse_x, event.mouse_y)
         if event.type == "MOUSEMOVE":
-            self._gallery.hover(region, event.mouse_x, event.mouse_y)
+            self._gallery.hover(region and ViewRegion.of(region), event.mouse_x, event.mouse_y)
             _redraw(context)
         if event.type == "LEFTMOUSE" and event.value == "PRESS" and region and self._gallery.hovered is not None:
             look_from(region.data, self._gallery.sphere, self._gallery.directions[self._gallery.hovered])
@@ -76,10 +77,28 @@ class PHOTOPOSE_OT_browse_views(bpy.types.Operator):
             _redraw(context)
 
 
+class ViewRegion(NamedTuple):
+    """What a region of a 3D view shows: pointer, which tells it from others; origin in the window and size, px;
+    to_clip (4, 4) takes the world to clip space; eye (3,): far away in views without perspective."""
+
+    pointer: int
+    origin: tuple[int, int]
+    size: tuple[int, int]
+    to_clip: np.ndarray
+    eye: np.ndarray
+
+    @classmethod
+    def of(cls, region: bpy.types.Region) -> ViewRegion:
+        view, place = region.data, np.array(region.data.view_matrix.inverted())
+        eye = place[:3, 3] if view.is_perspective else FAR * place[:3, 2]
+        corner, size = (region.x, region.y), (region.width, region.height)
+        return cls(region.as_pointer(), corner, size, np.array(view.perspective_matrix), eye)
+
+
 class Mouse(NamedTuple):
     """In px of the region that it is over."""
 
-    region: bpy.types.Region
+    region: int
     x: float
     y: float
 
@@ -103,18 +122,18 @@ class Gallery:
             place = np.array(scene.camera.matrix_world.translation) - self.sphere.center
             self._colors[(self.directions @ place).argmax()] = NEAREST
 
-    def hover(self, region: bpy.types.Region | None, x: int, y: int) -> None:
+    def hover(self, shown: ViewRegion | None, x: int, y: int) -> None:
         """The mouse, in px of the window, is over this 3D view, or over none."""
         self.hovered = self._mouse = None
-        if region:
-            self._mouse = Mouse(region.as_pointer(), x - region.x, y - region.y)
-            places, front = self._places(region)
+        if shown:
+            self._mouse = Mouse(shown.pointer, x - shown.origin[0], y - shown.origin[1])
+            places, front = self._places(shown)
             away = np.hypot(*(places - self._mouse[1:]).T) + np.where(front, 0.0, REACH)  # what is in front comes first
             self.hovered = int(away.argmin()) if away.min() < REACH else None
 
     def draw(self) -> None:
         region = bpy.context.region
-        places, front = self._places(region)
+        places, front = self._places(ViewRegion.of(region))
         colors = np.c_[self._colors, np.where(front, 1.0, BEHIND)]
         sizes = np.full(len(places), DOT)
         if self.hovered is not None:
@@ -124,18 +143,14 @@ class Gallery:
         if self.hovered is not None and self._mouse.region == region.as_pointer():
             self._draw_view(self.hovered, region)
 
-    def _places(self, region: bpy.types.Region) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, shown: ViewRegion) -> tuple[np.ndarray, np.ndarray]:
         """Where the views (V, 2) are in px of the region, and which (V,) are on the near side."""
-        view = region.data
         points = self.sphere.center + RADIUS * self.sphere.radius * self.directions
-        clip = np.c_[points, np.ones(len(points))] @ np.array(view.perspective_matrix).T
+        clip = np.c_[points, np.ones(len(points))] @ shown.to_clip.T
         ahead = clip[:, 3] > 1e-6
         places = np.full((len(points), 2), -1e6)
-        places[ahead] = (clip[ahead, :2] / clip[ahead, 3:] + 1) / 2 * (region.width, region.height)
-        eye = np.array(view.view_matrix.inverted().translation) - self.sphere.center
-        if not view.is_perspective:
-            eye = 1e6 * np.array(view.view_matrix.inverted().col[2][:3])
-        return places, self.directions @ eye > RADIUS * self.sphere.radius
+        places[ahead] = (clip[ahead, :2] / clip[ahead, 3:] + 1) / 2 * shown.size
+        return places, self.directions @ (shown.eye - self.sphere.center) > RADIUS * self.sphere.radius
 
     def _draw_view(self, view: int, region: bpy.types.Region) -> None:
         """The training view beside the mouse, if the cache has it, and its angles."""

@@ -7,7 +7,7 @@ from photo_pose.inference.geometry import Box, Camera, angle_between, intrinsics
 from photo_pose.inference.views import crops
 
 OUTLINE = np.random.default_rng(0).normal(size=(200, 3)) * [0.3, 0.2, 0.5]
-MIDDLE = crops.patch_centers().reshape(-1, 2).mean(0)
+MIDDLE = np.full(2, crops.FIRST_PATCH + crops.STRIDE * (crops.GRID - 1) / 2)  # of the patches' middles
 
 
 def test_template_view_centres_the_object_on_the_patches():

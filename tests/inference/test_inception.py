@@ -24,6 +24,12 @@ def named(content: Path, stem: str) -> Path:
     return content.rename(content.with_name(f"{stem}-{digits}{content.suffix}"))
 
 
+def loaded(name: str, folder: Path) -> inception.InceptionV3:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PHOTO_POSE_WEIGHTS", str(folder))
+        return inception.load_inception(name)
+
+
 @pytest.fixture(scope="module")
 def whole() -> torch.nn.Module:
     """torchvision's network, with weights that neither fade nor grow from layer to layer."""
@@ -56,7 +62,7 @@ def partial(whole, tmp_path) -> Path:
 
 @pytest.mark.parametrize(("layer", "channels", "cells"), [(1, 256, 17), (4, 768, 8), (7, 768, 8), (10, 2048, 3)])
 def test_layers_are_those_of_torchvision(whole, folder, layer, channels, cells):
-    network = inception.load_inception(f"inception_v3:{layer}", folder).eval()
+    network = loaded(f"inception_v3:{layer}", folder).eval()
     picture = np.random.default_rng(1).integers(0, 256, (1, inception.INPUT_SIDE, inception.INPUT_SIDE, 3), np.uint8)
     features = loading.extract_features(network, picture)
     assert features.shape == (1, cells, cells, channels)
@@ -71,16 +77,16 @@ def test_layers_are_those_of_torchvision(whole, folder, layer, channels, cells):
 
 
 def test_the_bare_name_is_layer_7_or_the_last_that_is_there(folder, partial):
-    assert inception.load_inception("inception_v3", folder).layer == 7
-    assert inception.load_inception("inception_v3", partial).layer == 6
+    assert loaded("inception_v3", folder).layer == 7
+    assert loaded("inception_v3", partial).layer == 6
     with pytest.raises(PoseError, match=r"ends with layer 6: choose inception_v3:6"):
-        inception.load_inception("inception_v3:7", partial)
+        loaded("inception_v3:7", partial)
 
 
 @pytest.mark.parametrize("name", ["inception_v3:0", "inception_v3:12", "inception_v3:", "inception_v3:last"])
 def test_other_layers_are_refused(folder, name):
     with pytest.raises(PoseError, match="no such layer"):
-        inception.load_inception(name, folder)
+        loaded(name, folder)
 
 
 def test_caches_tell_layers_and_weights_apart(folder, partial, monkeypatch):
@@ -102,7 +108,7 @@ def test_a_damaged_file_is_refused(partial):
     (path,) = partial.iterdir()
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(PoseError, match="damaged"):
-        inception.load_inception("inception_v3", partial)
+        loaded("inception_v3", partial)
 
 
 def test_a_download_is_kept_only_with_the_right_hash(tmp_path):

@@ -51,7 +51,7 @@ def hump(*weighted: tuple[float, np.ndarray]) -> np.ndarray:
 def prediction(*hypotheses: tuple[float, np.ndarray]) -> Prediction:
     """The most probable one first."""
     rotations = np.stack([look_at(direction, np.zeros(3))[:3, :3].T for _, direction in hypotheses])
-    return Prediction(rotations[None], np.array([[chance for chance, _ in hypotheses]]), np.zeros(1))
+    return Prediction(rotations[None], np.array([[chance for chance, _ in hypotheses]]))
 
 
 def find_alike(crops, targets, **options) -> list[Start]:

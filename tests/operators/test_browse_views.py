@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.pictures import training_views, view_cache
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
-from photo_pose.operators.training_views.browse_views import Gallery, look_from  # noqa: E402
+from photo_pose.operators.training_views.browse_views import Gallery, ViewRegion, look_from  # noqa: E402
 
 FEW = view_options.ViewOptions(subdivisions=0)
 
@@ -129,20 +128,20 @@ def test_the_view_under_the_mouse_is_the_one_looked_from(folder, scene):
     (area,) = (area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
     view_3d = area.spaces.active.region_3d
     assert not differences(before, snapshot())
+    perspective = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
+    parallel = Matrix(((0.2, 0, 0, 0), (0, 0.3, 0, 0), (0, 0, -0.01, 0), (0, 0, 0, 1)))
     for view in (3, 30):
         look_from(view_3d, gallery.sphere, gallery.directions[view])
         turn = view_3d.view_rotation.to_matrix().to_4x4()
         np.testing.assert_allclose(np.array(turn.col[2])[:3], gallery.directions[view], atol=1e-5)
         # without a window nobody works out the matrices
         place = Matrix.Translation(view_3d.view_location) @ turn @ Matrix.Translation((0, 0, view_3d.view_distance))
-        lens = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
-        matrices = {"view_matrix": place.inverted(), "perspective_matrix": lens @ place.inverted()}
-        data = SimpleNamespace(**matrices, is_perspective=True)
-        region = SimpleNamespace(x=100, y=50, width=600, height=400, data=data, as_pointer=lambda: 1)
-        gallery.hover(region, 100 + 300 + 3, 50 + 200 - 2)
-        assert gallery.hovered == view  # the model is in the middle, and so is the view on its near side
-        gallery.hover(region, 103, 53)
-        assert gallery.hovered is None
+        for lens, eye in (perspective, place.translation), (parallel, 1e6 * turn.col[2].xyz):
+            shown = ViewRegion(1, (100, 50), (600, 400), np.array(lens @ place.inverted()), np.array(eye))
+            gallery.hover(shown, 100 + 300 + 3, 50 + 200 - 2)
+            assert gallery.hovered == view  # the model is in the middle, and so is the view on its near side
+            gallery.hover(shown, 103, 53)
+            assert gallery.hovered is None
 
 
 def test_a_gallery_needs_a_3d_view(scene):

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -353,7 +352,7 @@ def test_an_fspy_project_is_a_start_pose(scene, tmp_path):
     assert scene.photo_pose.photo == str(tmp_path / "house_photo.jpg")
 
 
-def test_a_dropped_fspy_project_is_a_start_pose_where_there_is_something_to_see(scene, tmp_path):
+def test_a_dropped_fspy_project_is_a_start_pose_where_there_is_something_to_see(scene, tmp_path, monkeypatch):
     """By the operator that Blender calls for dropped files."""
     picture = io.BytesIO()
     Image.new("RGB", TALL.size).save(picture, "PNG")
@@ -375,8 +374,15 @@ def test_a_dropped_fspy_project_is_a_start_pose_where_there_is_something_to_see(
     assert drop(view) == {"FINISHED"}
     read = cameras.read_camera(scene, scene.camera, TALL.size)
     np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
-    asked = SimpleNamespace(filepath="house.fspy", execute=lambda _context: {"FINISHED"})
-    assert PHOTOPOSE_OT_import_cameras.invoke(asked, bpy.context, None) == {"FINISHED"}  # no file browser
+    scene.camera.location = 0, 0, 0
+    with monkeypatch.context() as patched:  # the background executes: here as the interface invokes
+        kind, execute = PHOTOPOSE_OT_import_cameras, PHOTOPOSE_OT_import_cameras.execute
+        calls = iter((lambda self, context: kind.invoke(self, context, None), execute))
+        patched.setattr(kind, "execute", lambda self, context: next(calls)(self, context))
+        assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "house.fspy")) == {"FINISHED"}
+    assert not list(calls)  # no file browser
+    read = cameras.read_camera(scene, scene.camera, TALL.size)
+    np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
 
 
 @pytest.mark.parametrize("lens", ["OPENCV 640 400 500 500 320 200 -0.2 0.05 0.002 -0.001", RATIONAL])

@@ -1,7 +1,6 @@
 """The list of photos: one camera each, whatever their shapes, and nothing else of the scene is touched."""
 
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,11 +23,16 @@ from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.inference.verify.candidates import Candidate  # noqa: E402
 from photo_pose.inference.verify.confidence import Evidence  # noqa: E402
-from photo_pose.inference.views import view_options
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.match_record import Shown  # noqa: E402
 from photo_pose.operators.photos import photo_list
-from photo_pose.operators.photos.match_all import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot  # noqa: E402
+from photo_pose.operators.photos.match_all import (
+    PHOTOPOSE_OT_match_photos,
+    Shot,
+    match_all,
+    write_shot,
+    write_shots,
+)  # noqa: E402
 from photo_pose.operators.photos.photo_list import photo_cameras  # noqa: E402
 from photo_pose.operators.pictures import view_cache  # noqa: E402
 
@@ -204,14 +208,12 @@ def test_a_photo_that_is_gone_when_cameras_are_written_keeps_no_other_one_back(s
     shots[paths[1]] = PoseError("Photo 'broken.jpg' is damaged.")
     shots[paths[3]] = Shot(box, Match([candidate._replace(model="gone")], {}), shown)
     (folder / "wide.png").unlink()
-    told = []
-    operator = SimpleNamespace(report=lambda _kind, text: told.append(text))
     before = snapshot()
-    PHOTOPOSE_OT_match_photos._write(operator, bpy.context, shots, [SimpleNamespace(name=monkey.name, sphere=sphere)])
+    told = write_shots(scene, shots, {monkey.name: sphere})
     assert [item.state for item in scene.photo_pose.photos] == ["FAILED", "FAILED", "MATCHED", "FAILED"]
     assert scene.photo_pose.photos[3].message == "Photo 'other.png' failed with an unforeseen error (KeyError: 'gone')."
     assert scene.photo_pose.photos[0].message == "Photo 'wide.png' does not exist."
-    assert told == ["1 of 4 photos matched: Photo 'wide.png' does not exist."]
+    assert told == [scene.photo_pose.photos[number].message for number in (0, 1, 3)]
     new = {key for key, (old, _new) in differences(before, snapshot()).items() if old == "absent"}
     assert not [key for key in new if "wide" in key] and any(key.startswith("objects[tall]") for key in new)
 
@@ -247,19 +249,25 @@ def test_a_known_lens_is_that_of_all_cameras(scene, monkey, photos, views_folder
 
 
 @pytest.mark.parametrize("progress", [0.01, 0.7])  # while views are rendered, and when the first photo is matched
-def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder, tmp_path, progress):
+def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, tmp_path, progress, monkeypatch):
+    """The background has no Esc: the operator cancels itself."""
     add(photos, "wide.png", "tall.png")
+    if progress < 0.5:
+        monkeypatch.setattr(view_cache, "cache_folder", lambda: tmp_path)
+    reached = []
+
+    def execute(self: PHOTOPOSE_OT_match_photos, context: bpy.types.Context) -> set[str]:
+        self._steps = self.steps(context)
+        while isinstance(step := next(self._steps), Work) or step < progress:
+            pass
+        reached.append(step)
+        self.cancel(context)
+        return {"CANCELLED"}
+
+    monkeypatch.setattr(PHOTOPOSE_OT_match_photos, "execute", execute)
     before = snapshot()
-    cache = views_folder if progress > 0.5 else tmp_path
-    look = SimpleNamespace(views_and_cache=lambda: (view_options.ViewOptions("UPPER", 2), cache), any_roll=False)
-    look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
-    look.skip_matched, look.shared_lens, look.warn = False, False, pytest.fail
-    look.focal_source, look.method = "LENS", "MATCH"
-    steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
-    while isinstance(step := next(steps), Work) or step < progress:
-        pass
-    steps.close()
-    assert differences(before, snapshot()) == {}
+    assert bpy.ops.photopose.match_photos(**LENS) == {"CANCELLED"}
+    assert progress <= reached[0] < 1 and differences(before, snapshot()) == {}
 
 
 def matcher(lenses: dict[str, tuple[float, float]], asked: list):
@@ -351,7 +359,7 @@ def test_of_two_cameras_of_one_photo_the_listed_one_is_written(scene, monkey, fo
     shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
     shot = Shot(box, Match([Candidate(monkey.name, TRUE, 1.0)], {}), shown)
     listed, before = item.camera, np.array(other.matrix_world)
-    write_shot(scene, item.path, shot, [SimpleNamespace(name=monkey.name, sphere=sphere)])
+    write_shot(scene, item.path, shot, {monkey.name: sphere})
     assert item.camera == listed and tuple(listed.data.photo_pose.size) == TRUE.size
     assert (np.array(other.matrix_world) == before).all()
 

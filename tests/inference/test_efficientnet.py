@@ -1,3 +1,5 @@
+"""The bundled EfficientNet-Lite0: its file, its features and where its cells lie."""
+
 from __future__ import annotations
 
 import hashlib
