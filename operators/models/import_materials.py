@@ -32,7 +32,15 @@ def find_pictures(images: Iterable[bpy.types.Image], folder: Path) -> None:
         if image.source == "FILE" and path and not (image.packed_file or Path(path).is_file()):
             found = found_file(path, folder)
             if found.is_file():
-                image.filepath = str(found)
+                _exchange(image, found)
+
+
+def _exchange(image: bpy.types.Image, file: Path) -> None:
+    """Another image instead: most versions of Blender keep in mind that one could not be read."""
+    found = bpy.data.images.load(str(file))
+    found.colorspace_settings.name, found.alpha_mode = image.colorspace_settings.name, image.alpha_mode
+    image.user_remap(found)
+    bpy.data.images.remove(image)
 
 
 def show_colors(mesh: bpy.types.Mesh) -> None:
