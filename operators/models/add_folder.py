@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.steps import Steps
+from ...inference.steps import Steps, shares
 from ..blender.own_data import added_to, remove
 from ..running.long_operator import StepsOperator
 
@@ -51,10 +51,10 @@ def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.ty
 
     brought, roots = [], []
     try:
-        for number, file in enumerate(files):
+        for file, (_began, done) in shares(files):
             with added_to(brought):
                 roots += import_models(scene, file)
-            yield (number + 1) / len(files)
+            yield done
     except BaseException:  # Esc too
         remove(brought)
         raise

@@ -12,7 +12,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
-from ...inference.steps import Steps
+from ...inference.steps import Steps, shares
 from ..blender import cameras
 from ..blender.match_record import is_sure
 from ..blender.models import evaluated
@@ -60,8 +60,8 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".png"))
         photos, cells = context.scene.photo_pose.photos, []
         with model_renderer() as renderer:
-            for number, item in enumerate(photos):
-                yield number / len(photos)
+            for item, (began, _done) in shares(photos):
+                yield began
                 cells.append(_cell(context.scene, item, renderer))
         save_picture(contact_sheet(cells), path)
         self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=printable(str(path))))

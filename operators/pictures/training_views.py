@@ -12,7 +12,7 @@ from ...inference.errors import PoseError
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera, angles_from_direction, direction_from_angles, intrinsics, look_at
 from ...inference.networks.registry import feature_name
-from ...inference.steps import Steps, aside
+from ...inference.steps import Steps, aside, shares
 from ...inference.views.crops import DISTANCE, LENS, SIZE, template_view
 from ...inference.views.templates import Templates, extreme_points, patch_coverage, patch_points
 from ...inference.views.thumbnails import THUMBNAIL, thumbnail_sheet
@@ -56,7 +56,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templ
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting, pictures = [], [], [], [], []
     with studio(model, options.background, TEMPLATE_SAMPLES) as render:
-        for camera in cameras:
+        for camera, (_began, done) in shares(cameras):
             view = render(camera)
             alpha = view.rgba[..., 3]
             coverage.append(patch_coverage(alpha))
@@ -67,7 +67,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templ
                 seen = yield from aside(extract_features, network, np.stack(waiting))
                 features.append(seen.astype(np.float16))
                 waiting.clear()
-            yield len(points) / len(cameras)
+            yield done
     templates = Templates(
         options.directions,
         np.stack([camera.camera_to_world for camera in cameras]),
@@ -97,11 +97,11 @@ def random_views(model: Model, count: int, sphere: str, random: np.random.Genera
     pictures, rotations = [], []
     drawn = drawing.preferable(model)
     with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
-        for (azimuth, elevation), distance in zip(angles, distances, strict=True):
+        for ((azimuth, elevation), distance), (_began, done) in shares(zip(angles, distances, strict=True)):
             camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)
             pictures.append(render(camera.windowed(frame, (VIEW_SIDE, VIEW_SIDE))).rgba)
             rotations.append(camera.world_to_camera[:3, :3])
-            yield len(pictures) / count
+            yield done
     return Views(np.stack(pictures), np.stack(rotations), np.zeros(count, int))
 
 
@@ -111,14 +111,14 @@ def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> S
     outline = _outline(model)
     listing = []
     with studio(model, options.background, PICTURE_SAMPLES) as render:
-        for index, direction in enumerate(options.directions):
+        for index, (direction, (_began, done)) in enumerate(shares(options.directions)):
             view = render(_framed(direction, outline, crop))
             file = f"{name}_{index:04d}.png"
             picture = _picture(view, options.background, crop)
             _written(lambda path, p=picture: p.save(path), folder / file)
             azimuth, elevation = np.degrees(angles_from_direction(direction))
             listing.append({"file": file, "azimuth": round(azimuth, 3), "elevation": round(elevation, 3)})
-            yield (index + 1) / len(options.directions)
+            yield done
     _written(lambda path: path.write_text(json_text(listing, indent=1)), folder / f"{name}_views.json")
     return len(listing)
 

@@ -6,7 +6,7 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.geometry import Box, Camera
-from ...inference.steps import Steps, all_aside, aside, within
+from ...inference.steps import Steps, all_aside, aside, shares, within
 from ...preferences import preferred
 from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
@@ -51,8 +51,7 @@ def scores(
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
     extract, found = extractor(views.network, views.device), []
     with target_renderer() as renderer:
-        for number, camera in enumerate(cameras):
-            part = 0.5 + 0.5 * number / len(cameras), 0.5 + 0.5 * (number + 1) / len(cameras)
+        for camera, part in shares(cameras, 0.5, 1.0):
             crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
             seen = yield from within(all_aside(judge)(crops, target, camera, renderer), *part)
             found.append(seen.score)

@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, aside, shares, within
 from ...preferences import preferred
 from ...properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from ..blender.missing_textures import warn_of_lacking
@@ -76,11 +76,11 @@ class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator)
         folder = Path(bpy.path.abspath(self.directory))
         roots = chosen_models(context.scene)
         count = 0
-        for number, root in enumerate(roots):
+        for root, part in shares(roots):
             with evaluated(root) as model:
                 warn_of_lacking(model.name, model.lacking, self.warn)
                 steps = save_views(model, self.view_options(), self.crop, folder)
-                count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
+                count += yield from within(steps, *part)
         self.report(
             {"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=printable(str(folder)))
         )

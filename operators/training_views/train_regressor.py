@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
 from ...inference.networks.registry import REGRESSORS
-from ...inference.steps import Steps, all_aside, aside, within
+from ...inference.steps import Steps, all_aside, aside, shares, within
 from ...preferences import preferred
 from ...properties import SPHERE_ITEMS
 from ..blender.missing_textures import warn_of_lacking
@@ -67,11 +67,10 @@ def train_on(
     backdrops = make_backgrounds(backgrounds, seed=seed)
     checkpoint = path.with_suffix(".checkpoint") if keep or resume else None
     parts = []
-    for number, root in enumerate(roots):
+    for number, (root, part) in enumerate(shares(roots, 0.0, RENDERED)):
         with evaluated(root) as model:
             warn_of_lacking(model.name, model.lacking, warn)
             steps = random_views(model, views, sphere, np.random.default_rng([seed, number]))
-            part = (RENDERED * number / len(roots), RENDERED * (number + 1) / len(roots))
             parts.append((yield from within(steps, *part))._replace(model=np.full(views, number)))
     shown = Views(*(np.concatenate(field) for field in zip(*parts, strict=True)))
     with torch.random.fork_rng(devices=[]):
