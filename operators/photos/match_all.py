@@ -12,13 +12,13 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Camera
-from ...inference.steps import Steps, aside, shares, within
+from ...inference.steps import Steps, shares, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookProperties, matching_options, photo_sensor
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.matching import Match
@@ -67,7 +67,6 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ...inference.matching import find_and_match, photo_camera
         from ..pictures.model_targets import prepare, target_renderer
 

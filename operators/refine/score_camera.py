@@ -6,11 +6,11 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.geometry import Box, Camera
-from ...inference.steps import Steps, all_aside, aside, shares, within
+from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
 from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 
 class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
@@ -28,7 +28,6 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
         cameras = [subject.camera, read_pose(known, match.size)]

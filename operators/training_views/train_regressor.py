@@ -13,13 +13,13 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
 from ...inference.networks.registry import REGRESSORS
-from ...inference.steps import Steps, all_aside, aside, shares, within
+from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
 from ...properties import SPHERE_ITEMS
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.log import LOG
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import FileOperator
 
 if TYPE_CHECKING:
     from ...inference.networks.training import Training
@@ -86,15 +86,14 @@ def train_on(
     return training
 
 
-class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_train_regressor(FileOperator, bpy.types.Operator):
     bl_idname = "photopose.train_regressor"
     bl_label = "Train Regressor"
     bl_description = (
         "Train a network that names the direction of these models in a photo at once, and choose it for matching"
     )
     phases = ((0.0, "Rendering"), (RENDERED, "Training"))
-
-    _asking = False  # whether the file browser is open
+    suggested = "regressor.npz"
 
     filepath: StringProperty(
         name="Network File", subtype="FILE_PATH", description="Where it is kept", options={"SKIP_SAVE"}
@@ -110,23 +109,9 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         name="Resume", description="Keep what is learnt beside the file when cancelled, and go on from there"
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.filepath:
-            return super().invoke(context, event)
-        self.filepath, self._asking = "regressor.npz", True
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._asking:
-            return super().execute(context)
-        self._asking = False
-        return super().invoke(context, None)
-
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.filepath:
             raise PoseError("Choose a file for the network.")
-        yield from aside(require_packages)
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")
