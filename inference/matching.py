@@ -16,7 +16,7 @@ from .photo.checks import checked_box, checked_focal, checked_point, default_foc
 from .photo.focal_length import SPREAD, Focal
 from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
-from .steps import Steps, all_aside, within
+from .steps import Steps, all_aside, shares, within
 
 if TYPE_CHECKING:
     from .pose.alignment import Locks
@@ -219,17 +219,15 @@ def _located(
     extract = partial(extract_features, network)
     seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
     found = []
-    for number, target in enumerate(targets):
-        part = 0.2 + 0.3 * number / len(targets), 0.2 + 0.3 * (number + 1) / len(targets)
+    for target, part in shares(targets, 0.2, 0.5):
         found += yield from within(locate(seen, target, renderer), *part)
     if not found:
         raise PoseError("The models are nowhere to be found in the photo: drag a box around the object.")
     tried: list[tuple[Box, Match]] = []
-    for number, one in enumerate(sorted(found, key=lambda one: -one.score)[:TRIES]):
+    for one, part in shares(sorted(found, key=lambda one: -one.score)[:TRIES], 0.5, 1.0):
         target = one.closeup.start.target
         box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
         steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
-        part = 0.5 + 0.5 * number / TRIES, 0.5 + 0.5 * (number + 1) / TRIES
         tried.append((box, (yield from within(steps, *part))))
         if (tried[-1][1].confidence or 0.0) > SURE:
             break

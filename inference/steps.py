@@ -5,12 +5,16 @@ It may also yield Work, which its driver may have done in another thread before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from functools import partial, wraps
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -48,6 +52,12 @@ def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
             except StopIteration as stop:
                 return stop.value
             yield step if isinstance(step, Work) else start + step * (end - start)
+
+
+def shares(items: Iterable[Item], start: float = 0.0, end: float = 1.0) -> Iterator[tuple[Item, tuple[float, float]]]:
+    """Every item, and the equal share of the progress from start to end that its steps have `within` the whole."""
+    items = list(items)
+    return zip(items, pairwise(np.linspace(start, end, len(items) + 1).tolist()), strict=True)
 
 
 def aside(function: Callable[..., Result], *args: Any) -> Steps[Result]:

@@ -39,11 +39,9 @@ _register_classes, _unregister_classes = register_classes_factory([one for some 
 
 def register() -> None:
     _register_classes()
-    handover_panel.add_to_menus()
     menus.add_to_menus()
 
 
 def unregister() -> None:
     menus.remove_from_menus()
-    handover_panel.remove_from_menus()
     _unregister_classes()

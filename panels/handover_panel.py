@@ -1,4 +1,4 @@
-"""The sub-panel that hands matched cameras over, and the entries in File > Import and Export."""
+"""The sub-panel that hands matched cameras over."""
 
 from __future__ import annotations
 
@@ -21,24 +21,6 @@ class VIEW3D_PT_photo_pose_handover(SidebarPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("photopose.export_cameras", icon="EXPORT")
         column.operator("photopose.import_cameras", icon="IMPORT")
-
-
-def draw_import(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.operator("photopose.import_cameras", text="Photo Cameras (.fspy, COLMAP)")
-
-
-def draw_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.operator("photopose.export_cameras", text="Photo Cameras (JSON, COLMAP, BOP)")
-
-
-def add_to_menus() -> None:
-    bpy.types.TOPBAR_MT_file_import.append(draw_import)
-    bpy.types.TOPBAR_MT_file_export.append(draw_export)
-
-
-def remove_from_menus() -> None:
-    bpy.types.TOPBAR_MT_file_import.remove(draw_import)
-    bpy.types.TOPBAR_MT_file_export.remove(draw_export)
 
 
 classes = (VIEW3D_PT_photo_pose_handover,)

@@ -1,4 +1,4 @@
-"""The submenu in the 3D view's View > Cameras; operator search (F3) finds what menus have."""
+"""Entries of File > Import and Export and the 3D view's View > Cameras; operator search (F3) finds what menus have."""
 
 from __future__ import annotations
 
@@ -33,12 +33,29 @@ def draw_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.menu("VIEW3D_MT_photo_pose")
 
 
+def draw_import(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.operator("photopose.import_cameras", text="Photo Cameras (.fspy, COLMAP)")
+
+
+def draw_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.operator("photopose.export_cameras", text="Photo Cameras (JSON, COLMAP, BOP)")
+
+
+ENTRIES = (  # of Blender's menus
+    ("VIEW3D_MT_view_cameras", draw_menu),
+    ("TOPBAR_MT_file_import", draw_import),
+    ("TOPBAR_MT_file_export", draw_export),
+)
+
+
 def add_to_menus() -> None:
-    bpy.types.VIEW3D_MT_view_cameras.append(draw_menu)
+    for menu, draw in ENTRIES:
+        getattr(bpy.types, menu).append(draw)
 
 
 def remove_from_menus() -> None:
-    bpy.types.VIEW3D_MT_view_cameras.remove(draw_menu)
+    for menu, draw in ENTRIES:
+        getattr(bpy.types, menu).remove(draw)
 
 
 classes = (VIEW3D_MT_photo_pose,)

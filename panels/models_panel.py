@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .sidebar import SidebarPanel
+from .sidebar import SidebarPanel, draw_list
 
 
 class PHOTOPOSE_UL_models(bpy.types.UIList):
@@ -23,11 +23,7 @@ class VIEW3D_PT_photo_pose_models(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        row = layout.row()
-        row.template_list("PHOTOPOSE_UL_models", "", settings, "models", settings, "active_model", rows=2)
-        column = row.column(align=True)
-        column.operator("photopose.add_models", icon="ADD", text="")
-        column.operator("photopose.remove_model", icon="REMOVE", text="")
+        draw_list(layout, settings, "models", 2, "photopose.add_models", "photopose.remove_model")
         row = layout.row(align=True)
         row.operator("photopose.add_scene_models", text="Whole Scene", icon="SCENE_DATA")
         row.operator("photopose.add_folder", text="Folder", icon="FILE_FOLDER")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import PHOTO, SidebarPanel, copy, draw_text
+from .sidebar import PHOTO, SidebarPanel, copy, draw_list, draw_text
 
 ICONS = {"NONE": "IMAGE_DATA", "MATCHED": "CHECKMARK", "FAILED": "ERROR"}
 
@@ -31,11 +31,7 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        row = layout.row()
-        row.template_list("PHOTOPOSE_UL_photos", "", settings, "photos", settings, "active_photo", rows=4)
-        column = row.column(align=True)
-        column.operator("photopose.add_photos", icon="ADD", text="")
-        column.operator("photopose.remove_photo", icon="REMOVE", text="")
+        draw_list(layout, settings, "photos", 4, "photopose.add_photos", "photopose.remove_photo")
         if settings.active_photo < len(settings.photos):
             draw_text(context, layout, settings.photos[settings.active_photo].message)
         row = layout.row()

@@ -37,6 +37,16 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
+def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> None:
+    """The settings' list of what, with the buttons of these operators beside it."""
+    row = layout.row()
+    active = f"active_{what.removesuffix('s')}"
+    row.template_list(f"PHOTOPOSE_UL_{what}", "", settings, what, settings, active, rows=rows)
+    column = row.column(align=True)
+    column.operator(add, icon="ADD", text="")
+    column.operator(remove, icon="REMOVE", text="")
+
+
 def width_of(context: bpy.types.Context) -> float:
     """Of what the region shows between its margins, px at normal size."""
     return context.region.width / (context.preferences.system.ui_scale or 1) - MARGINS  # 0 in the background

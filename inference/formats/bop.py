@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import PoseError
+from ..files import writing
 from ..geometry import Camera, nearest_rotation
 from .strict_json import json_text
 
@@ -31,6 +32,7 @@ def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
     """Images are numbered from 0, models from 1 in order of their names; millimetres: of a unit of the world.
 
     PoseError, before anything is written, for a view whose numbers are not finite: the format has none for that.
+    PoseError also where a file cannot be written.
     """
     numbers = {name: number for number, name in enumerate(sorted({view.model for view in views}), 1)}
     cameras, truth = {}, {}
@@ -45,7 +47,8 @@ def write_bop(folder: Path, views: Sequence[View], millimetres: float) -> None:
         truth[index] = [entry | {"scale": (view.scale * millimetres).tolist()}]
     for name, content in (("scene_camera.json", cameras), ("scene_gt.json", truth)):
         lines = ",\n".join(f'  "{index}": {json_text(entry)}' for index, entry in content.items())
-        (folder / name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        with writing(folder / name):
+            (folder / name).write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
 def _pose(matrix: np.ndarray, suffix: str, millimetres: float) -> dict[str, list[float]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import PoseError
+from ..files import writing
 from ..geometry import Camera
 
 FOCALS = {"SIMPLE_PINHOLE": 1, "PINHOLE": 2, "SIMPLE_RADIAL": 1, "RADIAL": 1, "OPENCV": 2, "FULL_OPENCV": 2}
@@ -25,7 +26,7 @@ class PosedPhoto(NamedTuple):
 
 
 def write_colmap(folder: Path, cameras: Mapping[str, Camera]) -> None:
-    """One image for each photo's name; equal lenses become one camera."""
+    """One image for each photo's name; equal lenses become one camera. PoseError where a file cannot be written."""
     lenses, images = {}, []
     for number, (name, camera) in enumerate(cameras.items(), 1):
         K, pose = camera.K, camera.world_to_camera
@@ -100,7 +101,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
+    with writing(path):
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
 
 
 def _row(numbers: np.ndarray | list[float]) -> str:

@@ -6,10 +6,10 @@ import copy
 import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import PoseError
+from ..files import replacing, writing
 from ..geometry import look_at
 from . import registry
 from .loading import WEIGHTS, chosen_device, load_network, ready
@@ -195,22 +196,8 @@ def save_regressor(network: nn.Module, path: Path, about: Mapping[str, Any]) -> 
     kind = next(name for name, kind in REGRESSOR_CLASSES.items() if type(network) is kind)
     arrays = {name: value.cpu().numpy().astype("<f2") for name, value in stored(network).items()}
     words = {"kind": np.array(kind), "about": np.array(json.dumps(about))}
-    write_whole(path, lambda file: np.savez(file, **arrays, **words))
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Writes under another name first, so that no interruption leaves half a file. PoseError where it cannot."""
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
+    with writing(path), replacing(path) as file:
+        np.savez(file, **arrays, **words)
 
 
 def load_regressor(network: str, device: str = "auto") -> nn.Module:

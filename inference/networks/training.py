@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 import pickle
 from functools import cached_property
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import PoseError
+from ..files import replacing, writing
 from ..steps import Steps
 from .augmentation import OF_NO_MODEL, Views, pictures, plain
 from .loading import chosen_device
-from .regressor import predict, stored, write_whole
+from .regressor import predict, stored
 
 # BATCH is the paper's; the rest by judgement, and not measured by itself
 BATCH = 50
@@ -146,10 +148,13 @@ class _Course:
         return [_coarse(rgba), _coarse(self.backdrops)]
 
     def keep(self, path: Path, task: str, errors: list[float], best: dict[str, Tensor]) -> None:
-        """Writes all that `restore` needs."""
+        """Writes all that `restore` needs. PoseError where it cannot."""
         state = {"task": task, "errors": errors, "best": best, "now": stored(self.network)}
         state |= {"optimizer": self.optimizer.state_dict(), "seen": self.seen}
-        write_whole(path, lambda file: torch.save(state, file))
+        whole = io.BytesIO()
+        torch.save(state, whole)  # which in a file would tell of a full disk in riddles
+        with writing(path), replacing(path) as file:
+            file.write(whole.getbuffer())
 
     def restore(self, path: Path, task: str) -> tuple[list[float], dict[str, Tensor]]:
         try:

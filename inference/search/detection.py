@@ -18,7 +18,7 @@ from torch.nn import functional
 from ..geometry import Box, Camera, roll_matrix, view_sphere
 from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
-from ..steps import Steps
+from ..steps import Steps, shares
 from ..views.crops import FIRST_PATCH, GRID, STRIDE, photo_view
 from ..views.retrieval import Whitening, unit
 from ..views.templates import Templates
@@ -167,9 +167,9 @@ class Overview(NamedTuple):
         rolls = QUARTERS if any_roll else np.zeros(1)
         views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in SIDES]
         maps = []
-        for view, _roll in views:
+        for (view, _roll), (_began, done) in shares(views):
             maps.append(extract(warp_views(photo, camera, [view]))[0])
-            yield len(maps) / len(views)
+            yield done
         whitening = Whitening.of(np.concatenate([features.reshape(-1, features.shape[-1]) for features in maps]))
         pictures = [Picture.of(*view, features, whitening) for view, features in zip(views, maps, strict=True)]
         return cls(photo, camera, extract, whitening, pictures)
@@ -178,18 +178,18 @@ class Overview(NamedTuple):
         """The places where the photo looks like the model, likeliest first, at most PLACES: of each the closer looks
         that show it, best first."""
         first: list[Found] = []
-        for number, cells in enumerate((FEWEST_CELLS, *CELLS), 1):
+        for cells, (_began, done) in shares((FEWEST_CELLS, *CELLS), 0.0, 0.5):
             stencils = Stencils.of(templates, self.whitening, cells)
             if not len(stencils.views):
                 return []
             large = [picture for picture in self.pictures if cells > FEWEST_CELLS or max(picture.view.size) >= SIDES[0]]
             search, found = Search.everywhere(self.camera, stencils, large)
             first += found
-            yield 0.5 * number / (1 + len(CELLS))
+            yield done
         places: list[list[Found]] = []
-        for number, one in enumerate(distinct(first)):
+        for one, (_began, done) in shares(distinct(first), 0.5, 1.0):
             _add(places, self.closer(one, search))
-            yield 0.5 + 0.5 * (number + 1) / PLACES
+            yield done
         return places
 
     def closer(self, one: Found, search: Search) -> list[Found]:

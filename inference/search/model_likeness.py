@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..steps import Steps, within
+from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, standardised, unit
 from .start_poses import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
 
@@ -43,14 +43,14 @@ def compare(crops: PhotoCrops, targets: Sequence[Target], of_a_kind: bool = Fals
     patches = {"shared": targets[0].index.common(features)} | ({"plain": features} if of_a_kind else {})
     patches = {kind: unit(values).reshape(len(features), -1).T for kind, values in patches.items()}
     coarse, frames, fine = [], [], {kind: [] for kind in patches}
-    for number, target in enumerate(targets):
+    for target, (_began, done) in shares(targets, 0.5, 1.0):
         crop, misfit = framing(crops, target.index)
         view = np.arange(len(crop))[:, None]
         coarse.append((target.index.coarse @ maps)[view, crop])
         for kind, values in patches.items():
             fine[kind].append((getattr(target.index, kind).astype(np.float32) @ values)[view, crop])
         frames.append((misfit, crop))
-        yield 0.5 + 0.5 * (number + 1) / len(targets)
+        yield done
     finely = np.mean([standardised(np.concatenate(values)) for values in fine.values()], axis=0)
     likeness = standardised(np.concatenate(coarse)) + finely
     of_each = np.split(likeness, np.cumsum([len(crop) for _misfit, crop in frames])[:-1])
@@ -69,9 +69,8 @@ def find_starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int =
         return (yield from find_starts(crops, targets[0], count))
     compared = yield from within(compare(crops, targets), 0.0, 0.6)
     first, others = [], []
-    for number, best in enumerate(ranked(crops, compared)[:MODELS]):
-        steps = find_starts(crops, best.target, count)
-        starts = yield from within(steps, 0.6 + 0.4 * number / MODELS, 0.6 + 0.4 * (number + 1) / MODELS)
+    for best, part in shares(ranked(crops, compared)[:MODELS], 0.6, 1.0):
+        starts = yield from within(find_starts(crops, best.target, count), *part)
         lead = best.score - starts[0].score
         first.append(starts[0]._replace(score=best.score))
         others += [start._replace(score=start.score + lead) for start in starts[1:]]

@@ -17,7 +17,7 @@ from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
 from ..pose.alignment import BOX_DEVIATION, BoxTerm, cut_edges
 from ..pose.pose import Pose
-from ..steps import Steps, finish
+from ..steps import Steps, finish, shares
 from ..views.crops import SIZE, photo_view
 from ..views.retrieval import Hypotheses, Index, diverse, pooled, similarity, standardised
 
@@ -120,11 +120,11 @@ class PhotoCrops:
     def compute(self, crops: Sequence[int]) -> Steps[np.ndarray]:
         """Features (N, G, G, C) of the crops with these numbers."""
         missing = [int(crop) for crop in crops if int(crop) not in self._features]
-        for start in range(0, len(missing), BATCH):
+        for start, (_began, done) in shares(range(0, len(missing), BATCH)):
             some = missing[start : start + BATCH]
             pictures = warp_views(self.photo, self.camera, [self.views[crop] for crop in some])
             self._features.update(zip(some, self.look(pictures), strict=True))
-            yield min(1.0, (start + BATCH) / len(missing))
+            yield done
         return np.stack([self._features[int(crop)] for crop in crops])
 
 

@@ -13,7 +13,7 @@ from ..photo.overlay import intersection_over_union
 from ..pose.alignment import FREE, Locks
 from ..pose.pose import Pose, placed, relative
 from ..search.start_poses import PhotoCrops, Start, Target
-from ..steps import Steps, within
+from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
 from .lens import find_lens
 from .photo_edges import follow_edges
@@ -134,8 +134,7 @@ def improve(
     before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
     ways = [locks] if locks.principal_point else [locks._replace(principal_point=True), locks]
     tried = []
-    for number, way in enumerate(ways):
-        part = 0.2 + 0.8 * number / len(ways), 0.2 + 0.8 * (number + 1) / len(ways)
+    for way, part in shares(ways, 0.2, 1.0):
         tried.append((yield from within(_improved(crops, before, renderer, way), *part)))
     after = max(tried, key=lambda one: one.score)
     first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
@@ -147,10 +146,8 @@ def improve(
 
 
 def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:
-    for round_ in range(ALIGNING_ROUNDS):
-        (one,) = yield from within(
-            refine_verified(crops, [one], renderer, locks), round_ / ALIGNING_ROUNDS, (round_ + 1) / ALIGNING_ROUNDS
-        )
+    for _round, part in shares(range(ALIGNING_ROUNDS)):
+        (one,) = yield from within(refine_verified(crops, [one], renderer, locks), *part)
     return one
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry import Camera
 from ..search.detection import Found, Overview, mean_box
 from ..search.start_poses import APART, PhotoCrops, Start, Target, start_pose
-from ..steps import Steps, within
+from ..steps import Steps, shares, within
 from ..views.crops import photo_view
 from ..views.retrieval import diverse
 from .refinement import Renderer, Verified, approach, refine_verified, verify
@@ -24,8 +24,7 @@ def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Ver
     """Poses in which the target looks like the photo, one in each of the places where it was found."""
     places = yield from within(seen.find(target.index.templates), 0.0, 0.5)
     found: list[Verified] = []
-    for number, looks in enumerate(places):
-        part = 0.5 + 0.5 * number / len(places), 0.5 + 0.5 * (number + 1) / len(places)
+    for looks, part in shares(places, 0.5, 1.0):
         found += yield from within(posed(seen, target, looks, renderer), *part)
     return found
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..search.model_likeness import compare, ranked
 from ..search.start_poses import PhotoCrops, Start, Target, find_starts
-from ..steps import Steps, within
+from ..steps import Steps, shares, within
 from .candidates import Candidate, candidate_of
 from .refinement import Renderer, approach, verify
 
@@ -36,8 +36,7 @@ def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -
     """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
     compared = yield from within(compare(crops, targets), 0.0, 0.4)
     views, tried = ranked(crops, compared), []
-    for number, best in enumerate(views[:VERIFIED]):
-        part = 0.4 + 0.6 * number / VERIFIED, 0.4 + 0.6 * (number + 1) / VERIFIED
+    for best, part in shares(views[:VERIFIED], 0.4, 1.0):
         tried.append((yield from within(_verified(crops, best, renderer), *part)))
     tried.sort(key=lambda answer: -answer.candidate.score)
     return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]

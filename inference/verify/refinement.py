@@ -13,7 +13,7 @@ from ..pose.alignment import FREE, LensPrior, Locks, PrincipalPointPrior, Term, 
 from ..pose.details import STEPS, Details, agreement
 from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops, Start, Target, with_flip
-from ..steps import Steps, within
+from ..steps import Steps, shares, within
 from ..views.crops import DISTANCE, SIZE
 from ..views.retrieval import Whitening, pooled, unit
 from ..views.templates import Render, Rendering, Template, Templates
@@ -93,10 +93,10 @@ class Verified(NamedTuple):
 def verify(crops: PhotoCrops, closeups: Sequence[Closeup], renderer: Renderer) -> Steps[list[Verified]]:
     """Renders the model in every closeup's own crop, through the very camera, and compares the two pictures."""
     renderings: list[Rendering] = []
-    for closeup in closeups:
+    for closeup, (_began, done) in shares(closeups):
         camera_to_world = closeup.pose.camera_to_world() @ closeup.view.camera_to_world
         renderings.append(renderer(closeup.start.target)(closeup.view.placed(camera_to_world)))
-        yield len(renderings) / len(closeups)
+        yield done
     pictures = np.stack([rendering.rgb for rendering in renderings])
     return [
         _verified(crops, *parts) for parts in zip(closeups, renderings, pictures, crops.look(pictures), strict=True)
@@ -141,9 +141,8 @@ def refine_verified(
     details: to the fine texture too, where there is some and the photo has the same.
     """
     refined = []
-    for number, old in enumerate(verified):
-        steps = _refined(crops, old, renderer, locks, details)
-        refined.append((yield from within(steps, number / len(verified), (number + 1) / len(verified))))
+    for old, part in shares(verified):
+        refined.append((yield from within(_refined(crops, old, renderer, locks, details), *part)))
     return refined
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -105,8 +105,8 @@ class Templates:
         most = np.argsort(-self.coverage, None)[: FEWEST * len(features)]
         return features[np.unravel_index(most, self.coverage.shape)]
 
-    def save(self, path: Path, **more: Any) -> None:
-        np.savez(path, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)
+    def save(self, file: BinaryIO, **more: Any) -> None:
+        np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)
 
     @classmethod
     def load(cls, path: Path) -> Templates:

@@ -14,6 +14,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
+from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
@@ -83,9 +84,6 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
             if there and not self.overwrite:
                 raise PoseError(f"The folder has a {there} already: choose another one, or Overwrite.")
             count = write(folder, context.scene)
-        except OSError as error:
-            self.report({"ERROR"}, printable(f'"{error.filename}" cannot be written ({error.strerror})'))
-            return {"CANCELLED"}
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -127,7 +125,8 @@ def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
 
 def _write_json(folder: Path, current: bpy.types.Scene) -> int:
     lines = [_described(current, one, model_of(current, one)) for one in taken(current)]
-    (folder / "cameras.json").write_text(json_text(lines, indent=1) + "\n", encoding="utf-8")
+    with writing(folder / "cameras.json"):
+        (folder / "cameras.json").write_text(json_text(lines, indent=1) + "\n", encoding="utf-8")
     return len(lines)
 
 

@@ -12,6 +12,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError, printable
+from ...inference.files import writing
 from ...inference.geometry import Box, Camera
 from ..blender import cameras
 from ..photos import photo_list
@@ -164,13 +165,11 @@ def _straight(path: Path, shot: PosedPhoto) -> tuple[Path, Camera, float]:
 
 
 def _saved(path: Path, picture: bytes) -> Path:
-    try:
+    with writing(path):
         if not path.exists():
             path.write_bytes(picture)
         elif path.read_bytes() != picture:
             raise PoseError(f"'{path.name}' is in the way of a picture that has to be saved there: rename it.")
-    except OSError as error:
-        raise PoseError(f"'{path}' cannot be written ({error.strerror}).") from error
     return path
 
 

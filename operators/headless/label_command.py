@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from ...inference.chessboard.calibration import Calibration
 from ...inference.chessboard.labelling import Board, Label, calibrated, checked_board, given_intrinsics, label
 from ...inference.errors import PoseError, sentence_of
+from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Sphere, seen_from
 from ...inference.photo.checks import DEFAULT_SENSOR
@@ -67,14 +68,17 @@ def _calibrate(options: argparse.Namespace, board: Board) -> tuple[Calibration, 
         "photos": dict(zip(used, found.errors.round(4).tolist(), strict=True)),
         "failed": failed,
     }
-    (options.out / "calibration.json").write_text(json_text(listing, indent=1), encoding="utf-8")
+    path = options.out / "calibration.json"
+    with writing(path):
+        path.write_text(json_text(listing, indent=1), encoding="utf-8")
     return found, len(failed)
 
 
 def _label_all(options: argparse.Namespace, board: Board, lens: Calibration | None) -> int:
     """Writes a line of labels.jsonl for every photo; gives how many failed."""
     failed, cameras = 0, []
-    with (options.out / "labels.jsonl").open("w", encoding="utf-8") as file:
+    listing = options.out / "labels.jsonl"
+    with writing(listing), listing.open("w", encoding="utf-8") as file:
         for path, stem in zip(options.photo, stems_of(options.photo), strict=True):
             line: dict[str, Any] = {"photo": str(path), "board_photo": str(options.board_photo)}
             try:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ...inference import matching
 from ...inference.errors import PoseError, sentence_of
+from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
 from ...inference.networks.registry import feature_name
@@ -62,8 +63,8 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
     onboarding = time.perf_counter() - began
 
     results = []
-    listing = (options.out / "results.jsonl").open("w", encoding="utf-8")
-    with listing as file, model_targets.target_renderer() as renderer:
+    path = options.out / "results.jsonl"
+    with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
         work = Batch(options, targets, renderer, [])
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))

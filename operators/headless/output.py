@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError, printable
+from ...inference.files import writing
 from ...inference.geometry import Camera, Sphere
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.contact_sheet import Cell, contact_sheet
@@ -95,11 +96,13 @@ def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Seq
 
 
 def save_scene(path: Path) -> None:
-    try:
-        with quiet():
-            bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
-    except RuntimeError as error:
-        raise PoseError(f'"{path}" cannot be written.') from error
+    """PoseError where it cannot be written."""
+    with writing(path):
+        try:
+            with quiet():
+                bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
+        except RuntimeError as error:  # "Error: Cannot open file … for writing: Permission denied"
+            raise OSError(str(error).strip().rpartition(": ")[2]) from error
 
 
 def add_camera(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...inference import matching
 from ...inference.errors import PoseError, sentence_of
+from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.matching import which
 from ...inference.photo.checks import checked_box
@@ -41,8 +42,8 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
     cache = options.cache or cache_folder()
     targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr))
     failed = 0
-    listing = (options.out / "ranking.jsonl").open("w", encoding="utf-8")
-    with listing as file, model_targets.target_renderer() as renderer:
+    path = options.out / "ranking.jsonl"
+    with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
         work = Batch(options, targets, renderer, [])
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, stem, work)

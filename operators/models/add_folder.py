@@ -10,26 +10,22 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.steps import Steps
+from ...inference.steps import Steps, shares
 from ..blender.own_data import added_to, remove
-from ..running.long_operator import StepsOperator
+from ..running.long_operator import FileOperator
 
 
-class PHOTOPOSE_OT_add_folder(StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_add_folder(FileOperator, bpy.types.Operator):
     bl_idname = "photopose.add_folder"
     bl_label = "Add Models of a Folder"
     phases = ((0.0, "Importing"),)
     bl_description = "Import all model files of a folder, such as an asset library of .blend files, as models"
+    needs = ()
+    asked = "directory"
 
     directory: StringProperty(
         name="Folder", subtype="DIR_PATH", description="Where the files are", options={"SKIP_SAVE"}
     )
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.directory:
-            return super().invoke(context, event)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
@@ -51,10 +47,10 @@ def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.ty
 
     brought, roots = [], []
     try:
-        for number, file in enumerate(files):
+        for file, (_began, done) in shares(files):
             with added_to(brought):
                 roots += import_models(scene, file)
-            yield (number + 1) / len(files)
+            yield done
     except BaseException:  # Esc too
         remove(brought)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -14,12 +13,9 @@ from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ..blender import cameras
 from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
+from ..pictures.textures import preset_texture
 from ..running.long_operator import require_packages
 from .find_object import box_at, proposals
-
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
@@ -51,7 +47,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         self._photo = load_photo(bpy.path.abspath(settings.photo))
         self._corners = np.reshape(settings.box, (2, 2)) if any(settings.box) else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
-        self._texture = picture_texture(self._photo.image)
+        self._texture = preset_texture(self._photo.image, SHOWN_SIDE)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -123,18 +119,6 @@ def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
     beside = (at < corners.min(0) - reach) | (at > corners.max(0) + reach)
     near = np.abs(corners - at)
     return (near < reach) & (near == near.min(0)) & ~beside.any()
-
-
-def picture_texture(image: Image.Image):
-    """The image, reduced where it is large, for draw_texture_2d."""
-    import gpu
-
-    shown = image.convert("RGBA")
-    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    rows = np.asarray(shown, np.float32)[::-1] / 255  # the first row at the bottom
-    linear = rows**2.2  # near enough to sRGB, which the view turns it into again
-    pixels = gpu.types.Buffer("FLOAT", linear.size, linear.ravel())
-    return gpu.types.GPUTexture(shown.size, format="RGBA16F", data=pixels)
 
 
 def draw_rectangle(start: Sequence[float], end: Sequence[float]) -> None:

@@ -12,7 +12,7 @@ from bpy.props import FloatProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...inference.steps import Steps, aside
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
@@ -31,7 +31,6 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         settings = context.scene.photo_pose
-        yield from aside(require_packages)
         from ...inference.photo.image import load_photo
 
         if not settings.photo:

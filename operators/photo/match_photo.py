@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, FileOperator
 from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...properties import PhotoPoseSettings
 
 
-class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.match_photo"
     bl_label = "Match Camera to Photo"
     bl_description = "Set the active camera so that the model lies on the photo"
@@ -35,23 +35,13 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
     filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 
-    _asking = False  # whether the file browser is open
-
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
         """One gesture: whoever gives no box, as the panel does, wants all as the scene's settings say."""
         if not self.properties.is_property_set("box"):
             self._take_settings(context.scene.photo_pose)
-        if self.filepath:
-            return super().invoke(context, event)
-        self._asking, self.remember, self.box = True, True, (0, 0, 0, 0)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._asking:
-            return super().execute(context)
-        self._asking = False
-        return super().invoke(context, None)
+        if not self.filepath:
+            self.remember, self.box = True, (0, 0, 0, 0)
+        return super().invoke(context, event)
 
     def _take_settings(self, settings: PhotoPoseSettings) -> None:
         """The photo stays where one is given; nobody knows the box of another one than the scene's."""
@@ -61,7 +51,6 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ...inference.matching import find_and_match
         from ..pictures.model_targets import prepare, target_renderer
 

@@ -12,13 +12,13 @@ from bpy.props import BoolProperty, EnumProperty
 
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Camera, Sphere
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, shares, within
 from ...properties import METHOD_ITEMS
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookProperties, matching_options, photo_sensor
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.matching import Match
@@ -67,7 +67,6 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ...inference.matching import find_and_match, photo_camera
         from ..pictures.model_targets import prepare, target_renderer
 
@@ -126,16 +125,14 @@ def match_all(
 
     shots: dict[str, Shot | PoseError] = {}
     first = 0.6 if shared_lens else 1.0
-    for number, (path, box) in enumerate(boxes.items()):
-        part = first * number / len(boxes), first * (number + 1) / len(boxes)
+    for (path, box), part in shares(boxes.items(), 0.0, first):
         shots[path] = yield from within(_attempt(path, box, match), *part)
     found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
     again = [path for path, shot in found.items() if shot.best.lens_deviation > WELL_KNOWN]
     lens = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
     if not (shared_lens and len(found) > 1 and again and lens):
         return shots
-    for number, path in enumerate(again):
-        part = first + (1 - first) * number / len(again), first + (1 - first) * (number + 1) / len(again)
+    for path, part in shares(again, first, 1.0):
         shots[path] = yield from within(_attempt(path, boxes[path], match, lens), *part)
     return shots
 

@@ -12,22 +12,24 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
-from ...inference.steps import Steps
+from ...inference.steps import Steps, shares
 from ..blender import cameras
 from ..blender.match_record import is_sure
 from ..blender.models import evaluated
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import FileOperator
 
 if TYPE_CHECKING:
     from ...inference.photo.contact_sheet import Cell
     from ...inference.views.templates import Render
 
 
-class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_contact_sheet(FileOperator, bpy.types.Operator):
     bl_idname = "photopose.contact_sheet"
     bl_label = "Save Contact Sheet"
     bl_description = "Save one picture of all photos of the list, their models laid over them as their cameras see them"
     bl_options = set()
+    needs = ("PIL",)
+    suggested = "contact_sheet.png"
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="The picture that is written"
@@ -42,17 +44,9 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
             cls.poll_message_set(tip_, "Add photos to the list first")
         return possible
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.filepath:
-            return super().invoke(context, event)
-        self.filepath = "contact_sheet.png"
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.filepath:
             raise PoseError("Choose a file for the contact sheet.")
-        require_packages("PIL")
         from ...inference.photo.contact_sheet import contact_sheet
         from ..pictures.model_targets import model_renderer
         from ..pictures.saving import save_picture
@@ -60,8 +54,8 @@ class PHOTOPOSE_OT_contact_sheet(StepsOperator, bpy.types.Operator):
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".png"))
         photos, cells = context.scene.photo_pose.photos, []
         with model_renderer() as renderer:
-            for number, item in enumerate(photos):
-                yield number / len(photos)
+            for item, (began, _done) in shares(photos):
+                yield began
                 cells.append(_cell(context.scene, item, renderer))
         save_picture(contact_sheet(cells), path)
         self.report({"INFO"}, rpt_("Contact sheet saved as {path}").format(path=printable(str(path))))

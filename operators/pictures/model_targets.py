@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.errors import PoseError
 from ...inference.networks.registry import feature_name, is_regressor
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, aside, shares, within
 from ...inference.views.templates import Render
 from ...inference.views.view_options import ViewOptions
 from ..blender.missing_textures import warn_of_lacking
@@ -47,8 +47,7 @@ def prepare(
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
     found: list[Target | PoseError] = []
-    for number, root in enumerate(roots):
-        part = number / len(roots), (number + 1) / len(roots)
+    for root, part in shares(roots):
         found.append((yield from within(_onboarded(root, options, cache, warn), *part)))
     failed = [one for one in found if isinstance(one, PoseError)]
     targets = [one for one in found if not isinstance(one, PoseError)]

@@ -13,6 +13,7 @@ from ...inference.geometry import Box, Camera, in_unit_sphere
 from ..blender.models import Model
 from .drawing import Stage
 from .shaders import COMPARE_VIEWS, compare_shader
+from .textures import texture
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
@@ -25,7 +26,7 @@ class PhotoOverlay:
     """A photo and a model on the graphics processor."""
 
     def __init__(self, photo: Photo, model: Model) -> None:
-        self.size, self.photo = photo.size, texture(photo)
+        self.size, self.photo = photo.size, texture(photo.image, SHOWN_SIDE)
         self.shader = compare_shader()
         self.set_model(model)
 
@@ -64,14 +65,6 @@ class PhotoOverlay:
             draw = self.stage.trace if view == "EDGES" else self.stage.draw
             self._model, self._drawn = draw(in_unit_sphere(camera, self.stage.sphere)), state
         return {"photo": self.photo, **self._model}
-
-
-def texture(photo: Photo) -> GPUTexture:
-    """In sRGB, first row on top."""
-    shown = photo.image.convert("RGBA")
-    shown.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    pixels = np.asarray(shown, np.float32).ravel() / 255
-    return GPUTexture(shown.size, format="RGBA8", data=gpu.types.Buffer("FLOAT", pixels.size, pixels))
 
 
 def _four(ends: np.ndarray) -> list[tuple[float, float]]:

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
-from ...inference.errors import PoseError
+from ...inference.files import writing
 from ...inference.geometry import Box, Camera, Sphere, in_unit_sphere
 from ...inference.views.templates import Render
 
+if TYPE_CHECKING:
+    from PIL import Image
 
-def make_folder(folder: Path) -> None:
-    """PoseError where it cannot be made or written."""
-    try:
+OUTPUT = 'Output folder "{path}" cannot be written ({reason}).'
+
+
+def make_folder(folder: Path, sentence: str = OUTPUT) -> None:
+    """PoseError with this sentence where it cannot be made or written."""
+    with writing(folder, sentence):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise PoseError(f'Output folder "{folder}" cannot be written ({error.strerror}).') from error
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    try:
+    """PoseError where it cannot be written."""
+    with writing(path):
         picture.save(path)
-    except OSError as error:
-        raise PoseError(f'"{path}" cannot be written ({error.strerror}).') from error
 
 
 def model_in_photo(camera: Camera, sphere: Sphere, render: Render, side: int) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ...inference.errors import PoseError
+from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera, angles_from_direction, direction_from_angles, intrinsics, look_at
 from ...inference.networks.registry import feature_name
-from ...inference.steps import Steps, aside
+from ...inference.steps import Steps, aside, shares
 from ...inference.views.crops import DISTANCE, LENS, SIZE, template_view
 from ...inference.views.templates import Templates, extreme_points, patch_coverage, patch_points
 from ...inference.views.thumbnails import THUMBNAIL, thumbnail_sheet
@@ -20,7 +20,8 @@ from ...inference.views.view_options import ViewOptions
 from ..blender.models import Model
 from . import drawing
 from .rendering import Rendering, studio
-from .view_cache import TEMPLATE_SAMPLES, cache_key, cached_file, check_writable, load_cached, store
+from .saving import make_folder, save_picture
+from .view_cache import TEMPLATE_SAMPLES, UNWRITABLE, cache_key, cached_file, load_cached, store
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,9 +40,9 @@ def model_templates(model: Model, options: ViewOptions, folder: Path) -> Steps[T
     cached = load_cached(path, key)
     if cached:
         return cached
-    check_writable(folder)  # before the rendering, not after
+    make_folder(folder, UNWRITABLE)  # before the rendering, not after
     templates, sheet = yield from _rendered_templates(model, options)
-    store(path.with_suffix(".png"), sheet.save)
+    store(path.with_suffix(".png"), lambda file: sheet.save(file, "PNG"))
     store(path, lambda file: templates.save(file, key=np.array(key)))
     return templates
 
@@ -56,7 +57,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templ
     cameras = [template_view(direction, outline) for direction in options.directions]
     coverage, points, features, waiting, pictures = [], [], [], [], []
     with studio(model, options.background, TEMPLATE_SAMPLES) as render:
-        for camera in cameras:
+        for camera, (_began, done) in shares(cameras):
             view = render(camera)
             alpha = view.rgba[..., 3]
             coverage.append(patch_coverage(alpha))
@@ -67,7 +68,7 @@ def _rendered_templates(model: Model, options: ViewOptions) -> Steps[tuple[Templ
                 seen = yield from aside(extract_features, network, np.stack(waiting))
                 features.append(seen.astype(np.float16))
                 waiting.clear()
-            yield len(points) / len(cameras)
+            yield done
     templates = Templates(
         options.directions,
         np.stack([camera.camera_to_world for camera in cameras]),
@@ -97,11 +98,11 @@ def random_views(model: Model, count: int, sphere: str, random: np.random.Genera
     pictures, rotations = [], []
     drawn = drawing.preferable(model)
     with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
-        for (azimuth, elevation), distance in zip(angles, distances, strict=True):
+        for ((azimuth, elevation), distance), (_began, done) in shares(zip(angles, distances, strict=True)):
             camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)
             pictures.append(render(camera.windowed(frame, (VIEW_SIDE, VIEW_SIDE))).rgba)
             rotations.append(camera.world_to_camera[:3, :3])
-            yield len(pictures) / count
+            yield done
     return Views(np.stack(pictures), np.stack(rotations), np.zeros(count, int))
 
 
@@ -110,16 +111,18 @@ def save_views(model: Model, options: ViewOptions, crop: str, folder: Path) -> S
     name = bpy.path.clean_name(model.name)
     outline = _outline(model)
     listing = []
+    make_folder(folder)
     with studio(model, options.background, PICTURE_SAMPLES) as render:
-        for index, direction in enumerate(options.directions):
+        for index, (direction, (_began, done)) in enumerate(shares(options.directions)):
             view = render(_framed(direction, outline, crop))
             file = f"{name}_{index:04d}.png"
-            picture = _picture(view, options.background, crop)
-            _written(lambda path, p=picture: p.save(path), folder / file)
+            save_picture(_picture(view, options.background, crop), folder / file)
             azimuth, elevation = np.degrees(angles_from_direction(direction))
             listing.append({"file": file, "azimuth": round(azimuth, 3), "elevation": round(elevation, 3)})
-            yield (index + 1) / len(options.directions)
-    _written(lambda path: path.write_text(json_text(listing, indent=1)), folder / f"{name}_views.json")
+            yield done
+    views = folder / f"{name}_views.json"
+    with writing(views):
+        views.write_text(json_text(listing, indent=1))
     return len(listing)
 
 
@@ -137,11 +140,3 @@ def _picture(view: Rendering, background: str, crop: str) -> Image.Image:
     picture = Image.fromarray(view.rgba if background == "TRANSPARENT" else view.rgb)
     box = alpha_box(view.rgba[..., 3], 1) if crop == "OBJECT" else None
     return picture.crop(tuple(int(edge) for edge in box)) if box else picture
-
-
-def _written(write, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
-    except OSError as error:
-        raise PoseError(f"{path} cannot be written ({error.strerror}).") from error

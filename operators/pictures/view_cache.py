@@ -6,18 +6,18 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import bpy
 import numpy as np
 
-from ...inference.errors import PoseError
+from ...inference.files import replacing, writing
 from ...inference.networks.registry import feature_name, identity
 from ...inference.views.crops import SIZE
 from ...inference.views.templates import Templates
@@ -26,6 +26,10 @@ from ...preferences import preferred
 from ..blender.models import Model
 
 OURS = re.compile(r"[0-9a-f]{24}(\.\d+)?\.(npz|png)")  # names of cache files
+UNWRITABLE = (
+    'The folder for training views, "{path}", cannot be written ({reason}); choose another one in the preferences, or '
+    "with --cache."
+)
 FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
 TEMPLATE_SAMPLES = 1  # of Cycles; four take three times as long and match no better (measured on real photos)
 SETTLED = 3 * 10**9  # ns since a folder's last change, from which the next one gets another time on any disk
@@ -77,11 +81,9 @@ def _measured(folder: Path, _changed: int) -> tuple[int, int]:
 def clear_cache(folder: Path) -> int:
     """Deletes what was put there; gives the number of templates that were."""
     files = cache_files(folder)
-    try:
+    with writing(folder, 'The training views in "{path}" cannot be deleted ({reason}).'):
         for path in files:
             path.unlink(missing_ok=True)
-    except OSError as error:
-        raise PoseError(f"The training views in {folder} cannot be deleted ({error.strerror}).") from error
     return sum(path.suffix == ".npz" for path in files)
 
 
@@ -101,29 +103,7 @@ def load_cached(path: Path, key: str) -> Templates | None:
         return None
 
 
-def check_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> PoseError:
-    return PoseError(
-        f'The folder for training views, "{folder}", cannot be written ({error.strerror}); choose another one in the '
-        "preferences, or with --cache."
-    )
-
-
-def store(path: Path, write: Callable[[Path], None]) -> None:
-    """Written under another name first, so that no reader and no interruption ever meets half a file."""
-    temporary = path.with_suffix(f".{os.getpid()}{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise _unwritable(path.parent, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+def store(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """PoseError where it cannot be written."""
+    with writing(path.parent, UNWRITABLE), replacing(path) as file:
+        write(file)

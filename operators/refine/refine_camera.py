@@ -10,13 +10,13 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ...properties import OURS, SPHERE_ITEMS, LockProperties
 from ..blender import cameras
 from ..blender.match_record import keep_score, known_score, lens_deviation
 from ..blender.models import chosen_models, scene_object
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
@@ -39,7 +39,6 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
     subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ...inference.matching import refine
         from ...inference.photo.checks import checked_box
         from ...inference.photo.image import load_photo

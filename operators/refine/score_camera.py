@@ -6,11 +6,11 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.geometry import Box, Camera
-from ...inference.steps import Steps, all_aside, aside, within
+from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
 from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 
 class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
@@ -28,7 +28,6 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
         cameras = [subject.camera, read_pose(known, match.size)]
@@ -51,8 +50,7 @@ def scores(
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
     extract, found = extractor(views.network, views.device), []
     with target_renderer() as renderer:
-        for number, camera in enumerate(cameras):
-            part = 0.5 + 0.5 * number / len(cameras), 0.5 + 0.5 * (number + 1) / len(cameras)
+        for camera, part in shares(cameras, 0.5, 1.0):
             crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
             seen = yield from within(all_aside(judge)(crops, target, camera, renderer), *part)
             found.append(seen.score)

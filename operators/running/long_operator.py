@@ -14,8 +14,9 @@ from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...inference.errors import PoseError
-from ...inference.steps import Steps, Work
+from ...inference.steps import Steps, Work, aside
 from .log import LOG
+from .python_packages import PACKAGES
 from .python_packages import require_packages as require_packages  # what nearly every long work begins with
 from .worker import responsive
 
@@ -36,18 +37,19 @@ class StepsOperator:
     # Without REGISTER: Adjust Last Operation would do minutes of work again in one go, without Esc
     bl_options = {"UNDO"}
     phases = ((0.0, "Working"),)  # what is done from which progress on
+    needs: Sequence[str] = tuple(PACKAGES)  # those that are required before the first step
     _warnings: Sequence[str] = ()
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self._steps = self._shown(context, self.steps(context))
+        self._steps = self._shown(context, self._supplied(context))
         result = {"RUNNING_MODAL"}
         while result == {"RUNNING_MODAL"}:
             result = self._step()
         return result
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event | None) -> set[str]:
-        self._steps = until_undo(self._timed(context, responsive(self.steps(context))))
+        self._steps = until_undo(self._timed(context, responsive(self._supplied(context))))
         result = self._step()
         if result == {"RUNNING_MODAL"}:
             context.window_manager.modal_handler_add(self)
@@ -70,6 +72,12 @@ class StepsOperator:
     def warn(self, text: str) -> None:
         """Reports it when the steps end, after what they report: that is what is seen."""
         self._warnings = (*self._warnings, text)
+
+    def _supplied(self, context: bpy.types.Context) -> Steps[None]:
+        """The steps, once the packages they need are imported."""
+        if self.needs:
+            yield from aside(require_packages, *self.needs)
+        yield from self.steps(context)
 
     def _step(self) -> set[str]:
         try:
@@ -125,6 +133,35 @@ class StepsOperator:
             )
             context.workspace.status_text_set(f"{iface_(self.bl_label, 'Operator')}: {told}")
         _redraw_sidebars(manager)
+
+
+class FileOperator(StepsOperator):
+    """Mixin: where no file is named the user chooses it first; then it works as from a button, with progress and Esc.
+
+    Blender calls `execute` when the user has chosen, `cancel` when the file browser is closed.
+    """
+
+    asked = "filepath"  # the property that names it
+    suggested = ""  # name of the file
+    _asking = False  # whether the file browser is open
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event | None) -> set[str]:
+        if getattr(self, self.asked):
+            return super().invoke(context, event)
+        setattr(self, self.asked, self.suggested)
+        self._asking = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self._asking:
+            return super().execute(context)
+        self._asking = False
+        return super().invoke(context, None)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        if not self._asking:  # else nothing has begun
+            super().cancel(context)
 
 
 def _redraw_sidebars(manager: bpy.types.WindowManager) -> None:

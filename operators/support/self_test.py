@@ -16,13 +16,13 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
 from ...inference.geometry import Box, Camera, angle_between, direction_from_angles, in_unit_sphere, intrinsics, look_at
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ..blender.models import Model, evaluated, lineage, scene_roots
 from ..blender.own_data import remove
 from ..pictures.rendering import studio
 from ..running.log import LOG
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
@@ -51,7 +51,6 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
     seed: IntProperty(name="Seed", min=0, description="Another number looks from another side")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         began = time.perf_counter()
         with _subject(context) as root:
             name, error = root.name, (yield from self_test(root, self.seed))

@@ -177,11 +177,11 @@ class Gallery:
 
     def _texture(self, view: int):
         from ...inference.views.thumbnails import thumbnail
-        from ..photo.drag_box import picture_texture
+        from ..pictures.textures import preset_texture
 
         if view not in self._textures:
             picture = thumbnail(self.file, view)
-            self._textures[view] = picture_texture(picture) if picture else None
+            self._textures[view] = preset_texture(picture, SHOWN) if picture else None
         return self._textures[view]
 
 

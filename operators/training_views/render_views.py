@@ -9,12 +9,12 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, shares, within
 from ...preferences import preferred
 from ...properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import FileOperator, StepsOperator
 
 
 class ViewProperties:
@@ -38,7 +38,6 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
     bl_options = set()
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ..pictures.model_targets import prepare
         from ..pictures.view_cache import cache_folder
 
@@ -49,38 +48,32 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         self.report({"INFO"}, told.format(views=views, models=len(targets)))
 
 
-class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_save_views(ViewProperties, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.save_views"
     bl_label = "Save Training Views"
     phases = ((0.0, "Rendering"),)
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
     bl_options = set()
+    asked = "directory"
 
     crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
     directory: StringProperty(
         name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.directory:
-            return super().invoke(context, event)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
             raise PoseError("Choose a folder for the pictures.")
-        yield from aside(require_packages)
         from ..pictures.training_views import save_views
 
         folder = Path(bpy.path.abspath(self.directory))
         roots = chosen_models(context.scene)
         count = 0
-        for number, root in enumerate(roots):
+        for root, part in shares(roots):
             with evaluated(root) as model:
                 warn_of_lacking(model.name, model.lacking, self.warn)
                 steps = save_views(model, self.view_options(), self.crop, folder)
-                count += yield from within(steps, number / len(roots), (number + 1) / len(roots))
+                count += yield from within(steps, *part)
         self.report(
             {"INFO"}, rpt_("{count} pictures saved in {folder}").format(count=count, folder=printable(str(folder)))
         )

@@ -13,13 +13,13 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
 from ...inference.networks.registry import REGRESSORS
-from ...inference.steps import Steps, all_aside, aside, within
+from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
 from ...properties import SPHERE_ITEMS
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.log import LOG
-from ..running.long_operator import StepsOperator, require_packages
+from ..running.long_operator import FileOperator
 
 if TYPE_CHECKING:
     from ...inference.networks.training import Training
@@ -67,11 +67,10 @@ def train_on(
     backdrops = make_backgrounds(backgrounds, seed=seed, warn=warn)
     checkpoint = path.with_suffix(".checkpoint") if keep or resume else None
     parts = []
-    for number, root in enumerate(roots):
+    for number, (root, part) in enumerate(shares(roots, 0.0, RENDERED)):
         with evaluated(root) as model:
             warn_of_lacking(model.name, model.lacking, warn)
             steps = random_views(model, views, sphere, np.random.default_rng([seed, number]))
-            part = (RENDERED * number / len(roots), RENDERED * (number + 1) / len(roots))
             parts.append((yield from within(steps, *part))._replace(model=np.full(views, number)))
     shown = Views(*(np.concatenate(field) for field in zip(*parts, strict=True)))
     with torch.random.fork_rng(devices=[]):
@@ -87,15 +86,14 @@ def train_on(
     return training
 
 
-class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_train_regressor(FileOperator, bpy.types.Operator):
     bl_idname = "photopose.train_regressor"
     bl_label = "Train Regressor"
     bl_description = (
         "Train a network that names the direction of these models in a photo at once, and choose it for matching"
     )
     phases = ((0.0, "Rendering"), (RENDERED, "Training"))
-
-    _asking = False  # whether the file browser is open
+    suggested = "regressor.npz"
 
     filepath: StringProperty(
         name="Network File", subtype="FILE_PATH", description="Where it is kept", options={"SKIP_SAVE"}
@@ -111,23 +109,9 @@ class PHOTOPOSE_OT_train_regressor(StepsOperator, bpy.types.Operator):
         name="Resume", description="Keep what is learnt beside the file when cancelled, and go on from there"
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.filepath:
-            return super().invoke(context, event)
-        self.filepath, self._asking = "regressor.npz", True
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if not self._asking:
-            return super().execute(context)
-        self._asking = False
-        return super().invoke(context, None)
-
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.filepath:
             raise PoseError("Choose a file for the network.")
-        yield from aside(require_packages)
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
         names = ("network", "sphere", "views", "epochs", "seed", "resume")

@@ -10,10 +10,10 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
-from ...inference.steps import Steps, aside, within
+from ...inference.steps import Steps, within
 from ..blender.models import chosen_models, collection_models, with_key
 from ..photo.photo_properties import PhotoProperties
-from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.search.start_poses import Target
@@ -29,7 +29,6 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
     collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
         from ...inference.matching import which
         from ...inference.verify.model_ranking import is_strange
         from ..pictures.model_targets import prepare, target_renderer

@@ -60,6 +60,17 @@ def test_colmap_comes_back_as_it_was_written(tmp_path):
     assert (tmp_path / "points3D.txt").read_text().startswith("#")
 
 
+def test_files_that_cannot_be_written_are_told_by_their_names(tmp_path):
+    views = [View("a.jpg", CAMERAS["tall.jpg"], "model", np.eye(4))]
+    for name, write in (
+        ("images.txt", lambda: write_colmap(tmp_path, CAMERAS)),
+        ("scene_gt.json", lambda: write_bop(tmp_path, views, 1000)),
+    ):
+        (tmp_path / name).mkdir()
+        with pytest.raises(PoseError, match=rf'^".*{name}" cannot be written \(Is a directory\)\.$'):
+            write()
+
+
 def test_colmap_s_names_are_the_files_and_its_files_any_editor_s(tmp_path):
     """Names that are no UTF-8, or that Python would break into lines; a byte order mark, as Windows' editor writes."""
     names = [os.fsdecode(b"caf\xe9.jpg"), "a\u2028b.jpg", "c\x85.jpg"]

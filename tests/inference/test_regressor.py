@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import made_up
+from full_disk import full_disk
 from PIL import Image
 
 from photo_pose.inference.errors import PoseError
@@ -161,6 +162,14 @@ class Tiny(torch.nn.Module):
         return torch.optim.AdamW(self.parameters(), lr=0.01)
 
 
+class Wide(Tiny):
+    """Of too many parameters for a small disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64, 100), torch.nn.Linear(100, 3))
+
+
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: value.numpy().copy() for name, value in network.state_dict().items()}
 
@@ -271,6 +280,14 @@ def test_bad_checkpoints_and_folders_are_refused(few: Views, grey: np.ndarray, t
     (tmp_path / "file").touch()
     with pytest.raises(PoseError, match="cannot be written"):
         finish(training.train(Tiny(), few, grey, **options, checkpoint=tmp_path / "file" / "b.checkpoint"))
+
+
+def test_a_full_disk_ends_a_training_with_a_sentence_and_keeps_what_was_there(few: Views, grey: np.ndarray, tmp_path):
+    checkpoint = tmp_path / "a.checkpoint"
+    checkpoint.write_bytes(b"of before")
+    with full_disk(20000), pytest.raises(PoseError, match=r'a.checkpoint" cannot be written \(File too large\)\.$'):
+        finish(training.train(Wide(), few, grey, epochs=1, device="cpu", checkpoint=checkpoint))
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"of before"]
 
 
 def test_bad_network_files_are_refused(tmp_path: Path):

@@ -71,10 +71,10 @@ def test_the_cache_s_size_is_known_again_after_every_change(folder):
     assert told() == "0 cached, 0.0 MB"
     file.write_bytes(b"x" * 500_000)
     assert bpy.context.window_manager.photo_pose_cache == told() == told() == "1 cached, 0.5 MB"
-    view_cache.store(file, lambda path: path.write_bytes(b"x" * 900_000))
+    view_cache.store(file, lambda opened: opened.write(b"x" * 900_000))
     assert bpy.context.window_manager.photo_pose_cache == told() == "1 cached, 0.9 MB"
     for size in range(1, 20):  # within what is the same time to the disk
-        view_cache.store(other, lambda path, size=size: path.write_bytes(b"x" * 100_000 * size))
+        view_cache.store(other, lambda opened, size=size: opened.write(b"x" * 100_000 * size))
         assert bpy.context.window_manager.photo_pose_cache == f"2 cached, {0.9 + size / 10:.1f} MB"
     shutil.rmtree(folder)
     assert bpy.context.window_manager.photo_pose_cache == "0 cached, 0.0 MB"

@@ -321,6 +321,18 @@ def test_bad_usage(folder, arguments, sentence):
     assert not (folder / "d" / "results.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "listing"), [("match", "results.jsonl"), ("which", "ranking.jsonl"), ("match", "matched.blend")]
+)
+def test_an_output_that_cannot_be_written_is_told_in_a_sentence(folder, tmp_path, command, listing):
+    (tmp_path / f"{listing}{'@' * listing.endswith('.blend')}").mkdir()  # Blender writes beside the file first
+    views = ("--cache", "cache", "--views", "17", "--model", "wedge.obj", "--photo", "broken.jpg", "--out", tmp_path)
+    done = batch(folder, command, *map(str, views))
+    said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:") and "broken" not in line]
+    assert done.returncode == 2 and len(said) == 1
+    assert f'{listing}" cannot be written (' in said[0] and said[0].endswith("Is a directory).")
+
+
 def test_the_paper_s_recipe_and_a_scene(folder):
     blend = folder / "scene.blend"
     made = "import bpy, sys; bpy.ops.wm.read_homefile(use_factory_startup=True); scene = bpy.context.scene; "

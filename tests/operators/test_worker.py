@@ -21,6 +21,7 @@ from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa:
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.pictures import model_targets  # noqa: E402
 from photo_pose.operators.running import long_operator as operator_steps  # noqa: E402
+from photo_pose.operators.running import python_packages  # noqa: E402
 from photo_pose.operators.running.worker import on_main, responsive  # noqa: E402
 
 SOON = 0.3  # s
@@ -122,6 +123,42 @@ def test_stopping_waits_for_nothing_and_gives_no_more_answers(asking):
     running.close()
     assert time.monotonic() - began < SOON
     assert len(threads) == 1 and gone(threads) and done == ["cleared"]
+
+
+class Long(operator_steps.FileOperator):
+    """In place of an operator that Blender would have made."""
+
+    bl_label, filepath = "Long", "named"
+
+    def __init__(self, done: list[str]) -> None:
+        self.done = done
+
+    def steps(self, _context):
+        yield from aside(self.done.append, "begun")
+
+    def report(self, _kind, sentence):
+        self.done.append(sentence)
+
+
+def test_an_operator_whose_file_browser_is_closed_has_nothing_to_stop(scene):
+    done = []
+    asking = Long(done)
+    asking._asking = True
+    asking.cancel(bpy.context)
+    assert Long(done).execute(bpy.context) == {"FINISHED"} and done == ["begun"]
+
+
+@pytest.mark.parametrize("needs", [("PIL",), ("PIL", "missing"), ()])
+def test_an_operator_begins_when_it_has_the_packages_it_needs(scene, monkeypatch, needs):
+    monkeypatch.setitem(python_packages.PACKAGES, "missing", python_packages.Package("Missing Package", (1, 0)))
+    done = []
+    one = Long(done)
+    one.needs = needs
+    one.execute(bpy.context)
+    if "missing" in needs:
+        assert len(done) == 1 and done[0].startswith("Photo Pose needs Missing Package, which Blender's Python")
+    else:
+        assert done == ["begun"]
 
 
 def test_loading_a_file_stops_what_runs(scene):
