@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from .inference.look import DEFAULT_NETWORK
 from .inference.networks.registry import REGRESSORS
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
@@ -57,8 +58,8 @@ NETWORK_SEARCH = {
     "name": "Network",
     "description": "What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
     "regressor_lite0 name the direction of chairs at once, as does a .npz file that Train Regressor has written",
-    "default": "efficientnet_lite0",
-    "search": lambda _self, _context, _text: ("efficientnet_lite0", *REGRESSORS),
+    "default": DEFAULT_NETWORK,
+    "search": lambda _self, _context, _text: (DEFAULT_NETWORK, *REGRESSORS),
     "search_options": {"SUGGESTION"},
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
+from .look import ALL_STAGES, DEFAULT_CANDIDATES, DEFAULT_NETWORK, Stages
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .pose.alignment import Locks
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
-    from .verify.candidates import Candidate, Stages
+    from .verify.candidates import Candidate
     from .verify.model_ranking import Answer
     from .verify.refinement import Renderer
 
@@ -90,11 +91,11 @@ def match(
     *,
     any_roll: bool = False,
     method: str = "MATCH",
-    count: int = 6,
-    stages: Stages | None = None,
+    count: int = DEFAULT_CANDIDATES,
+    stages: Stages = ALL_STAGES,
     lens: Focal | None = None,
     mask: np.ndarray | None = None,
-    network: str = "efficientnet_lite0",
+    network: str = DEFAULT_NETWORK,
     device: str = "auto",
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
@@ -126,7 +127,7 @@ def match(
         starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL)
+        steps = finding.find_candidates(crops, starts, renderer, count, stages)
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
@@ -203,7 +204,7 @@ def _located(
     from .search.detection import Overview
     from .verify.location import locate
 
-    name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
+    name, device = options.get("network", DEFAULT_NETWORK), options.get("device", "auto")
     network = feature_network(feature_name(name), device)
     if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
         box = proposed_boxes(photo, load_network("u2netp"))[0]
@@ -251,7 +252,7 @@ def refine(
     *,
     box: Box | None = None,
     locks: Locks | None = None,
-    network: str = "efficientnet_lite0",
+    network: str = DEFAULT_NETWORK,
     device: str = "auto",
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that sees the target about right, before and after improvement; locks: Locks() by default.
@@ -293,7 +294,7 @@ def which(
     *,
     mask: np.ndarray | None = None,
     any_roll: bool = False,
-    network: str = "efficientnet_lite0",
+    network: str = DEFAULT_NETWORK,
     device: str = "auto",
 ) -> Steps[tuple[Box, list[Answer]]]:
     """Which of the targets the photo shows: the box, given or found, and all of them, best first.

@@ -17,12 +17,12 @@ from ...inference import matching
 from ...inference.errors import PoseError, sentence_of
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
+from ...inference.look import Stages
 from ...inference.networks.registry import feature_name
 from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay import intersection_over_union
 from ...inference.steps import finish
-from ...inference.verify.candidates import Stages
 from ..blender import cameras
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
