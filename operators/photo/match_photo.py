@@ -13,7 +13,7 @@ from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
-from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
+from .photo_properties import LookProperties, PhotoProperties, photo_sensor
 
 if TYPE_CHECKING:
     from ...inference.matching import Match
@@ -70,8 +70,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, StepsOperator, bpy.types.Operato
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
-            options = matching_options(self, photo, views)
-            finding = find_and_match(photo, camera, box, targets, renderer, method=self.method, **options)
+            told = {"lens": self.focal_of(photo), "mask": photo.mask}
+            finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
         self._write(context, photo, found, targets, shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -11,11 +11,13 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
+from ...inference.look import DEFAULT_LOOK, Look
 from ...preferences import preferred
 from ...properties import FOCAL_ITEMS, NETWORK_SEARCH, OURS, SPHERE_ITEMS
 from ..blender import cameras
 
 if TYPE_CHECKING:
+    from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import Photo
     from ...inference.views.view_options import ViewOptions
 
@@ -35,8 +37,17 @@ class LookProperties:
         from ...inference.views.view_options import ViewOptions
         from ..pictures.view_cache import cache_folder
 
-        network = bpy.path.abspath(self.network)
-        return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
+        look = self.look()
+        return ViewOptions(self.sphere, self.subdivisions, network=look.network, device=look.device), cache_folder()
+
+    def look(self, method: str = DEFAULT_LOOK.method) -> Look:
+        return Look(method, self.any_roll, network=bpy.path.abspath(self.network), device=preferred().device)
+
+    def focal_of(self, photo: Photo) -> Focal | None:
+        """How far the photo's focal length is known; None: it is given."""
+        from ...inference.matching import photo_focal
+
+        return photo_focal(photo) if self.focal_source == "PHOTO" else None
 
     def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""
@@ -60,19 +71,6 @@ def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tup
     if source.focal_source == "CAMERA" and current.camera:
         return cameras.sensor_of(current, current.camera, size)
     return DEFAULT_SENSOR
-
-
-def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
-    """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
-    from ...inference.matching import photo_focal
-
-    return {
-        "mask": photo.mask,
-        "any_roll": look.any_roll,
-        "lens": photo_focal(photo) if look.focal_source == "PHOTO" else None,
-        "network": views.network,
-        "device": views.device,
-    }
 
 
 class PhotoProperties(LookProperties):

@@ -42,8 +42,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
-            options = {"mask": photo.mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
-            asking = which(photo, camera, box, targets, renderer, **options)
+            asking = which(photo, camera, box, targets, renderer, self.look(), mask=photo.mask)
             _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
