@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import FloatVectorProperty, StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
 from ...inference.look import DEFAULT_LOOK, Look
 from ...preferences import preferred
-from ...properties import FOCAL_ITEMS, NETWORK_SEARCH, OURS, SPHERE_ITEMS
+from ...properties import OURS, LookProperties
 from ..blender import cameras
 
 if TYPE_CHECKING:
@@ -22,16 +22,8 @@ if TYPE_CHECKING:
     from ...inference.views.view_options import ViewOptions
 
 
-class LookProperties:
-    """Mixin: where the lens is known from, which training views, and what looks at them."""
-
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
-    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
-    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
-    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
-    network: StringProperty(**NETWORK_SEARCH)
+class LookingProperties(LookProperties):
+    """Mixin: how photos are looked at, as matching wants it."""
 
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
         from ...inference.views.view_options import ViewOptions
@@ -73,7 +65,7 @@ def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tup
     return DEFAULT_SENSOR
 
 
-class PhotoProperties(LookProperties):
+class PhotoProperties(LookingProperties):
     """Mixin: also the photo and the box."""
 
     filepath: StringProperty(

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.props import BoolProperty, EnumProperty
+from bpy.props import BoolProperty
 
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Camera
 from ...inference.steps import Steps, aside, within
-from ...properties import METHOD_ITEMS
+from ...properties import METHOD, SHARED_LENS
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
-from ..photo.photo_properties import LookProperties, photo_sensor
+from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Shot(NamedTuple):
         return self.found.candidates[0]
 
 
-class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.match_photos"
     bl_label = "Match All"
     bl_description = (
@@ -55,8 +55,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
     )
     phases = MATCHING
 
-    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
-    shared_lens: BoolProperty(name="Shared Lens", description="All photos were taken with one lens")
+    method: METHOD
+    shared_lens: SHARED_LENS
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
     @classmethod

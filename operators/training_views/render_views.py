@@ -6,23 +6,19 @@ from pathlib import Path
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import StringProperty
 
 from ...inference.errors import PoseError, printable
 from ...inference.steps import Steps, aside, within
 from ...preferences import preferred
-from ...properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
+from ...properties import CROP, PictureProperties
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.long_operator import StepsOperator, require_packages
 
 
-class ViewProperties:
+class PictureOptions(PictureProperties):
     """What both operators ask for; the panel fills it from the scene's settings."""
-
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
-    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
 
     def view_options(self):
         from ...inference.views.view_options import ViewOptions
@@ -30,7 +26,7 @@ class ViewProperties:
         return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
 
 
-class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_render_views(PictureOptions, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.render_views"
     bl_label = "Render Training Views"
     phases = ((0.0, "Rendering"),)
@@ -49,14 +45,14 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         self.report({"INFO"}, told.format(views=views, models=len(targets)))
 
 
-class PHOTOPOSE_OT_save_views(ViewProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_save_views(PictureOptions, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.save_views"
     bl_label = "Save Training Views"
     phases = ((0.0, "Rendering"),)
     bl_description = "Save pictures of the models from all around to a folder, with their angles"
     bl_options = set()
 
-    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    crop: CROP
     directory: StringProperty(
         name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
     )

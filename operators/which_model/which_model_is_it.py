@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.steps import Steps, aside, within
+from ...properties import COLLECTION
 from ..blender.models import chosen_models, collection_models, with_key
 from ..photo.photo_properties import PhotoProperties
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
@@ -26,7 +27,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
     phases = MATCHING
 
-    collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
+    collection: StringProperty(**COLLECTION)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         yield from aside(require_packages)
