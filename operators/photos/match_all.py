@@ -67,16 +67,16 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        yield from aside(require_packages)
-        from ...inference.matching import find_and_match, photo_camera
-        from ..pictures.model_targets import prepare, target_renderer
-
         items = context.scene.photo_pose.photos
         boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         look, (views, cache) = self.look(self.method), self.views_and_cache()
         roots = chosen_models(context.scene)
+        yield from aside(require_packages)
+        from ...inference.matching import find_and_match, photo_camera
+        from ..pictures.model_targets import prepare, target_renderer
+
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
 

@@ -17,6 +17,7 @@ from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E40
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.look import Look  # noqa: E402
 from photo_pose.inference.matching import Match  # noqa: E402
 from photo_pose.inference.photo import overlay  # noqa: E402
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
@@ -251,10 +252,10 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, views_folder
     add(photos, "wide.png", "tall.png")
     before = snapshot()
     cache = views_folder if progress > 0.5 else tmp_path
-    look = SimpleNamespace(views_and_cache=lambda: (view_options.ViewOptions("UPPER", 2), cache), any_roll=False)
+    look = SimpleNamespace(views_and_cache=lambda: (view_options.ViewOptions("UPPER", 2), cache), look=Look)
     look.camera_of = lambda _context, photo: Camera(intrinsics(400, photo.size), np.eye(4), photo.size)
     look.skip_matched, look.shared_lens, look.warn = False, False, pytest.fail
-    look.focal_source, look.method = "LENS", "MATCH"
+    look.method, look.focal_of = "MATCH", lambda _photo: None
     steps = PHOTOPOSE_OT_match_photos.steps(look, bpy.context)
     while isinstance(step := next(steps), Work) or step < progress:
         pass
