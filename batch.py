@@ -60,12 +60,14 @@ def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
 
 def match_arguments(parser: argparse.ArgumentParser) -> None:
     """Other people's scripts rely on them."""
+    from .inference.look import DEFAULT_CANDIDATES, DEFAULT_NETWORK
+
     photo_arguments(parser)
     parser.add_argument(
         "--network",
-        default="efficientnet_lite0",
+        default=DEFAULT_NETWORK,
         metavar="NAME",
-        help="efficientnet_lite0 (default); with --method knn also inception_v3[:LAYER]; or what names the direction "
+        help=f"{DEFAULT_NETWORK} (default); with --method knn also inception_v3[:LAYER]; or what names the direction "
         "at once, with --method vote together with the views: regressor, regressor_lite0, FILE.npz",
     )
     parser.add_argument("--download", action="store_true", help="fetch torchvision's weights of inception_v3")
@@ -76,19 +78,21 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
         help="vote: the photo shows none of the models but something like them (of several chairs match finds that "
         "by itself, in a given box); knn: the paper's recipe",
     )
-    parser.add_argument("--candidates", type=positive, default=6, metavar="N")
+    parser.add_argument("--candidates", type=positive, default=DEFAULT_CANDIDATES, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
     parser.add_argument("--contact-sheet", action="store_true", help="also one picture of all photos and overlays")
 
 
 def which_arguments(parser: argparse.ArgumentParser) -> None:
+    from .inference.look import DEFAULT_NETWORK
+
     photo_arguments(parser)
     parser.add_argument(
         "--network",
-        default="efficientnet_lite0",
+        default=DEFAULT_NETWORK,
         metavar="NAME",
-        help="whose features tell the models apart: efficientnet_lite0 (default), which regressors stand for too",
+        help=f"whose features tell the models apart: {DEFAULT_NETWORK} (default), which regressors stand for too",
     )
 
 

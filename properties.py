@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from .inference.look import DEFAULT_NETWORK
 from .inference.networks.registry import REGRESSORS
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
@@ -53,14 +54,26 @@ STATE_ITEMS = (
     ("MATCHED", "Matched", "Its camera was found"),
     ("FAILED", "Failed", "No camera was found; the message says why"),
 )
-NETWORK_SEARCH = {
-    "name": "Network",
-    "description": "What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
-    "regressor_lite0 name the direction of chairs at once, as does a .npz file that Train Regressor has written",
-    "default": "efficientnet_lite0",
-    "search": lambda _self, _context, _text: ("efficientnet_lite0", *REGRESSORS),
-    "search_options": {"SUGGESTION"},
-}
+
+# Single settings of the scene that operators have, too; those that belong together are classes below
+METHOD = EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
+CROP = EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+RENDER_SIZE = BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+SHARED_LENS = BoolProperty(
+    name="Shared Lens",
+    description="All photos were taken with one lens: those that do not tell it well are matched again with the "
+    "focal length that is found from all of them together",
+)
+BOARD_PHOTO = StringProperty(
+    name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
+)
+BOARD_COLUMNS = IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the chessboard")
+BOARD_ROWS = IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners of the chessboard")
+BOARD_SQUARE = FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH", description="Side of a square")
+# What the scene points to and operators, which cannot, call by its name
+BOARD = {"name": "Board", "description": "Stands for the chessboard; default: the world's XY plane"}
+COLLECTION = {"name": "Collection", "description": "Rank its models only; default: the list, or all"}
+BOX_FOUND = BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
 
 _pictures: list[bpy.utils.previews.ImagePreviewCollection] = []  # one, while the extension is enabled
 
@@ -79,6 +92,61 @@ def _icon(candidate: PhotoPoseCandidate) -> int:
 def _key(candidate: PhotoPoseCandidate) -> str:
     """Follows from the pose, so that pictures are right after undo and in copies of the camera."""
     return str((candidate.id_data.photo_pose.photo, *candidate.matrix, candidate.focal, *candidate.principal_point))
+
+
+class SphereProperty:
+    """From where models are seen: settings of the scene and of operators, as all classes up to LockProperties."""
+
+    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+
+
+class ViewProperties(SphereProperty):
+    """Which training views."""
+
+    subdivisions: IntProperty(
+        name="Subdivisions",
+        default=3,
+        min=0,
+        max=4,
+        description="Fineness of the view sphere; 3 gives 209 views",
+    )
+
+
+class PictureProperties(ViewProperties):
+    """Which training views, to be seen by people."""
+
+    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
+
+
+class LensProperties:
+    """Where a photo's lens is known from. Scripts that give impossible numbers are told so, hence no hard limits."""
+
+    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    lens: FloatProperty(
+        name="Lens", default=50, soft_min=1, soft_max=5000, unit="CAMERA", description="Focal length in millimetres"
+    )
+    sensor: FloatProperty(
+        name="Sensor",
+        default=36,
+        soft_min=1,
+        soft_max=1000,
+        unit="CAMERA",
+        description="Longer side of the sensor in millimetres",
+    )
+
+
+class LookProperties(LensProperties, ViewProperties):
+    """How photos are looked at, besides the method."""
+
+    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
+    network: StringProperty(
+        name="Network",
+        description="What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
+        "regressor_lite0 name the direction of chairs at once, as does a .npz file that Train Regressor has written",
+        default=DEFAULT_NETWORK,
+        search=lambda _self, _context, _text: (DEFAULT_NETWORK, *REGRESSORS),
+        search_options={"SUGGESTION"},
+    )
 
 
 class LockProperties:
@@ -159,7 +227,7 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
-    box_found: BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
+    box_found: BOX_FOUND
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     score: FloatProperty(name="Score", description="Of the best candidate, also when the camera was moved since")
     confidence: FloatProperty(
@@ -198,7 +266,7 @@ class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
 
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
-    box_found: BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
+    box_found: BOX_FOUND
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
     present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
@@ -230,22 +298,13 @@ def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
             item.box, item.box_found = settings.box, settings.box_found
 
 
-class PhotoPoseSettings(KnownBox, LockProperties, bpy.types.PropertyGroup):
+class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockProperties, bpy.types.PropertyGroup):
     """What the panels show and the operators start from."""
 
     models: CollectionProperty(name="Models", type=PhotoPoseModel, description="What photos are matched with")
     active_model: IntProperty(name="Active Model", min=0, description="Line of the list of models")
 
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(
-        name="Subdivisions",
-        default=3,
-        min=0,
-        max=4,
-        description="Fineness of the view sphere; 3 gives 209 views",
-    )
-    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
-    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    crop: CROP
 
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
     box: FloatVectorProperty(
@@ -261,46 +320,22 @@ class PhotoPoseSettings(KnownBox, LockProperties, bpy.types.PropertyGroup):
     box_found: BoolProperty(
         name="Box Found", update=_keep_box, description="Nobody gave the box: the object is looked for again"
     )
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
-    lens: FloatProperty(name="Lens", default=50, min=1, max=5000, unit="CAMERA", description="Focal length")
-    sensor: FloatProperty(
-        name="Sensor",
-        default=36,
-        min=1,
-        max=1000,
-        unit="CAMERA",
-        description="Size of the sensor's longer side",
-    )
-    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
-    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
-    network: StringProperty(**NETWORK_SEARCH)
-    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    method: METHOD
+    use_photo_size: RENDER_SIZE
 
     photos: CollectionProperty(name="Photos", type=PhotoPosePhoto, description="Photos of the object, a camera each")
     active_photo: IntProperty(
         name="Active Photo", min=0, update=_show_photo, description="Its photo, box and camera become the current ones"
     )
-    shared_lens: BoolProperty(
-        name="Shared Lens",
-        description="All photos were taken with one lens: those that do not tell it well are matched again with the "
-        "focal length that is found from all of them together",
-    )
+    shared_lens: SHARED_LENS
 
-    board_photo: StringProperty(
-        name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
-    )
-    board_columns: IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the chessboard")
-    board_rows: IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners of the chessboard")
-    board_square: FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH", description="Side of a square")
-    board: PointerProperty(
-        name="Board", type=bpy.types.Object, description="Stands for the chessboard; default: the world's XY plane"
-    )
+    board_photo: BOARD_PHOTO
+    board_columns: BOARD_COLUMNS
+    board_rows: BOARD_ROWS
+    board_square: BOARD_SQUARE
+    board: PointerProperty(type=bpy.types.Object, **BOARD)
 
-    collection: PointerProperty(
-        name="Collection",
-        type=bpy.types.Collection,
-        description="Rank its models only; default: the list, or all",
-    )
+    collection: PointerProperty(type=bpy.types.Collection, **COLLECTION)
     answers: CollectionProperty(name="Answers", type=PhotoPoseAnswer, description="Models, the likeliest first")
     active_answer: IntProperty(name="Active Answer", min=0, description="Line of the list of answers")
 

@@ -33,7 +33,7 @@ WORST_OVERLAY = 10.0  # of a model behind the camera, say
 
 
 class Variant(NamedTuple):
-    """How the matcher is asked: without names the stages of candidates.Stages to be switched off.
+    """How the matcher is asked: without names the stages of look.Stages to be switched off.
 
     focal, mask: whether it is told the true ones; others: whether it has to find the model among all of its half.
     """
@@ -161,21 +161,20 @@ def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     from photo_pose.inference import matching
     from photo_pose.inference.errors import PoseError as ProductError
     from photo_pose.inference.geometry import Box as ProductBox
+    from photo_pose.inference.look import Look, Stages
     from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
-    from photo_pose.inference.verify.candidates import Stages
 
     photo = load_photo(query.photo)
     camera = matching.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
     given = photo, camera, ProductBox(*query.box), list(workshop.targets.values()), workshop.renderer
-    how = {
-        "method": variant.method,
-        "stages": Stages(**dict.fromkeys(variant.without, False)),
+    look = Look(variant.method, stages=Stages(**dict.fromkeys(variant.without, False)), device="cpu")
+    known = {
         "lens": None if variant.focal else matching.photo_focal(photo),
         "mask": np.array(Image.open(query.silhouette).convert("L")) >= 128 if variant.mask else None,
     }
     try:
-        return finish(matching.match(*given, **how, device="cpu"))
+        return finish(matching.match(*given, look, **known))
     except ProductError as error:
         raise PoseError(str(error)) from error
 

@@ -91,6 +91,7 @@ def matched(query: queries.Query, shelf: which.Shelf, own: bool) -> float:
     own: whether the very chair is one of them."""
     from photo_pose.inference import matching
     from photo_pose.inference.geometry import Box
+    from photo_pose.inference.look import Look
     from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
     from photo_pose.operators.pictures import model_targets
@@ -99,7 +100,8 @@ def matched(query: queries.Query, shelf: which.Shelf, own: bool) -> float:
     camera = matching.photo_camera(photo, focal=query.camera.focal)
     targets = [target for target in shelf.targets if own or shelf.names[target.name] != query.model]
     with model_targets.target_renderer() as renderer:
-        best = finish(matching.match(photo, camera, Box(*query.box), targets, renderer, device="cpu")).candidates[0]
+        steps = matching.match(photo, camera, Box(*query.box), targets, renderer, Look(device="cpu"))
+        best = finish(steps).candidates[0]
     (place,) = (target.sphere.center for target in targets if target.name == best.model)
     return float(np.degrees(angle_between(best.camera.position - place, _direction(query))))
 

@@ -45,7 +45,7 @@ def _verified(workshop: Workshop, query: Query) -> tuple[Any, np.ndarray]:
     workshop.fetch([query.model])
     best = _matched(query, Variant(), workshop).candidates[0]
     (target,) = workshop.targets.values()
-    network = feature_network("efficientnet_lite0", "cpu")
+    network = feature_network(device="cpu")
     mask = np.array(Image.open(query.mask).convert("L")) >= 128
     camera = best.camera.placed(np.eye(4))
     crops = PhotoCrops(

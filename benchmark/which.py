@@ -63,7 +63,7 @@ class Shelf:
             self.names[root.name] = name
             roots.append(root)
         self.targets = finish(model_targets.prepare(roots, ViewOptions(subdivisions=subdivisions, device="cpu"), VIEWS))
-        self.extract = partial(extract_features, feature_network("efficientnet_lite0", "cpu"))
+        self.extract = partial(extract_features, feature_network(device="cpu"))
 
     def answer(self, query: queries.Query, verify: bool) -> dict[str, Any]:
         """Models by likeness and, of the verified, by score, each with how much; CPU seconds."""

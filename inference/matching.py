@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
+from .look import DEFAULT_LOOK, DEFAULT_NETWORK, Look
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .pose.alignment import Locks
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
-    from .verify.candidates import Candidate, Stages
+    from .verify.candidates import Candidate
     from .verify.model_ranking import Answer
     from .verify.refinement import Renderer
 
@@ -94,55 +95,51 @@ def match(
     box: Box,
     targets: Sequence[Target],
     renderer: Renderer,
+    look: Look = DEFAULT_LOOK,
     *,
-    any_roll: bool = False,
-    method: str = "MATCH",
-    count: int = 6,
-    stages: Stages | None = None,
     lens: Focal | None = None,
     mask: np.ndarray | None = None,
-    network: str = "efficientnet_lite0",
-    device: str = "auto",
 ) -> Steps[Match]:
-    """Finds the cameras that see one of the targets in the photo's box as the photo does; stages: all by default.
+    """Finds the cameras that see one of the targets in the photo's box as the photo does.
 
     lens: how far the camera's focal length is known, default: it is given.
     mask: the object, (H, W) bool in photo.image.
-    network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
     A photo that shows none of several models, which a bundled regressor knows, is taken for one of their kind.
     """
-    from .networks.regressor import load_regressor, predict
-    from .search import regressed_starts, start_poses, voting
     from .verify import candidates as finding
 
     began = time.perf_counter()
-    rolls = start_poses.ALL_ROLLS if any_roll else start_poses.UPRIGHT_ROLLS
-    extract = extractor(network, device, patches=method != "KNN")
-    crops = start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
-    named = partial(predict, load_regressor(network, device)) if is_regressor(network) else None
-    if method == "VOTE":
-        named = named or regressor_for(targets, device)
-        vote = yield from within(voting.vote(crops, targets, named), 0.0, 0.6)
-        starts = voting.winners(crops, vote, count)
-    elif named:
-        starts = regressed_starts.named_starts(crops, targets, named, count)
-    elif method == "KNN":
-        starts = start_poses.nearest_neighbours(crops, targets)
-    else:
-        starts = yield from within(_retrieved(photo, crops, targets, count), 0.0, 0.6)
+    crops = _crops_in(box, photo, camera, look, mask, lens)
+    starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
-    if method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, count, stages or finding.ALL)
+    if look.method == "MATCH":
+        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages)
         candidates = yield from within(steps, 0.6, 0.9)
-        if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, device)):
+        if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, look.device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
     else:
-        candidates, share = finding.as_candidates(crops, starts), starts[0].score if method == "VOTE" else None
+        candidates, share = finding.as_candidates(crops, starts), starts[0].score if look.method == "VOTE" else None
     candidates = finding.finite(candidates)
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
-    return Match(candidates, seconds, share=share, verified=method != "KNN")
+    return Match(candidates, seconds, share=share, verified=look.method != "KNN")
+
+
+def _starts(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], look: Look) -> Steps[list[Start]]:
+    """What the look's method takes for the poses in the photo, of which crops are; likely ones first."""
+    from .networks.regressor import load_regressor, predict
+    from .search import regressed_starts, start_poses, voting
+
+    named = partial(predict, load_regressor(look.network, look.device)) if is_regressor(look.network) else None
+    if look.method == "VOTE":
+        vote = yield from voting.vote(crops, targets, named or regressor_for(targets, look.device))
+        return voting.winners(crops, vote, look.count)
+    if named:
+        return regressed_starts.named_starts(crops, targets, named, look.count)
+    if look.method == "KNN":
+        return start_poses.nearest_neighbours(crops, targets)
+    return (yield from _retrieved(photo, crops, targets, look.count))
 
 
 def _doubted(
@@ -184,20 +181,21 @@ def find_and_match(
     box: Box | None,
     targets: Sequence[Target],
     renderer: Renderer,
+    look: Look = DEFAULT_LOOK,
     *,
+    lens: Focal | None = None,
     mask: np.ndarray | None = None,
-    **options,
 ) -> Steps[tuple[Box, Match]]:
     """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
     box = box or mask_box(mask, photo)
     _check_shown(photo, box)
     if box is None:
-        return (yield from _located(photo, camera, targets, renderer, **options))
-    return box, (yield from match(photo, camera, box, targets, renderer, mask=mask, **options))
+        return (yield from _located(photo, camera, targets, renderer, look, lens))
+    return box, (yield from match(photo, camera, box, targets, renderer, look, lens=lens, mask=mask))
 
 
 def _located(
-    photo: Photo, camera: Camera, targets: Sequence[Target], renderer: Renderer, *, any_roll: bool = False, **options
+    photo: Photo, camera: Camera, targets: Sequence[Target], renderer: Renderer, look: Look, lens: Focal | None
 ) -> Steps[tuple[Box, Match]]:
     """`match` for a photo whose box nobody knows.
 
@@ -210,14 +208,13 @@ def _located(
     from .search.detection import Overview
     from .verify.location import locate
 
-    name, device = options.get("network", "efficientnet_lite0"), options.get("device", "auto")
-    network = feature_network(feature_name(name), device)
-    if not has_patches(network) or options.get("method") == "VOTE":  # then nothing but what stands out can be told
+    network = feature_network(feature_name(look.network), look.device)
+    if not has_patches(network) or look.method == "VOTE":  # then nothing but what stands out can be told
         box = proposed_boxes(photo, load_network("u2netp"))[0]
-        found = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        found = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         return box, found._replace(located=True)
     extract = partial(extract_features, network)
-    seen = yield from within(Overview.of(photo, camera, extract, any_roll), 0.0, 0.2)
+    seen = yield from within(Overview.of(photo, camera, extract, look.any_roll), 0.0, 0.2)
     found = []
     for target, part in shares(targets, 0.2, 0.5):
         found += yield from within(locate(seen, target, renderer), *part)
@@ -227,13 +224,13 @@ def _located(
     for one, part in shares(sorted(found, key=lambda one: -one.score)[:TRIES], 0.5, 1.0):
         target = one.closeup.start.target
         box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
-        steps = match(photo, camera, box, [target], renderer, any_roll=any_roll, **options)
+        steps = match(photo, camera, box, [target], renderer, look, lens=lens)
         tried.append((box, (yield from within(steps, *part))))
         if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
     if len(targets) >= SEVERAL and best.candidates[0].score < CLEAR:  # perhaps it is none of them, but of their kind
-        together = yield from match(photo, camera, box, targets, renderer, any_roll=any_roll, **options)
+        together = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         best = best if together.share is None else together
     return box, best._replace(located=True)
 
@@ -262,7 +259,7 @@ def refine(
     *,
     box: Box | None = None,
     locks: Locks | None = None,
-    network: str = "efficientnet_lite0",
+    network: str = DEFAULT_NETWORK,
     device: str = "auto",
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that sees the target about right, before and after improvement; locks: Locks() by default.
@@ -287,6 +284,17 @@ def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -
     )
 
 
+def _crops_in(
+    box: Box, photo: Photo, camera: Camera, look: Look, mask: np.ndarray | None, lens: Focal | None = None
+) -> PhotoCrops:
+    """To look for the models in the photo's box."""
+    from .search import start_poses
+
+    rolls = start_poses.ALL_ROLLS if look.any_roll else start_poses.UPRIGHT_ROLLS
+    extract = extractor(look.network, look.device, patches=look.method != "KNN")
+    return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
+
+
 def extractor(network: str, device: str, patches: bool = True) -> Extract:
     """Makes features as those of the targets' templates."""
     from .networks.loading import extract_features, feature_network
@@ -301,24 +309,20 @@ def which(
     box: Box | None,
     targets: Sequence[Target],
     renderer: Renderer,
+    look: Look = DEFAULT_LOOK,
     *,
     mask: np.ndarray | None = None,
-    any_roll: bool = False,
-    network: str = "efficientnet_lite0",
-    device: str = "auto",
 ) -> Steps[tuple[Box, list[Answer]]]:
     """Which of the targets the photo shows: the box, given or found, and all of them, best first.
 
-    network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
+    look's network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
     """
     from .networks.loading import load_network
     from .networks.salient_objects import proposed_boxes
-    from .search import start_poses
     from .verify import model_ranking
 
     box = box or mask_box(mask, photo)
     _check_shown(photo, box)
     box = box or proposed_boxes(photo, load_network("u2netp"))[0]
-    rolls = start_poses.ALL_ROLLS if any_roll else start_poses.UPRIGHT_ROLLS
-    crops = start_poses.PhotoCrops(photo, camera, box, rolls, extractor(network, device), mask)
+    crops = _crops_in(box, photo, camera, look, mask)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

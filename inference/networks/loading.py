@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import PoseError
+from ..look import DEFAULT_NETWORK
 from . import inception
 from .efficientnet import EfficientNetLite0
 from .u2net import U2NetP
@@ -24,7 +25,7 @@ NETWORKS = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 
 
 @lru_cache
-def load_network(name: str = "efficientnet_lite0", device: str = "cpu") -> nn.Module:
+def load_network(name: str = DEFAULT_NETWORK, device: str = "cpu") -> nn.Module:
     """Network of that name with its weights, in evaluation mode; the same object when asked again.
 
     Every feature network has the attribute `stride` (px between cells); those whose cells are the patches
@@ -56,7 +57,7 @@ def _load_weights(network: nn.Module, path: Path) -> None:
         raise PoseError(f'"{path.name}" of Photo Pose is missing or damaged; install the extension again.') from error
 
 
-def feature_network(name: str = "efficientnet_lite0", device: str = "auto", patches: bool = False) -> nn.Module:
+def feature_network(name: str = DEFAULT_NETWORK, device: str = "auto", patches: bool = False) -> nn.Module:
     """A network for extract_features on a device that is there; with patches one whose cells are the crops' patches.
 
     PoseError for unknown names and other networks.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-FEATURES = "efficientnet_lite0"  # makes the templates of models whose direction a regressor names
+from ..look import DEFAULT_NETWORK
+
 REGRESSORS = ("regressor", "regressor_lite0")  # bundled
 
 
@@ -22,4 +23,4 @@ def identity(network: str) -> str:
 
 def feature_name(network: str) -> str:
     """The network that makes the templates' features when that network is asked for."""
-    return FEATURES if is_regressor(network) else network
+    return DEFAULT_NETWORK if is_regressor(network) else network

@@ -19,6 +19,7 @@ from torch.nn import functional
 from ..errors import PoseError
 from ..files import replacing, writing
 from ..geometry import look_at
+from ..look import DEFAULT_NETWORK
 from . import registry
 from .loading import WEIGHTS, chosen_device, load_network, ready
 
@@ -106,7 +107,7 @@ class Lite0Regressor(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        trunk = load_network(registry.FEATURES)
+        trunk = load_network(DEFAULT_NETWORK)
         self.trunk = copy.deepcopy(trunk)
         self.trunk.blocks[TUNED:].requires_grad_(True)
         self.head = nn.Sequential(

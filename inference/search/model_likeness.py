@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..look import DEFAULT_CANDIDATES
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, standardised, unit
 from .start_poses import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
@@ -62,7 +63,9 @@ def ranked(crops: PhotoCrops, compared: Sequence[Compared]) -> list[Start]:
     return sorted((_best_view(crops, one) for one in compared), key=lambda start: -start.score)
 
 
-def find_starts_among(crops: PhotoCrops, targets: Sequence[Target], count: int = 6) -> Steps[list[Start]]:
+def find_starts_among(
+    crops: PhotoCrops, targets: Sequence[Target], count: int = DEFAULT_CANDIDATES
+) -> Steps[list[Start]]:
     """`pose.find_starts` for one of several targets: the best count starts of the MODELS that fit best, and the very
     best of each of these; scores tell the targets apart."""
     if len(targets) == 1:

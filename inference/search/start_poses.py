@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..geometry import Box, Camera, Sphere, look_at, rotation_angle
+from ..look import DEFAULT_CANDIDATES
 from ..photo.focal_length import Focal
 from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
@@ -128,7 +129,7 @@ class PhotoCrops:
         return np.stack([self._features[int(crop)] for crop in crops])
 
 
-def find_starts(crops: PhotoCrops, target: Target, count: int = 6) -> Steps[list[Start]]:
+def find_starts(crops: PhotoCrops, target: Target, count: int = DEFAULT_CANDIDATES) -> Steps[list[Start]]:
     """The best matches between the photo and the target's templates, at most count, diverse, best first."""
     found = yield from hypotheses(crops, target.index)
     rotations = np.stack([view.camera_to_world[:3, :3] for view in crops.views])[found.crop]

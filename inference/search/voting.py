@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..geometry import look_at, view_sphere
+from ..look import DEFAULT_CANDIDATES
 from ..steps import Steps
 from .model_likeness import Compared, compare
 from .regressed_starts import Predict, named
@@ -55,7 +56,7 @@ def vote(crops: PhotoCrops, targets: Sequence[Target], predict: Predict | None =
     return Vote(sphere, shares, compared)
 
 
-def winners(crops: PhotoCrops, found: Vote, count: int = 6) -> list[Start]:
+def winners(crops: PhotoCrops, found: Vote, count: int = DEFAULT_CANDIDATES) -> list[Start]:
     """A start for each of the directions with the most votes, with the target that looks most alike from about there;
     score: the share."""
     chosen = peaks(found.shares, found.sphere, count)

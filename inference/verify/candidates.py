@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import PoseError
 from ..geometry import Camera
+from ..look import ALL_STAGES, DEFAULT_CANDIDATES, Stages
 from ..photo.overlay import intersection_over_union
 from ..pose.alignment import FREE, Locks
 from ..pose.pose import Pose, placed, relative
@@ -41,9 +42,8 @@ ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, focal_length.SPREAD where it is
-    guess; alike: whether the model looks the same from here as in the best pose, for it is symmetric or hides what
-    would tell.
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD where it is a guess.
+    alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
     """
 
     model: str
@@ -53,26 +53,12 @@ class Candidate(NamedTuple):
     alike: bool = False
 
 
-class Stages(NamedTuple):
-    """The parts of the work after retrieval; each can be switched off, to see what it brings."""
-
-    align: bool = True  # to the training views
-    verify: bool = True  # choose by rendering every candidate; the next ones need it
-    refine: bool = True  # align to these renderings
-    details: bool = True  # to their fine texture, too
-    silhouette: bool = True  # move the best onto the object's mask and edges, all onto a mask that the user gives
-    lens: bool = True  # find the focal length of a photo that does not tell it
-
-
-ALL = Stages()
-
-
 def find_candidates(
     crops: PhotoCrops,
     starts: Sequence[Start],
     renderer: Renderer,
-    count: int = 6,
-    stages: Stages = ALL,
+    count: int = DEFAULT_CANDIDATES,
+    stages: Stages = ALL_STAGES,
 ) -> Steps[list[Candidate]]:
     """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
     closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import PoseError
 from ..geometry import view_sphere
+from ..look import DEFAULT_NETWORK
 
 
 class ViewOptions(NamedTuple):
@@ -16,7 +17,7 @@ class ViewOptions(NamedTuple):
     sphere: str = "UPPER"
     subdivisions: int = 3
     background: str = "WHITE"
-    network: str = "efficientnet_lite0"
+    network: str = DEFAULT_NETWORK
     device: str = "auto"
 
     @property

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...properties import FOCAL_ITEMS
+from ...properties import BOARD, BOARD_COLUMNS, BOARD_PHOTO, BOARD_ROWS, BOARD_SQUARE, RENDER_SIZE, LensProperties
 from ..blender import cameras
 from ..blender.models import scene_object, unscaled
 from ..blender.result_text import sight
@@ -22,22 +22,19 @@ if TYPE_CHECKING:
     from ...inference.photo.image import Photo
 
 
-class PHOTOPOSE_OT_label_photo(bpy.types.Operator):
+class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
     bl_idname = "photopose.label_photo"
     bl_label = "Camera from Chessboard"
     bl_description = "Set the active camera by a second photo from the same place that shows a chessboard"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Without the chessboard")
-    board_photo: StringProperty(name="Board Photo", subtype="FILE_PATH", description="With the chessboard")
-    columns: IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the board")
-    rows: IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners")
-    square: FloatProperty(name="Square", default=0.025, min=0, subtype="DISTANCE", description="Side of a square")
-    board: StringProperty(name="Board", description="Object that stands for the board; default: the world's origin")
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
-    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
-    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
-    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    board_photo: BOARD_PHOTO
+    columns: BOARD_COLUMNS
+    rows: BOARD_ROWS
+    square: BOARD_SQUARE
+    board: StringProperty(**BOARD)
+    use_photo_size: RENDER_SIZE
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ...inference.photo.image import Photo
     from ...inference.views.view_options import ViewOptions
 
-NETWORK = "efficientnet_lite0"
-
 
 class LiveScore:
     """Compares a photo with what a camera in the world sees of a model, in another thread.
@@ -79,7 +77,7 @@ class LiveScore:
         from ..pictures.view_cache import cache_folder
 
         (target,) = yield from prepare([root], views, cache_folder())
-        crops = crops_for(photo, start, box, extractor(NETWORK, "auto"))
+        crops = crops_for(photo, start, box, extractor(views.network, views.device))
         camera, first = start, None
         with target_renderer() as renderer:
             while True:

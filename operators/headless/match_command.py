@@ -18,12 +18,12 @@ from ...inference.errors import PoseError, sentence_of
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
+from ...inference.look import ALL_STAGES, Look, Stages
 from ...inference.networks.registry import feature_name
 from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay import intersection_over_union
 from ...inference.steps import finish
-from ...inference.verify.candidates import Stages
 from ..blender import cameras
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
@@ -35,6 +35,7 @@ from .result_fields import blender_camera, described
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
 IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
+UNREFINED = Stages(align=False, refine=False, silhouette=False)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -143,22 +144,15 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Batch) -> tupl
     options = work.options
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
-    steps = matching.find_and_match(
-        photo,
-        camera,
-        box,
-        wanted(work.targets, job["object"]),
-        work.renderer,
-        mask=mask,
-        any_roll=options.any_roll,
-        method=options.method.upper(),
-        count=options.candidates,
-        lens=matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"]),
-        stages=Stages() if options.refine else Stages(align=False, refine=False, silhouette=False),
-        network=options.network,
-        device=options.device,
-    )
-    return finish(steps)
+    lens = matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"])
+    targets, look = wanted(work.targets, job["object"]), _look(options)
+    return finish(matching.find_and_match(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask))
+
+
+def _look(options: argparse.Namespace) -> Look:
+    stages = ALL_STAGES if options.refine else UNREFINED
+    how = options.method.upper(), options.any_roll, options.candidates, stages
+    return Look(*how, network=options.network, device=options.device)
 
 
 def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:

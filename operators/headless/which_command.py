@@ -10,6 +10,7 @@ from ...inference import matching
 from ...inference.errors import PoseError, sentence_of
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
+from ...inference.look import Look
 from ...inference.matching import which
 from ...inference.photo.checks import checked_box
 from ...inference.photo.image import load_photo
@@ -75,8 +76,8 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     targets = wanted(work.targets, job["object"])
-    how = {"any_roll": options.any_roll, "network": options.network, "device": options.device}
-    box, answers = finish(which(photo, camera, box, targets, work.renderer, mask=mask, **how))
+    look = Look(any_roll=options.any_roll, network=options.network, device=options.device)
+    box, answers = finish(which(photo, camera, box, targets, work.renderer, look, mask=mask))
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
     models = []

@@ -31,14 +31,15 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         settings = context.scene.photo_pose
+        path, current = bpy.path.abspath(settings.photo), tuple(settings.box)
+        if not path:
+            raise PoseError("Choose a photo first.")
         from ...inference.photo.image import load_photo
 
-        if not settings.photo:
-            raise PoseError("Choose a photo first.")
-        photo = load_photo(bpy.path.abspath(settings.photo))
+        photo = load_photo(path)
         boxes = yield from aside(proposals, photo)
         pointed = NOWHERE not in (self.x, self.y)
-        settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, settings.box)
+        settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, current)
         self.report({"INFO"}, rpt_("Object {number} of {count}").format(number=boxes.index(box) + 1, count=len(boxes)))
 
 

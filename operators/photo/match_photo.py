@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, StringProperty
 
 from ...inference.steps import Steps, within
-from ...properties import METHOD_ITEMS
+from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..running.long_operator import MATCHING, FileOperator
-from .photo_properties import LookProperties, PhotoProperties, matching_options, photo_sensor
+from .match_presets import KEPT
+from .photo_properties import PhotoProperties, photo_sensor
 
 if TYPE_CHECKING:
     from ...inference.matching import Match
@@ -28,9 +29,9 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
     bl_description = "Set the active camera so that the model lies on the photo"
     phases = MATCHING
 
-    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
+    method: METHOD
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
-    use_photo_size: BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
+    use_photo_size: RENDER_SIZE
     remember: BoolProperty(options={"SKIP_SAVE", "HIDDEN"}, description="Show the photo and its box in the panel")
     filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
@@ -46,7 +47,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
     def _take_settings(self, settings: PhotoPoseSettings) -> None:
         """The photo stays where one is given; nobody knows the box of another one than the scene's."""
         self.remember, self.filepath = True, self.filepath or settings.photo
-        for name in (*LookProperties.__annotations__, "method", "use_photo_size"):
+        for name in KEPT:
             setattr(self, name, getattr(settings, name))
         self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
 
@@ -59,8 +60,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
-            options = matching_options(self, photo, views)
-            finding = find_and_match(photo, camera, box, targets, renderer, method=self.method, **options)
+            told = {"lens": self.focal_of(photo), "mask": photo.mask}
+            finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
         self._write(context, photo, found, targets, shown)

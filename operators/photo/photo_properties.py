@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import FloatVectorProperty, StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
+from ...inference.look import DEFAULT_LOOK, Look
 from ...preferences import preferred
-from ...properties import FOCAL_ITEMS, NETWORK_SEARCH, OURS, SPHERE_ITEMS
+from ...properties import OURS, LookProperties
 from ..blender import cameras
 
 if TYPE_CHECKING:
+    from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import Photo
     from ...inference.views.view_options import ViewOptions
 
 
-class LookProperties:
-    """Mixin: where the lens is known from, which training views, and what looks at them."""
-
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
-    lens: FloatProperty(name="Lens", default=50, description="Focal length in millimetres")
-    sensor: FloatProperty(name="Sensor", default=36, description="Longer side of the sensor in millimetres")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
-    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object lie on its side")
-    network: StringProperty(**NETWORK_SEARCH)
+class LookingProperties(LookProperties):
+    """Mixin: how photos are looked at, as matching wants it."""
 
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
         from ...inference.views.view_options import ViewOptions
         from ..pictures.view_cache import cache_folder
 
-        network = bpy.path.abspath(self.network)
-        return ViewOptions(self.sphere, self.subdivisions, network=network, device=preferred().device), cache_folder()
+        look = self.look()
+        return ViewOptions(self.sphere, self.subdivisions, network=look.network, device=look.device), cache_folder()
+
+    def look(self, method: str = DEFAULT_LOOK.method) -> Look:
+        return Look(method, self.any_roll, network=bpy.path.abspath(self.network), device=preferred().device)
+
+    def focal_of(self, photo: Photo) -> Focal | None:
+        """How far the photo's focal length is known; None: it is given."""
+        from ...inference.matching import photo_focal
+
+        return photo_focal(photo) if self.focal_source == "PHOTO" else None
 
     def camera_of(self, context: bpy.types.Context, photo: Photo) -> Camera:
         """The photo's camera, its lens from where the user says."""
@@ -62,20 +65,7 @@ def photo_sensor(source: bpy.types.Operator, current: bpy.types.Scene, size: tup
     return DEFAULT_SENSOR
 
 
-def matching_options(look: LookProperties, photo: Photo, views: ViewOptions) -> dict[str, Any]:
-    """What `matching.find_and_match` is told of a photo besides its camera and box; its transparency is a mask."""
-    from ...inference.matching import photo_focal
-
-    return {
-        "mask": photo.mask,
-        "any_roll": look.any_roll,
-        "lens": photo_focal(photo) if look.focal_source == "PHOTO" else None,
-        "network": views.network,
-        "device": views.device,
-    }
-
-
-class PhotoProperties(LookProperties):
+class PhotoProperties(LookingProperties):
     """Mixin: also the photo and the box."""
 
     filepath: StringProperty(

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.props import BoolProperty, EnumProperty
+from bpy.props import BoolProperty
 
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Camera, Sphere
 from ...inference.steps import Steps, shares, within
-from ...properties import METHOD_ITEMS
+from ...properties import METHOD, SHARED_LENS
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
-from ..photo.photo_properties import LookProperties, matching_options, photo_sensor
+from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Shot(NamedTuple):
         return self.found.candidates[0]
 
 
-class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.match_photos"
     bl_label = "Match All"
     bl_description = (
@@ -55,8 +55,8 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
     )
     phases = MATCHING
 
-    method: EnumProperty(name="Method", items=METHOD_ITEMS, description="How the poses are found")
-    shared_lens: BoolProperty(name="Shared Lens", description="All photos were taken with one lens")
+    method: METHOD
+    shared_lens: SHARED_LENS
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
     @classmethod
@@ -74,18 +74,15 @@ class PHOTOPOSE_OT_match_photos(LookProperties, StepsOperator, bpy.types.Operato
         boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
-        views, cache = self.views_and_cache()
+        look, (views, cache) = self.look(self.method), self.views_and_cache()
         roots = chosen_models(context.scene)
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
 
             def match(photo: Photo, box: Box | None, known: Focal | None) -> Steps[Shot]:
                 camera = photo_camera(photo, known.focal) if known else self.camera_of(context, photo)
-                options = matching_options(self, photo, views)
-                options["lens"] = known or options["lens"]
-                place, found = yield from find_and_match(
-                    photo, camera, box, targets, renderer, method=self.method, **options
-                )
+                told = {"lens": known or self.focal_of(photo), "mask": photo.mask}
+                place, found = yield from find_and_match(photo, camera, box, targets, renderer, look, **told)
                 return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 
             shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)

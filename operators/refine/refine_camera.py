@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import EnumProperty, FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import FloatVectorProperty, StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps, within
 from ...preferences import preferred
-from ...properties import OURS, SPHERE_ITEMS, LockProperties
+from ...properties import OURS, LockProperties, ViewProperties
 from ..blender import cameras
 from ..blender.match_record import keep_score, known_score, lens_deviation
 from ..blender.models import chosen_models, scene_object
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...inference.verify.candidates import Candidate
 
 
-class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.refine_camera"
     bl_label = "Refine Camera"
     bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
@@ -35,8 +35,6 @@ class PHOTOPOSE_OT_refine_camera(LockProperties, StepsOperator, bpy.types.Operat
         name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: not known"
     )
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import refine

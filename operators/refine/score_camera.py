@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
@@ -11,6 +13,9 @@ from ...preferences import preferred
 from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
 from ..running.long_operator import MATCHING, StepsOperator
+
+if TYPE_CHECKING:
+    from ...inference.views.view_options import ViewOptions
 
 
 class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
@@ -28,25 +33,25 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
+        from ...inference.views.view_options import ViewOptions
+
+        settings, match = context.scene.photo_pose, context.scene.camera.data.photo_pose
+        views = ViewOptions(settings.sphere, settings.subdivisions, device=preferred().device)
+        subject = Subject.read(context.scene)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
-        cameras = [subject.camera, read_pose(known, match.size)]
-        now, then = yield from scores(context.scene.photo_pose, subject, tuple(match.box), cameras)
-        keep_score(context.scene, subject.root, subject.camera, subject.sphere, known.score + now - then)
+        cameras, score, box = [subject.camera, read_pose(known, match.size)], known.score, tuple(match.box)
+        now, then = yield from scores(views, subject, box, cameras)
+        keep_score(context.scene, subject.root, subject.camera, subject.sphere, score + now - then)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 
-def scores(
-    settings: bpy.types.PropertyGroup, subject: Subject, box: tuple[float, ...], cameras: list[Camera]
-) -> Steps[list[float]]:
+def scores(views: ViewOptions, subject: Subject, box: tuple[float, ...], cameras: list[Camera]) -> Steps[list[float]]:
     """How well what each of the cameras sees of the subject's model agrees with its photo: comparable numbers."""
     from ...inference.matching import crops_for, extractor
     from ...inference.verify.candidates import judge
-    from ...inference.views.view_options import ViewOptions
     from ..pictures.model_targets import prepare, target_renderer
     from ..pictures.view_cache import cache_folder
 
-    views = ViewOptions(settings.sphere, settings.subdivisions, device=preferred().device)
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
     extract, found = extractor(views.network, views.device), []
     with target_renderer() as renderer:

@@ -16,6 +16,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
 from ...inference.geometry import Box, Camera, angle_between, direction_from_angles, in_unit_sphere, intrinsics, look_at
+from ...inference.look import Look
 from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ..blender.models import Model, evaluated, lineage, scene_roots
@@ -76,7 +77,7 @@ def self_test(root: bpy.types.Object, seed: int) -> Steps[Error]:
         photo, center = _photo(model, camera), model.sphere.center
     with target_renderer() as renderer:
         box = Box.around(camera.project(vertices))
-        matching = match(photo, camera.placed(np.eye(4)), box, targets, renderer, device=options.device)
+        matching = match(photo, camera.placed(np.eye(4)), box, targets, renderer, Look(device=options.device))
         best, *others = (yield from within(matching, 0.6, 1.0)).candidates
     same = [best, *(other for other in others if other.alike)]  # nobody could tell which of these it was
     return min(error_of(one.camera, camera, center, vertices) for one in same)

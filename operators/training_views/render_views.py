@@ -6,23 +6,19 @@ from pathlib import Path
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import EnumProperty, IntProperty, StringProperty
+from bpy.props import StringProperty
 
 from ...inference.errors import PoseError, printable
 from ...inference.steps import Steps, shares, within
 from ...preferences import preferred
-from ...properties import BACKGROUND_ITEMS, CROP_ITEMS, SPHERE_ITEMS
+from ...properties import CROP, PictureProperties
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.long_operator import FileOperator, StepsOperator
 
 
-class ViewProperties:
+class PictureOptions(PictureProperties):
     """What both operators ask for; the panel fills it from the scene's settings."""
-
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
-    subdivisions: IntProperty(name="Subdivisions", default=3, min=0, max=4, description="Fineness of the view sphere")
-    background: EnumProperty(name="Background", items=BACKGROUND_ITEMS, description="Behind the model")
 
     def view_options(self):
         from ...inference.views.view_options import ViewOptions
@@ -30,7 +26,7 @@ class ViewProperties:
         return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
 
 
-class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_render_views(PictureOptions, StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.render_views"
     bl_label = "Render Training Views"
     phases = ((0.0, "Rendering"),)
@@ -48,7 +44,7 @@ class PHOTOPOSE_OT_render_views(ViewProperties, StepsOperator, bpy.types.Operato
         self.report({"INFO"}, told.format(views=views, models=len(targets)))
 
 
-class PHOTOPOSE_OT_save_views(ViewProperties, FileOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_save_views(PictureOptions, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.save_views"
     bl_label = "Save Training Views"
     phases = ((0.0, "Rendering"),)
@@ -56,7 +52,7 @@ class PHOTOPOSE_OT_save_views(ViewProperties, FileOperator, bpy.types.Operator):
     bl_options = set()
     asked = "directory"
 
-    crop: EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+    crop: CROP
     directory: StringProperty(
         name="Folder", subtype="DIR_PATH", description="Where the pictures go", options={"SKIP_SAVE"}
     )

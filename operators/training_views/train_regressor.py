@@ -15,7 +15,7 @@ from ...inference.errors import PoseError, printable
 from ...inference.networks.registry import REGRESSORS
 from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
-from ...properties import SPHERE_ITEMS
+from ...properties import SphereProperty
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.log import LOG
@@ -86,7 +86,7 @@ def train_on(
     return training
 
 
-class PHOTOPOSE_OT_train_regressor(FileOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_train_regressor(SphereProperty, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.train_regressor"
     bl_label = "Train Regressor"
     bl_description = (
@@ -100,7 +100,6 @@ class PHOTOPOSE_OT_train_regressor(FileOperator, bpy.types.Operator):
     )
     filter_glob: StringProperty(default="*.npz", options={"HIDDEN"})
     network: EnumProperty(name="Network", items=NETWORK_ITEMS, description="Which network is trained")
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
     views: IntProperty(name="Views", default=VIEWS, min=20, description="Rendered views of each model")
     epochs: IntProperty(name="Epochs", default=EPOCHS, min=1, description="How often every view is learnt at most")
     backgrounds: StringProperty(name="Backgrounds", subtype="DIR_PATH", description="Folder of photos; else patterns")

@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.steps import Steps, within
+from ...properties import COLLECTION
 from ..blender.models import chosen_models, collection_models, with_key
 from ..photo.photo_properties import PhotoProperties
 from ..running.long_operator import MATCHING, StepsOperator
@@ -26,7 +27,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
     bl_description = "Rank the models by how much the photo looks like each of them; the camera is not changed"
     phases = MATCHING
 
-    collection: StringProperty(name="Collection", description="Only its models; default: those of the list, or all")
+    collection: StringProperty(**COLLECTION)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import which
@@ -41,8 +42,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
-            options = {"mask": photo.mask, "any_roll": self.any_roll, "network": views.network, "device": views.device}
-            asking = which(photo, camera, box, targets, renderer, **options)
+            asking = which(photo, camera, box, targets, renderer, self.look(), mask=photo.mask)
             _box, answers = yield from within(asking, 0.5, 1.0)
         _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])

@@ -80,7 +80,7 @@ def test_the_side_towards_the_camera_is_seen(block, monkeypatch, wanted, rotatio
 
 
 def test_layers_are_pooled_as_the_product_pools_them():
-    network = feature_network("efficientnet_lite0", "cpu")
+    network = feature_network(device="cpu")
     crops = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
     layers = paper_nearest.layer_maps(network, "lite", crops)
     assert list(layers) == [f"lite:{number}" for number in range(1, 12)]

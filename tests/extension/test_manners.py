@@ -47,6 +47,32 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{kind.__name__}.{prop.identifier} {item.identifier}", item.description
 
 
+OTHERS = {"photopose.train_regressor.network", "photopose.nudge.lens"}  # with a meaning of their own
+BOARD = {"columns": "board_columns", "rows": "board_rows", "square": "board_square"}
+
+
+def declared(prop: bpy.types.Property) -> dict[str, object]:
+    """What the user is told and may enter; None where a kind of property has no such thing."""
+    fields = ("name", "description", "default", "hard_min", "hard_max", "soft_min", "soft_max", "unit")
+    numbers = {field: getattr(prop, field, None) for field in fields}
+    return numbers | {"items": [item.identifier for item in getattr(prop, "enum_items", ())]}
+
+
+def test_a_setting_is_the_same_in_the_scene_and_in_operators() -> None:
+    settings = bpy.types.Scene.bl_rna.properties["photo_pose"].fixed_type.properties
+    compared, drifted = 0, []
+    for kind in (kind for kind in ours() if issubclass(kind, bpy.types.Operator)):
+        own = {BOARD.get(prop.identifier, prop.identifier): prop for prop in rna_of(kind).properties}
+        for name in {*own} & {*settings.keys()} - {"rna_type", "name", "box"}:  # an operator's box may have been found
+            if f"{kind.bl_idname}.{name}" in OTHERS:
+                continue
+            pair, compared = (declared(own[name]), declared(settings[name])), compared + 1
+            fields = pair[0].keys() if own[name].type == settings[name].type else {"name", "description"}
+            drifted += [f"{kind.bl_idname}.{name} {field}" for field in fields if pair[0][field] != pair[1][field]]
+    assert compared > 30
+    assert sorted(drifted) == []
+
+
 def test_everything_has_a_tooltip_of_one_sentence_without_full_stop() -> None:
     found = dict(texts())
     assert len(found) > 100

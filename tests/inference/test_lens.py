@@ -16,12 +16,12 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
+from photo_pose.inference.look import Stages
 from photo_pose.inference.photo.focal_length import SPREAD, UNPROVEN, Focal
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import Steps, finish
 from photo_pose.inference.verify import candidates, lens, refinement
-from photo_pose.inference.verify.candidates import Stages
 from photo_pose.inference.views.retrieval import Index
 from photo_pose.inference.views.templates import Render
 

@@ -18,6 +18,7 @@ from suzanne import add_monkey
 from benchmark import carpentry
 from photo_pose.inference import matching
 from photo_pose.inference.geometry import Box, Camera, angle_between, in_unit_sphere, intrinsics, look_at
+from photo_pose.inference.look import Look
 from photo_pose.inference.photo.image import load_photo
 from photo_pose.inference.search import regressed_starts
 from photo_pose.inference.steps import finish
@@ -56,9 +57,9 @@ def off(candidate, targets) -> float:
     return float(np.degrees(angle_between(candidate.camera.position - place, AWAY)))
 
 
-def match(told, targets, **options) -> matching.Match:
+def match(told, targets, method: str = "MATCH") -> matching.Match:
     with model_targets.target_renderer() as renderer:
-        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
+        return finish(matching.match(*told, targets, renderer, Look(method, device="cpu")))
 
 
 def test_a_regressor_knows_chairs_by_their_training_views(chairs):
@@ -107,6 +108,6 @@ def test_one_of_their_kind_is_seen_without_a_box_too(scene, views_folder, tmp_pa
     photo, camera, _box = photographed(own, tmp_path / "chair.png")
     targets = finish(model_targets.prepare(others, FEW, views_folder))
     with model_targets.target_renderer() as renderer:
-        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, Look(device="cpu")))
     assert found.share is not None and found.located
     assert off(found.candidates[0], targets) < 20

@@ -18,12 +18,13 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
+from photo_pose.inference.look import Stages
 from photo_pose.inference.pose.alignment import STAGES, Locks, feature_terms
 from photo_pose.inference.pose.pose import Pose, placed, relative
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target, find_starts
 from photo_pose.inference.steps import finish
 from photo_pose.inference.verify import candidates, confidence, refinement
-from photo_pose.inference.verify.candidates import Candidate, Stages
+from photo_pose.inference.verify.candidates import Candidate
 from photo_pose.inference.views.crops import FIRST_PATCH, GRID, PADDING, SIZE, STRIDE
 from photo_pose.inference.views.retrieval import Index
 from photo_pose.inference.views.templates import Render, Rendering, Templates

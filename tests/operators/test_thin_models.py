@@ -19,6 +19,8 @@ from suzanne import PLACE, TRUE, add_monkey, box, photographed, vertices  # noqa
 from photo_pose.inference import matching
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, angle_between  # noqa: E402
+from photo_pose.inference.look import Look  # noqa: E402
+from photo_pose.inference.photo.focal_length import Focal  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
@@ -76,9 +78,9 @@ def numbers(found: matching.Match) -> np.ndarray:
     return np.concatenate([*(part for parts in poses for part in parts), [found.confidence or 0.0]])
 
 
-def match(told, targets, **options) -> matching.Match:
+def match(told, targets, method: str = "MATCH", lens: Focal | None = None) -> matching.Match:
     with model_targets.target_renderer() as renderer, np.errstate(divide="raise", invalid="raise"):
-        return finish(matching.match(*told, targets, renderer, device="cpu", **options))
+        return finish(matching.match(*told, targets, renderer, Look(method, device="cpu"), lens=lens))
 
 
 def taken(root, path: Path):
@@ -144,7 +146,7 @@ def test_a_photo_without_a_box_does_not_show_a_wire_anywhere(scene, views_folder
     photo, camera, _box = taken(root, tmp_path / "photo.png")
     targets = finish(model_targets.prepare([root], FEW, views_folder))
     with model_targets.target_renderer() as renderer, pytest.raises(PoseError, match="nowhere.*drag a box"):
-        finish(matching.find_and_match(photo, camera, None, targets, renderer, device="cpu"))
+        finish(matching.find_and_match(photo, camera, None, targets, renderer, Look(device="cpu")))
 
 
 def test_the_operator_warns(scene, views_folder, tmp_path, monkeypatch, capfd):

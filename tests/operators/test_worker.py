@@ -16,6 +16,7 @@ from suzanne import add_monkey, box, photographed  # noqa: E402
 from photo_pose.inference import matching
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box  # noqa: E402
+from photo_pose.inference.look import Look  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import all_aside, aside, finish, within  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
@@ -187,7 +188,7 @@ def matched(monkey: bpy.types.Object, photo_path, folder, drive) -> matching.Mat
         targets = yield from within(model_targets.prepare([monkey], ViewOptions(subdivisions=1), folder), 0.0, 0.5)
         with model_targets.target_renderer() as renderer:
             camera = matching.photo_camera(photo, focal=400)
-            steps = matching.match(photo, camera, around, targets, renderer, count=2)
+            steps = matching.match(photo, camera, around, targets, renderer, Look(count=2))
             found.append((yield from within(steps, 0.5, 1.0)))
 
     drive(steps())

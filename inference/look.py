@@ -1,0 +1,42 @@
+"""How to look at photos: all that can be chosen, and what is chosen where nobody says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DEFAULT_NETWORK = "efficientnet_lite0"  # also makes the features where a regressor names directions
+DEFAULT_CANDIDATES = 6
+
+
+class Stages(NamedTuple):
+    """The parts of the work after retrieval; each can be switched off, to see what it brings."""
+
+    align: bool = True  # to the training views
+    verify: bool = True  # choose by rendering every candidate; the next ones need it
+    refine: bool = True  # align to these renderings
+    details: bool = True  # to their fine texture, too
+    silhouette: bool = True  # move the best onto the object's mask and edges, all onto a mask that the user gives
+    lens: bool = True  # find the focal length of a photo that does not tell it
+
+
+ALL_STAGES = Stages()
+
+
+class Look(NamedTuple):
+    """The same for all photos of a batch; what belongs to one photo, as its lens and its mask do, is no part of it.
+
+    method: MATCH, VOTE or KNN, as in the panel.
+    any_roll: whether the photo may be turned, or the object may lie on its side.
+    count: of candidates, at most.
+    network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
+    """
+
+    method: str = "MATCH"
+    any_roll: bool = False
+    count: int = DEFAULT_CANDIDATES
+    stages: Stages = ALL_STAGES
+    network: str = DEFAULT_NETWORK
+    device: str = "auto"
+
+
+DEFAULT_LOOK = Look()
