@@ -42,7 +42,7 @@ ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD where it is a guess.
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess.
     alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
     """
 
