@@ -55,6 +55,11 @@ class Details(NamedTuple):
         """Whether there is enough to hold on to."""
         return bool((self.wanted**2).sum() > 3 * self.model.sum() * TEXTURED**2)
 
+    def texture(self, radius: int) -> np.ndarray:
+        """(S, S): root mean square of the model's details within radius pixels; 0 where there is no model."""
+        around = _averaged(np.stack([(self.wanted**2).mean(-1), self.model.astype(np.float32)]), radius)
+        return np.sqrt(np.maximum(around[0], 0) / np.maximum(around[1], 1e-6))
+
     def agreement(self) -> float:
         """Mean product, -1..1: 1 where both show the same strong texture, 0 where either is plain or nothing fits."""
         return float((self.wanted * self.found).sum() / max(3 * self.model.sum(), 1))

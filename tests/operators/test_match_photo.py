@@ -317,7 +317,7 @@ def test_a_trained_network_is_chosen_and_matches(monkey, photo, scene, tmp_path)
     """Small as the training is, the answer of the pipeline that verifies its directions is right."""
     path = tmp_path / "monkey.npz"
     before = snapshot()
-    assert bpy.ops.photopose.train_regressor(filepath=str(path), views=40, epochs=4) == {"FINISHED"}
+    assert bpy.ops.photopose.train_regressor(filepath=str(path), views=60, epochs=8) == {"FINISHED"}
     assert scene.photo_pose.network == str(path) and [file.name for file in tmp_path.glob("monkey.[nc]*")] == [
         path.name
     ]
