@@ -22,7 +22,7 @@ KINDS = ("silhouette alone", "colours")
 
 def measured(workshop: Workshop, query: Query) -> Iterator[tuple[float, float]]:
     """Intersection over union with the truth, and CPU seconds, for each of KINDS."""
-    from photo_pose.inference.photo.overlay import intersection_over_union
+    from photo_pose.inference.photo.overlay_picture import intersection_over_union
     from photo_pose.inference.verify.segmentation import segment
 
     one, truth = _verified(workshop, query)

@@ -23,7 +23,7 @@ from photo_pose.inference.photo.warping import warp_views
 from photo_pose.inference.views.crops import SIZE, photo_view, template_view
 from photo_pose.inference.views.templates import Render, extreme_points
 from photo_pose.operators.blender.models import Model, evaluated
-from photo_pose.operators.pictures import drawing
+from photo_pose.operators.pictures import gpu_drawing
 from photo_pose.operators.pictures.rendering import studio
 
 VERSION = 1  # of the way pictures are made; raise it to have all made anew
@@ -81,8 +81,8 @@ def _drawn(name: str, wanted: Wanted) -> Pictures:
 
 
 def _renderer(model: Model) -> Render:
-    drawn = drawing.available() and drawing.drawable(model)
-    return drawing.drawing(model) if drawn else studio(model)
+    drawn = gpu_drawing.available() and gpu_drawing.drawable(model)
+    return gpu_drawing.drawing(model) if drawn else studio(model)
 
 
 def _seen(render: Render, camera: Camera, backdrops: Iterator | None) -> np.ndarray:

@@ -21,7 +21,7 @@ from inference.geometry import Camera, blender_axes
 import_product()
 
 from photo_pose.operators.pictures.rendering import read_exr  # noqa: E402
-from photo_pose.operators.running.quiet import quiet  # noqa: E402
+from photo_pose.operators.running.quiet_blender import quiet  # noqa: E402
 
 SENSOR = 36.0  # mm, along the picture's longer side
 SAMPLES, SHARE = 2, 75  # a pixel, with Blender's denoiser; percentage of the picture's size: photos are soft too

@@ -98,7 +98,7 @@ def _render_made_up(numbers: Sequence[int], seed: int, path: Path) -> None:
 
     from photo_pose.inference.steps import finish
     from photo_pose.operators.blender.models import evaluated
-    from photo_pose.operators.pictures.training_views import random_views
+    from photo_pose.operators.pictures.rendered_views import random_views
 
     parts = []
     for number in numbers:
@@ -121,7 +121,7 @@ def _render(obj: Path, count: int, seed: Sequence[int], path: Path, shapes: int)
     from photo_pose.inference.steps import finish
     from photo_pose.operators.blender.models import evaluated
     from photo_pose.operators.models.model_files import import_models
-    from photo_pose.operators.pictures.training_views import random_views
+    from photo_pose.operators.pictures.rendered_views import random_views
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     (root,) = import_models(bpy.context.scene, obj)

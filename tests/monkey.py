@@ -258,7 +258,7 @@ def main() -> int:
 if __name__ == "__main__":
     faulthandler.enable(os.dup(2))
     enable_extension()
-    from photo_pose.operators.running.quiet import quiet
+    from photo_pose.operators.running.quiet_blender import quiet
 
     status = 1
     try:

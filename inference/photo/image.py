@@ -24,7 +24,7 @@ from .masks import cuts_out_object, marked, surrounds, without_specks
 LARGEST_PHOTO = 500_000_000  # px; Pillow holds 4 bytes for each of them while it reads the file
 SMALLEST_SIDE = 16  # px
 LONGEST_SIDE = 4096  # px of Photo.image
-GLANCE = 32  # px a side of what is looked at to see whether there is anything
+WALL_GLANCE = 32  # px a side of what is looked at to see whether there is anything
 AROUND = 0.1  # of the box's longer side, that is looked at, too: of a plain object only its edge shows
 FLAT = 2.5  # grey levels of 255, by which it differs from a smooth wall at most
 
@@ -262,8 +262,8 @@ def shows_nothing(photo: Photo, box: Box) -> bool:
     grown = box.left - around, box.top - around, box.right + around, box.bottom + around
     left, top, right, bottom = (edge * scale for edge in grown)
     inside = max(left, 0), max(top, 0), min(right, photo.image.size[0]), min(bottom, photo.image.size[1])
-    values = np.asarray(photo.image.resize((GLANCE, GLANCE), Resampling.BOX, inside), float).reshape(-1, 3)
-    x, y = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, GLANCE)] * 2))
+    values = np.asarray(photo.image.resize((WALL_GLANCE, WALL_GLANCE), Resampling.BOX, inside), float).reshape(-1, 3)
+    x, y = (axis.ravel() for axis in np.meshgrid(*[np.linspace(-1, 1, WALL_GLANCE)] * 2))
     smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
     return bool(np.abs(values - smooth @ np.linalg.lstsq(smooth, values, rcond=None)[0]).max() < FLAT)
 

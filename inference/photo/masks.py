@@ -13,7 +13,7 @@ BORDER = 0.5  # of the photo's border, at most, that a cut-out object covers
 RECTANGLE = 0.94  # of the rectangle around it, from which a shape is one, its corners perhaps rounded
 MIRRORED = 0.97  # of the pixels of a shape and its mirror image that are alike, from which both are one
 SPECK = 0.01  # of the largest part's area, below which another part is dust or a slip of the hand
-GLANCE = 128  # cells a side in which parts are told apart: what is nearer than that is one
+MASK_GLANCE = 128  # cells a side in which parts are told apart: what is nearer than that is one
 SURROUNDING = 0.95  # of the photo's border, from which what is marked surrounds the object
 SOLID = 0.98  # of the largest opacity: a shadow has less
 
@@ -48,7 +48,7 @@ def _not_black(values: np.ndarray, lossy: bool) -> np.ndarray:
 
 def without_specks(mask: np.ndarray) -> np.ndarray:
     """mask (H, W) bool but for parts much smaller than the largest one: they would widen the box around it."""
-    step = -(-max(mask.shape) // GLANCE)
+    step = -(-max(mask.shape) // MASK_GLANCE)
     rows, columns = (-(-side // step) for side in mask.shape)
     padded = np.pad(mask, [(0, -side % step) for side in mask.shape])
     areas = padded.reshape(rows, step, columns, step).sum((1, 3))

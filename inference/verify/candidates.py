@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import PoseError
 from ..geometry import Camera
 from ..look import ALL_STAGES, DEFAULT_CANDIDATES, Stages
-from ..photo.overlay import intersection_over_union
+from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
 from ..pose.pose import Pose, placed, relative
 from ..search.start_poses import PhotoCrops, Start, Target

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..photo.masks import edges
-from ..photo.overlay import intersection_over_union
+from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import SilhouetteTerm, Term, feature_terms, minimise
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps

@@ -46,7 +46,7 @@ def show_candidates(
     photo: Photo, box: Box, candidates: Sequence[Candidate], targets: Sequence[Target], renderer: Renderer
 ) -> Shown:
     """Draws the candidates, best first, in the photo's box and a little around it."""
-    from ...inference.photo.overlay import intersection_over_union, laid_over
+    from ...inference.photo.overlay_picture import intersection_over_union, laid_over
     from ...inference.verify.confidence import Evidence
     from ...inference.verify.segmentation import segment
 

@@ -16,7 +16,7 @@ from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
 from .fingerprint import looks
 from .mesh_arrays import read_values
 from .missing_textures import readable_textures
-from .own_data import remove
+from .own_data_blocks import remove
 from .render_graph import read_rendered, world_matrix
 
 SPECK = 1e-6  # part of a model's surface that no render shows

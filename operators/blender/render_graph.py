@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError
-from .own_data import remove, render_result_kept
+from .own_data_blocks import remove, render_result_kept
 
 Result = TypeVar("Result")
 

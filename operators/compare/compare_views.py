@@ -14,7 +14,7 @@ from ...inference.errors import PoseError
 from ..blender import cameras
 from ..blender.models import evaluated
 from ..pictures.camera_view import camera_seen, photo_in_view, shown_model
-from ..pictures.photo_overlay import PhotoOverlay
+from ..pictures.photo_over_view import PhotoOverlay
 from ..running.long_operator import require_packages
 
 VIEWS = (

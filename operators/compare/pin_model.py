@@ -13,7 +13,7 @@ from ..blender.match_record import keep_score
 from ..blender.models import evaluated
 from ..photo.drag_box import GRIP, PRECISE, draw_rectangle
 from ..pictures.camera_view import ViewOperator, photo_in_view, to_photo, to_region
-from ..pictures.paint import shape
+from ..pictures.flat_paint import shape
 from .camera_and_model import Subject
 
 MARK = 4  # px at scale 1, half a pin's side

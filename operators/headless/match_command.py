@@ -22,13 +22,13 @@ from ...inference.look import ALL_STAGES, Look, Stages
 from ...inference.networks.registry import feature_name
 from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
 from ...inference.photo.image import Photo, load_photo
-from ...inference.photo.overlay import intersection_over_union
+from ...inference.photo.overlay_picture import intersection_over_union
 from ...inference.steps import finish
 from ..blender import cameras
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
-from ..running.quiet import quiet
+from ..running.quiet_blender import quiet
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .output import Batch, add_camera, open_scene, save_contact_sheet, save_overlay, save_scene, threads, to_stderr
 from .result_fields import blender_camera, described

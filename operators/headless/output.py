@@ -18,13 +18,13 @@ from ...inference.geometry import Camera, Sphere
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.contact_sheet import Cell, contact_sheet
 from ...inference.photo.image import Photo, load_photo
-from ...inference.photo.overlay import overlay
+from ...inference.photo.overlay_picture import overlay
 from ...inference.search.start_poses import Target
 from ...inference.verify.candidates import Candidate
 from ...inference.verify.refinement import Renderer
 from ..blender import cameras
 from ..pictures.saving import model_in_photo, save_picture
-from ..running.quiet import quiet
+from ..running.quiet_blender import quiet
 
 OVERLAY_SIDE = 1024  # px, longer side at most
 

@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps, shares
-from ..blender.own_data import added_to, remove
+from ..blender.own_data_blocks import added_to, remove
 from ..running.long_operator import FileOperator
 
 

@@ -10,7 +10,7 @@ import bpy
 
 from ...inference.errors import PoseError, printable
 from ..blender.models import scene_roots
-from ..running.quiet import quiet
+from ..running.quiet_blender import quiet
 from .import_blend import append_models
 from .import_materials import find_pictures, show_colors
 from .import_obj import import_obj

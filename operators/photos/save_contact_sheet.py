@@ -65,7 +65,7 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     """The photo with its model over it, as its camera sees it now, where it has one."""
     from ...inference.photo.contact_sheet import SIDE, Cell
     from ...inference.photo.image import load_photo
-    from ...inference.photo.overlay import overlay
+    from ...inference.photo.overlay_picture import overlay
     from ..pictures.saving import model_in_photo
 
     try:

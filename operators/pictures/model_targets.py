@@ -20,9 +20,9 @@ from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import evaluated, with_key
 from ..running.log import LOG
 from ..running.worker import on_main
-from . import drawing
+from . import gpu_drawing
+from .rendered_views import model_templates
 from .rendering import studio
-from .training_views import model_templates
 from .view_cache import cached_file
 
 if TYPE_CHECKING:
@@ -104,8 +104,10 @@ def model_renderer() -> Iterator[Callable[[str], Render]]:
         @cache
         def render(key: str) -> Render:
             model = opened.enter_context(evaluated(with_key(bpy.data.objects, key)))
-            drawn = drawing.preferable(model)
-            return opened.enter_context(drawing.drawing(model) if drawn else studio(model, samples=VERIFYING_SAMPLES))
+            drawn = gpu_drawing.preferable(model)
+            return opened.enter_context(
+                gpu_drawing.drawing(model) if drawn else studio(model, samples=VERIFYING_SAMPLES)
+            )
 
         yield lambda key: lambda camera: on_main(lambda: render(key)(camera))
 

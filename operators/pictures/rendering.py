@@ -17,9 +17,9 @@ from ...inference.geometry import Camera, blender_axes
 from ...inference.views.templates import Render, Rendering
 from ..blender.cameras import blender_lens
 from ..blender.models import Model
-from ..blender.own_data import remove, render_result_kept
+from ..blender.own_data_blocks import remove, render_result_kept
 from ..blender.render_graph import world_matrix
-from ..running.quiet import fast_folder, quiet
+from ..running.quiet_blender import fast_folder, quiet
 
 CYCLES_SAMPLES = 2  # of Cycles: enough to look at
 SKY = "studiolights/world/studio.exr"  # one of Blender's own

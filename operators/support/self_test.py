@@ -20,7 +20,7 @@ from ...inference.look import Look
 from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ..blender.models import Model, evaluated, lineage, scene_roots
-from ..blender.own_data import remove
+from ..blender.own_data_blocks import remove
 from ..pictures.rendering import studio
 from ..running.log import LOG
 from ..running.long_operator import StepsOperator

@@ -60,7 +60,7 @@ class PHOTOPOSE_OT_save_views(PictureOptions, FileOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.directory:
             raise PoseError("Choose a folder for the pictures.")
-        from ..pictures.training_views import save_views
+        from ..pictures.rendered_views import save_views
 
         folder = Path(bpy.path.abspath(self.directory))
         roots = chosen_models(context.scene)

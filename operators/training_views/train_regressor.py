@@ -60,7 +60,7 @@ def train_on(
     from ...inference.networks.regressor import REGRESSOR_CLASSES as KINDS
     from ...inference.networks.regressor import save_regressor
     from ...inference.networks.training import train
-    from ..pictures.training_views import random_views
+    from ..pictures.rendered_views import random_views
 
     if path.suffix.lower() != ".npz":
         raise PoseError(f'The name of the network file, "{path.name}", must end with .npz.')

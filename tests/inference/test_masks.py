@@ -12,7 +12,7 @@ from test_image import save_png16
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.photo.image import Photo, load_mask, load_photo
 from photo_pose.inference.photo.masks import cuts_out_object
-from photo_pose.inference.photo.overlay import intersection_over_union
+from photo_pose.inference.photo.overlay_picture import intersection_over_union
 
 SIZE = (200, 150)
 PHOTO = Photo(Image.new("RGB", SIZE), SIZE, None, None, Path("photo.png"), True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photo_pose.inference.photo import masks
-from photo_pose.inference.photo.overlay import intersection_over_union
+from photo_pose.inference.photo.overlay_picture import intersection_over_union
 from photo_pose.inference.verify import segmentation
 from photo_pose.inference.views.crops import SIZE
 

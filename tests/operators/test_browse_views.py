@@ -18,7 +18,7 @@ from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views import thumbnails, view_options
 from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures import training_views, view_cache
+from photo_pose.operators.pictures import rendered_views, view_cache
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.browse_views import Gallery, ViewRegion, look_from  # noqa: E402
 
@@ -34,7 +34,7 @@ def folder(scene, tmp_path, monkeypatch):
 def test_pictures_of_cached_views_are_those_views(folder):
     pytest.importorskip("torch")
     with evaluated(add_monkey()) as model, studio(model) as render:
-        finish(training_views.model_templates(model, FEW, folder))
+        finish(rendered_views.model_templates(model, FEW, folder))
         file = view_cache.cached_file(model, FEW, folder)
         assert file.exists()
         outline = (model.vertices - model.sphere.center) / model.sphere.radius

@@ -11,7 +11,7 @@ from suzanne import SIZE, add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.geometry import angles_from_direction, roll_of, rotation_angle  # noqa: E402
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
-from photo_pose.inference.photo.overlay import intersection_over_union  # noqa: E402
+from photo_pose.inference.photo.overlay_picture import intersection_over_union  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.properties import picture_of  # noqa: E402

@@ -18,11 +18,11 @@ from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.compare import compare_views
-from photo_pose.operators.pictures import drawing  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing  # noqa: E402
 from photo_pose.operators.pictures.camera_view import fitted  # noqa: E402
-from photo_pose.operators.pictures.photo_overlay import PhotoOverlay  # noqa: E402
+from photo_pose.operators.pictures.photo_over_view import PhotoOverlay  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not drawing.available(), reason="Blender finds no OpenGL here")
+pytestmark = pytest.mark.skipif(not gpu_drawing.available(), reason="Blender finds no OpenGL here")
 TARGET = (400, 300)
 PLACE = Box(40, 30, 360, 270)  # of a photo as large as SIZE
 BLUE_GREY, NOTHING = (60, 80, 120), 7.0
@@ -36,7 +36,7 @@ def monkey(scene):
 @pytest.fixture
 def drawn(monkey):
     """(H, W, 4) uint8, first row on top: what the monkey looks like to TRUE."""
-    with evaluated(monkey) as model, drawing.drawing(model) as render:
+    with evaluated(monkey) as model, gpu_drawing.drawing(model) as render:
         return render(in_unit_sphere(TRUE, model.sphere)).rgba.copy()
 
 
@@ -59,7 +59,7 @@ def shown(monkey, path: Path, view: str, place: Box = PLACE, **options) -> np.nd
     with buffer.bind():
         buffer.clear(color=[NOTHING] * 4)
         overlay.draw(view, TRUE, place, TARGET, **options)
-        linear = drawing._pixels(buffer, TARGET, "FLOAT", np.float32)[::-1, :, :3].astype(float)
+        linear = gpu_drawing._pixels(buffer, TARGET, "FLOAT", np.float32)[::-1, :, :3].astype(float)
     return np.where(
         linear == NOTHING,
         np.nan,

@@ -17,13 +17,13 @@ from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
 from photo_pose.inference.geometry import angle_between  # noqa: E402
-from photo_pose.inference.photo.overlay import intersection_over_union  # noqa: E402
+from photo_pose.inference.photo.overlay_picture import intersection_over_union  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
-from photo_pose.operators.pictures import training_views, view_cache  # noqa: E402
+from photo_pose.operators.pictures import rendered_views, view_cache  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.train_regressor import train_on  # noqa: E402
 
@@ -298,8 +298,8 @@ def test_pictures_into_an_unwritable_folder(monkey, tmp_path):
 def test_random_views_are_what_their_rotations_say(monkey):
     """Against renders from the named directions at one distance; the same seed gives the same views."""
     with evaluated(monkey) as model, studio(model, "TRANSPARENT") as render:
-        shown = finish(training_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
-        again = finish(training_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
+        shown = finish(rendered_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
+        again = finish(rendered_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
         outline = (model.vertices - model.sphere.center) / model.sphere.radius
         for rgba, rotation in zip(shown.rgba, shown.rotations, strict=True):
             camera = template_view(-rotation[2], outline)
@@ -309,7 +309,7 @@ def test_random_views_are_what_their_rotations_say(monkey):
     assert (shown.rotations[:, 2, 2] <= 0).all() and np.ptp(shown.rotations[:, 2], axis=0).min() > 0.3
     np.testing.assert_array_equal(shown.rgba, again.rgba)
     with evaluated(monkey) as model:
-        full = finish(training_views.random_views(model, 12, "FULL", np.random.default_rng(5)))
+        full = finish(rendered_views.random_views(model, 12, "FULL", np.random.default_rng(5)))
     assert (full.rotations[:, 2, 2] > 0).any()
 
 

@@ -17,7 +17,7 @@ from PIL import Image  # noqa: E402
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.models.model_files import import_models  # noqa: E402
-from photo_pose.operators.pictures import drawing  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -230,11 +230,11 @@ def test_the_cache_knows_whether_the_texture_was_there(scene, tmp_path):
         assert seen[0] == seen[1] != model.fingerprint
 
 
-@pytest.mark.skipif(not drawing.available(), reason="nothing can be drawn here")
+@pytest.mark.skipif(not gpu_drawing.available(), reason="nothing can be drawn here")
 def test_drawn_as_it_is_rendered(scene):
     plane, _node = textured(missing())
-    with evaluated(plane) as model, drawing.drawing(model) as draw:
-        assert drawing.drawable(model)
+    with evaluated(plane) as model, gpu_drawing.drawing(model) as draw:
+        assert gpu_drawing.drawable(model)
         rgba = draw(ABOVE).rgba
     assert_grey(rgba[rgba[..., 3] > 250][:, :3].mean(0))
 

@@ -17,7 +17,7 @@ from suzanne import PLACE, TRUE, add_monkey, photographed, vertices  # noqa: E40
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.matching import Match  # noqa: E402
-from photo_pose.inference.photo import overlay  # noqa: E402
+from photo_pose.inference.photo import overlay_picture  # noqa: E402
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
@@ -26,13 +26,7 @@ from photo_pose.inference.verify.confidence import Evidence  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.match_record import Shown  # noqa: E402
 from photo_pose.operators.photos import photo_list
-from photo_pose.operators.photos.match_all import (
-    PHOTOPOSE_OT_match_photos,
-    Shot,
-    match_all,
-    write_shot,
-    write_shots,
-)  # noqa: E402
+from photo_pose.operators.photos.match_all import PHOTOPOSE_OT_match_photos, Shot, match_all, write_shot, write_shots  # noqa: E402
 from photo_pose.operators.photos.photo_list import photo_cameras  # noqa: E402
 from photo_pose.operators.pictures import view_cache  # noqa: E402
 
@@ -185,7 +179,7 @@ def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
     with Image.open(sheet) as picture:
         shown = np.array(picture)
     rows, columns = (slice(0, shown.shape[axis] // 2) for axis in (0, 1))
-    outline = (np.abs(shown.astype(int) - overlay.OUTLINE) < 60).all(-1)
+    outline = (np.abs(shown.astype(int) - overlay_picture.OUTLINE) < 60).all(-1)
     assert outline[rows, columns].sum() > 100 and outline[shown.shape[0] // 2 :, columns].sum() > 100
     assert not outline[rows, shown.shape[1] // 2 :].any() and shown[rows, shown.shape[1] // 2 :].max() > 200  # its text
     untouched = ("objects[Own]", "cameras[Own]", "scenes[Scene].render", "meshes", "materials", "active", "selected")

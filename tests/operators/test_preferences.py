@@ -23,7 +23,7 @@ from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E
 from photo_pose.inference.networks import loading  # noqa: E402
 from photo_pose.inference.views import view_options
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures import drawing, training_views, view_cache
+from photo_pose.operators.pictures import gpu_drawing, rendered_views, view_cache
 from photo_pose.operators.running import log  # noqa: E402
 from photo_pose.operators.support.copy_diagnostics import diagnostics  # noqa: E402
 from photo_pose.operators.support.self_test import error_of, self_test  # noqa: E402
@@ -86,13 +86,13 @@ def test_options_of_the_headless_command_win(preferences, scene, tmp_path, capsy
 
 def test_the_chosen_engine_verifies(preferences, scene):
     with evaluated(add_monkey()) as model:
-        assert drawing.preferable(model) == drawing.available()
+        assert gpu_drawing.preferable(model) == gpu_drawing.available()
         preferences.engine = "CYCLES"
-        assert not drawing.preferable(model)
+        assert not gpu_drawing.preferable(model)
 
 
 def test_the_graphics_card_draws_other_materials_in_their_plain_colour(preferences, scene):
-    if not drawing.available():
+    if not gpu_drawing.available():
         pytest.skip("Blender finds no OpenGL here")
     monkey = add_monkey()
     glowing = bpy.data.materials.new("Glowing")
@@ -101,11 +101,11 @@ def test_the_graphics_card_draws_other_materials_in_their_plain_colour(preferenc
     for slot in monkey.material_slots:
         slot.material = glowing
     with evaluated(monkey) as model:
-        assert not drawing.preferable(model)
+        assert not gpu_drawing.preferable(model)
         preferences.engine = "GPU"
-        assert drawing.preferable(model)
-        with drawing.drawing(model) as render:
-            camera = training_views.template_view(np.array([0.0, -1, 0]), training_views._outline(model))
+        assert gpu_drawing.preferable(model)
+        with gpu_drawing.drawing(model) as render:
+            camera = rendered_views.template_view(np.array([0.0, -1, 0]), rendered_views._outline(model))
             view = render(camera)
     shown = view.rgba[view.rgba[..., 3] == 255][:, :3].mean(0)
     assert shown[2] > 100 > 50 > shown[0]
@@ -115,7 +115,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_rendered(pref
     (tmp_path / "file").write_text("in the way")
     preferences.cache = str(tmp_path / "file")
     with evaluated(add_monkey()) as model:
-        steps = training_views.model_templates(
+        steps = rendered_views.model_templates(
             model, view_options.ViewOptions(subdivisions=0), view_cache.cache_folder()
         )
         with pytest.raises(PoseError, match=r'file", cannot be written .*; choose another one in the preferences'):

@@ -15,8 +15,8 @@ from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.pictures.rendered_views import model_templates, save_views  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
-from photo_pose.operators.pictures.training_views import model_templates, save_views  # noqa: E402
 
 VIEW = Camera(
     np.array([[260, 0, 90], [0, 260, 60], [0, 0, 1.0]]),

@@ -6,10 +6,10 @@ import pytest
 pytest.importorskip("bpy")
 Image = pytest.importorskip("PIL.Image")
 
-from photo_pose.operators.pictures import drawing  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing  # noqa: E402
 from photo_pose.operators.pictures.textures import preset_texture, texture  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not drawing.available(), reason="Blender finds no OpenGL here")
+pytestmark = pytest.mark.skipif(not gpu_drawing.available(), reason="Blender finds no OpenGL here")
 TOP, LOW = (255, 51, 0), (0, 128, 204)
 PICTURE = Image.fromarray(np.repeat(np.array([[TOP], [LOW]], np.uint8), [32, 32], 0).repeat(80, 1))  # 80 by 64
 

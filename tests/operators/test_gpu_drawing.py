@@ -12,7 +12,7 @@ from conftest import ROOT, run  # noqa: E402
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
-from photo_pose.operators.pictures.drawing import available, drawable, drawing  # noqa: E402
+from photo_pose.operators.pictures.gpu_drawing import available, drawable, drawing  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 
 STRAIGHT = Camera(intrinsics(180, (160, 120)), look_at(np.array([1, -2.5, 1.2]), np.zeros(3)), (160, 120))
@@ -180,7 +180,7 @@ def test_without_opengl_blender_lives_on(broken, tmp_path):
     script.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
         "import conftest; conftest.enable_extension()\n"
-        "from photo_pose.operators.pictures.drawing import available\n"
+        "from photo_pose.operators.pictures.gpu_drawing import available\n"
         "print('available:', available())\n"
         "import bpy; bpy.ops.preferences.addon_disable(module=conftest.REPOSITORY + '.photo_pose')\n"
     )

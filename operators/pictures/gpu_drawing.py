@@ -19,9 +19,9 @@ from ...inference.geometry import Camera
 from ...inference.views.templates import Render, Rendering
 from ...preferences import preferred
 from ..blender.models import Model
-from ..blender.own_data import remove, render_result_kept
-from ..running.quiet import quiet
-from .paint import Surface, drawable, shape, surfaces
+from ..blender.own_data_blocks import remove, render_result_kept
+from ..running.quiet_blender import quiet
+from .flat_paint import Surface, drawable, shape, surfaces
 from .shaders import TILES, heights_shader, points_shader, surface_shader, view_shader
 
 SUPERSAMPLING = 2  # a side of a pixel, for colour and alpha

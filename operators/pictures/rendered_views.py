@@ -18,7 +18,7 @@ from ...inference.views.templates import Templates, extreme_points, patch_covera
 from ...inference.views.thumbnails import THUMBNAIL, thumbnail_sheet
 from ...inference.views.view_options import ViewOptions
 from ..blender.models import Model
-from . import drawing
+from . import gpu_drawing
 from .rendering import Rendering, studio
 from .saving import make_folder, save_picture
 from .view_cache import TEMPLATE_SAMPLES, UNWRITABLE, cache_key, cached_file, load_cached, store
@@ -96,8 +96,8 @@ def random_views(model: Model, count: int, sphere: str, random: np.random.Genera
     angles = np.stack([random.uniform(-np.pi, np.pi, count), np.arcsin(random.uniform(lowest, 1, count))], 1)
     distances = DISTANCE * np.exp(random.uniform(np.log(NEAREST), np.log(FARTHEST), count))
     pictures, rotations = [], []
-    drawn = drawing.preferable(model)
-    with drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
+    drawn = gpu_drawing.preferable(model)
+    with gpu_drawing.drawing(model) if drawn else studio(model, "TRANSPARENT", PICTURE_SAMPLES) as render:
         for ((azimuth, elevation), distance), (_began, done) in shares(zip(angles, distances, strict=True)):
             camera = template_view(direction_from_angles(azimuth, elevation), outline, distance)
             pictures.append(render(camera.windowed(frame, (VIEW_SIDE, VIEW_SIDE))).rgba)

@@ -11,7 +11,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ...inference.geometry import Box, Camera, in_unit_sphere
 from ..blender.models import Model
-from .drawing import Stage
+from .gpu_drawing import Stage
 from .shaders import COMPARE_VIEWS, compare_shader
 from .textures import texture
 
