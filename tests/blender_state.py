@@ -22,7 +22,8 @@ def snapshot() -> dict[str, object]:
         for block in getattr(bpy.data, prop.identifier):
             path = f"{prop.identifier}[{block.name_full}]"  # with the library's name where it is linked
             _collect(block, path, state, 3)
-            state[f"{path}.users"] = block.users
+            if bpy.app.version >= (4, 5):  # older ones count what a removed copy used until the file is opened again
+                state[f"{path}.users"] = block.users
     layer = bpy.context.view_layer
     state["active"] = layer.objects.active.name if layer.objects.active else None
     state["selected"] = sorted(obj.name for obj in bpy.context.selected_objects)

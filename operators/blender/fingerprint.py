@@ -216,19 +216,25 @@ def _content(image: bpy.types.Image, frame: int) -> Iterator[bytes]:
     if image.source == "TILED":
         yield from _tiles(image, path)
     elif image.is_dirty or image.source == "GENERATED":
-        pixels = np.empty(len(image.pixels), np.float32)
-        image.pixels.foreach_get(pixels)
-        yield _hash(pixels.tobytes())
+        yield _pixels_hash(image)
     elif image.packed_files:
         yield from (_hash(packed.packed_file.data) for packed in image.packed_files)
     else:
         yield _file_hash(_numbered(path, frame) if image.source == "SEQUENCE" else path)
 
 
+def _pixels_hash(image: bpy.types.Image) -> bytes:
+    pixels = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(pixels)
+    return _hash(pixels.tobytes())
+
+
 def _tiles(image: bpy.types.Image, path: str) -> Iterator[bytes]:
     for tile in image.tiles:
         yield f"{tile.number} {tuple(tile.size)} {tuple(tile.generated_color)} {tile.generated_type}".encode()
-    if image.is_dirty:  # of its pixels, Blender tells those of the first tile alone
+    if image.is_dirty and "save_copy" not in image.bl_rna.functions["save"].parameters:  # Blender 4.2
+        yield _pixels_hash(image)
+    elif image.is_dirty:  # of its pixels, Blender tells those of the first tile alone
         with tempfile.TemporaryDirectory() as folder:
             image.save(filepath=str(Path(folder, "tile.<UDIM>.exr")), save_copy=True)
             yield from (_file_hash(str(file)) for file in sorted(Path(folder).iterdir()))
