@@ -10,6 +10,8 @@ TWICE = {"all_ids"}  # in Blender 5.2, everything once more
 VOLATILE = {"session_uid", "is_evaluated", "is_updated", "is_updated_data", "is_runtime_data", "tag"} | {
     "is_library_indirect"  # whoever uses linked data for a moment makes it direct
 }
+if bpy.app.version < (4, 5):  # they count what a removed copy used until the file is opened again
+    VOLATILE.add("users")
 UNREADABLE = {"stereo_3d_format", "uv_sculpt"}  # reading the latter crashes Blender 4.2
 
 
@@ -22,8 +24,6 @@ def snapshot() -> dict[str, object]:
         for block in getattr(bpy.data, prop.identifier):
             path = f"{prop.identifier}[{block.name_full}]"  # with the library's name where it is linked
             _collect(block, path, state, 3)
-            if bpy.app.version >= (4, 5):  # older ones count what a removed copy used until the file is opened again
-                state[f"{path}.users"] = block.users
     layer = bpy.context.view_layer
     state["active"] = layer.objects.active.name if layer.objects.active else None
     state["selected"] = sorted(obj.name for obj in bpy.context.selected_objects)
