@@ -104,7 +104,7 @@ def test_the_snapshot_notices_changes(busy_scene):
     before = snapshot()
     busy_scene.render.resolution_x += 1
     bpy.data.meshes.new("left over")
-    assert {"scenes[Scene].render.resolution_x", "meshes[left over].users"} <= differences(before, snapshot()).keys()
+    assert {"scenes[Scene].render.resolution_x", "meshes[left over].name"} <= differences(before, snapshot()).keys()
 
 
 def test_cache_is_used_and_mends_itself(scene, tmp_path):
