@@ -160,7 +160,7 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     near, far, larger = (float(texts[-1].partition("(")[2].rstrip(")")) for texts in seen)
     assert 0 > near > far > larger - 0.05 and far < -0.1
     assert seen[-1][-1].startswith(f"Score {score.score:.2f} (") and score.score == pytest.approx(5 + larger, abs=0.01)
-    assert len(waits) > 20
+    assert len(waits) > 2 * len(away)  # Blender's turns while three poses are scored; a fast machine gives it few
     assert np.mean(waits) < 0.3  # s, that Blender waits; in the mean, for other programs disturb
     assert differences(before, snapshot()) == {}
 
