@@ -35,7 +35,7 @@ def follow_edges(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[
 
     Details hold what is textured meanwhile: feet of a chair are found without moving its cushion.
     """
-    start = one.closeup.pose.rotation
+    start, before = one.closeup.pose.rotation, contrast(one)
     for reach in NEAR_REACHES if one.details[0].textured else REACHES:
         edges = edge_term(one, reach)
         if edges is None:
@@ -43,8 +43,10 @@ def follow_edges(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[
         view, K = one.closeup.view, one.closeup.pose.K
         details = [each.term(one.rendering, view, K) for each in one.details if each.textured]
         moved = yield from settled(crops, one, edges, renderer, [term for term in details if term])
-        gain = CONTRAST_WEIGHT * (contrast(moved) - contrast(one)) + moved.score - one.score
+        after = contrast(moved)
+        gain = CONTRAST_WEIGHT * (after - before) + moved.score - one.score
         if gain > 0 and rotation_angle(moved.closeup.pose.rotation, start) < FARTHEST_TURN:
+            before = after
             one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
     return one
 

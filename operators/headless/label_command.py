@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ...inference.photo.image import Photo, load_photo
 from ..chessboard.camera_from_chessboard import board_place
 from ..pictures.saving import make_folder, save_picture
 from .jobs import stems_of
-from .output import add_camera, open_scene, save_scene
+from .output import add_camera, failing_alone, open_scene, save_scene, to_stderr
 from .result_fields import blender_camera
 
 MARK = 0.006  # of the photo's longer side: radius of a corner's mark
@@ -59,7 +58,8 @@ def _calibrate(options: argparse.Namespace, board: Board) -> tuple[Calibration, 
             unreadable[str(path)] = sentence_of(error, path)
     found, unseen = calibrated(photos, board)
     failed = unreadable | unseen
-    _tell(failed)
+    for sentence in failed.values():
+        to_stderr(sentence)
     used = [str(photo.path) for photo in photos if str(photo.path) not in unseen]
     listing = {
         "K": found.K.tolist(),
@@ -81,12 +81,9 @@ def _label_all(options: argparse.Namespace, board: Board, lens: Calibration | No
     with writing(listing), listing.open("w", encoding="utf-8") as file:
         for path, stem in zip(options.photo, stems_of(options.photo), strict=True):
             line: dict[str, Any] = {"photo": str(path), "board_photo": str(options.board_photo)}
-            try:
+            with failing_alone(line, path):
                 line.update(status="ok", error=None, **_labelled(path, stem, options, board, lens, cameras))
-            except Exception as error:  # whatever it is, the other photos go on
-                line.update(status="error", error=sentence_of(error, path))
-                _tell({str(path): line["error"]})
-                failed += 1
+            failed += line["status"] == "error"
             file.write(json_text(line) + "\n")
     return failed
 
@@ -156,8 +153,3 @@ def _marked(photo: Photo, corners: np.ndarray) -> Image.Image:
 def _millimetres() -> float:
     """In a unit of the scene."""
     return 1000.0 * bpy.context.scene.unit_settings.scale_length
-
-
-def _tell(failed: dict[str, str]) -> None:
-    for sentence in failed.values():
-        print(f"photo_pose: {sentence}", file=sys.stderr)

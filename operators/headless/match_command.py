@@ -1,4 +1,4 @@
-"""The headless command: photos in, results.jsonl, overlays and matched.blend out (DESIGN.md's contract)."""
+"""The headless command: photos in, results.jsonl, overlays and matched.blend out, as docs/scripting.md promises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ...inference import matching
-from ...inference.errors import PoseError, sentence_of
+from ...inference.errors import PoseError
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
@@ -30,7 +30,17 @@ from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet_blender import quiet
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
-from .output import Batch, add_camera, open_scene, save_contact_sheet, save_overlay, save_scene, threads, to_stderr
+from .output import (
+    Batch,
+    add_camera,
+    failing_alone,
+    open_scene,
+    save_contact_sheet,
+    save_overlay,
+    save_scene,
+    threads,
+    to_stderr,
+)
 from .result_fields import blender_camera, described
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
@@ -98,11 +108,8 @@ def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, An
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
     line.update(dict.fromkeys((*empty, "confidence", "of_a_kind", "focal_deviation")), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
-    try:
+    with failing_alone(line, job["photo"]):
         line.update(_matched(job, stem, work, seconds))
-    except Exception as error:  # whatever it is, the other photos go on
-        line.update(status="error", error=sentence_of(error, job["photo"]))
-        to_stderr(line["error"])
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import bpy
 import numpy as np
 
-from ...inference.errors import PoseError, printable
+from ...inference.errors import PoseError, printable, sentence_of
 from ...inference.files import writing
 from ...inference.geometry import Camera, Sphere
 from ...inference.photo.checks import DEFAULT_SENSOR
@@ -53,6 +53,16 @@ def open_scene(options: argparse.Namespace) -> None:
 def to_stderr(sentence: str) -> None:
     """What went wrong with a photo or a model, on stderr."""
     print(f"photo_pose: {sentence}", file=sys.stderr)
+
+
+@contextmanager
+def failing_alone(line: dict[str, Any], photo: object) -> Iterator[None]:
+    """Whatever goes wrong with a photo within is told, on stderr and in its line, and the other photos go on."""
+    try:
+        yield
+    except Exception as error:
+        line.update(status="error", error=sentence_of(error, photo))
+        to_stderr(line["error"])
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...inference import matching
-from ...inference.errors import PoseError, sentence_of
+from ...inference.errors import PoseError
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.look import Look
-from ...inference.matching import which
 from ...inference.photo.checks import checked_box
 from ...inference.photo.image import load_photo
 from ...inference.steps import finish
@@ -21,7 +20,7 @@ from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
 from .match_command import check_network
-from .output import Batch, open_scene, save_overlay, threads, to_stderr
+from .output import Batch, failing_alone, open_scene, save_overlay, threads, to_stderr
 from .result_fields import described
 
 
@@ -58,11 +57,8 @@ def _line(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     """The photo's line of ranking.jsonl."""
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
     line |= {"size": None, "box": None, "known": None, "models": []}
-    try:
+    with failing_alone(line, job["photo"]):
         line.update(_ranked(job, stem, work))
-    except Exception as error:  # whatever it is, the other photos go on
-        line.update(status="error", error=sentence_of(error, job["photo"]))
-        to_stderr(line["error"])
     return line
 
 
@@ -77,7 +73,7 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     targets = wanted(work.targets, job["object"])
     look = Look(any_roll=options.any_roll, network=options.network, device=options.device)
-    box, answers = finish(which(photo, camera, box, targets, work.renderer, look, mask=mask))
+    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, mask=mask))
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
     models = []

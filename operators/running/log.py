@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 
+from ...inference.errors import LOG
 from ...preferences import preferred
 from .worker import on_main
 
-LOG = logging.getLogger("photo_pose")
 LINES = 40
 
 
