@@ -1,0 +1,144 @@
+"""What runs the networks: PyTorch on one of its devices where it works, else numpy. Nothing imports torch until it is
+asked for here; the one answer about a PyTorch is kept for as long as it is the one that Python finds."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from importlib import metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import LOG, PoseError
+
+DEVICES = ("auto", "numpy", "cpu", "cuda", "mps")  # all but the first two are PyTorch's
+OLDEST = (2, 0)  # PyTorch
+ADD = "the README's section Install says how to add it"
+REPAIR = "repair it, or disable the add-on that brought it and choose a folder with a good one in the preferences"
+
+_problems: dict[str, str | None] = {}  # of each torch/__init__.py that was tried
+_torch_threads: list[int] = []  # what PyTorch thinks best, once it is loaded
+_threads = 0  # that were asked for
+
+
+def torch_problem() -> str | None:
+    """Why PyTorch runs no networks here, as a sentence without its full stop; None where it does. May import it, which
+    takes seconds, in which other threads go on."""
+    origin = _origin()
+    if origin is None:
+        return f"PyTorch is not installed for Python {sys.version_info.major}.{sys.version_info.minor}"
+    if origin not in _problems:
+        _problems[origin] = _tried(Path(origin).parent)
+        if _problems[origin]:
+            LOG.warning("%s, so that NumPy runs the networks; %s.", _problems[origin], REPAIR)
+        else:
+            _torch_threads[:] = [sys.modules["torch"].get_num_threads()]
+            set_threads(_threads)
+    return _problems[origin]
+
+
+def forget_torch() -> None:
+    """Has torch_problem try again what it has found unusable, which may have been repaired."""
+    for origin in [origin for origin, problem in _problems.items() if problem]:
+        del _problems[origin]
+
+
+def chosen_device(name: str = "auto") -> str:
+    """The one of DEVICES, but auto, that this name means here: numpy, or a device of PyTorch, which then is imported.
+
+    auto takes a graphics card where PyTorch has one, then PyTorch, then numpy. PoseError where it cannot be used.
+    """
+    if name not in DEVICES:
+        raise PoseError(f"There is no device '{name}'; choose one of: {', '.join(DEVICES)}.")
+    if name == "numpy" or (name == "auto" and torch_problem()):
+        return "numpy"
+    require_torch(f"The device '{name}'")
+    import torch
+
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return next(device for device, available in usable.items() if available)
+    if not usable[name]:
+        raise PoseError(f"This computer or its PyTorch has no device '{name}'; use auto.")
+    return name
+
+
+def require_torch(what: str) -> None:
+    """PoseError where PyTorch does not work; what needs it: "Training networks"."""
+    problem, oldest = torch_problem(), ".".join(map(str, OLDEST))
+    if problem:
+        way_out = REPAIR if _origin() else ADD
+        raise PoseError(f"{what} needs PyTorch {oldest} or newer: {problem}; {way_out}.")
+
+
+def set_threads(count: int) -> None:
+    """Of the processor, for the networks, whatever runs them; 0: as many as PyTorch thinks best, or there are cores."""
+    global _threads
+    _threads = count
+    if _torch_threads:
+        sys.modules["torch"].set_num_threads(count or _torch_threads[0])
+
+
+def threads() -> int:
+    """How many numpy's networks may use, at least one."""
+    return _threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+class Found(NamedTuple):
+    """A PyTorch: its version, empty where nothing tells it, and its problem as far as torch_problem knows it by now."""
+
+    version: str
+    problem: str | None
+
+
+def found_torch(folder: str = "") -> Found | None:
+    """The PyTorch that Python would find, at last in that folder of the user, without importing it; None: none."""
+    spec = PathFinder.find_spec("torch", [*sys.path, folder] if folder else sys.path)
+    if spec is None or spec.origin is None:
+        return None
+    told = metadata.distributions(name="torch", path=[str(Path(spec.origin).parents[1])])
+    return Found(next((one.version for one in told), ""), _problems.get(spec.origin))
+
+
+def _origin() -> str | None:
+    """The file of the PyTorch that Python finds; an empty folder, which a half removed one leaves behind, is none."""
+    spec = importlib.util.find_spec("torch")
+    return spec.origin if spec else None
+
+
+def _tried(folder: Path) -> str | None:
+    """Imports what is in the folder: what is wrong with it."""
+    try:
+        if "torch" not in sys.modules:
+            _load_library(folder)
+        torch = importlib.import_module("torch")
+    except Exception as error:  # a damaged package, or one for another system, can raise anything
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        return f'PyTorch in "{folder}" does not load ({type(error).__name__}: {reason})'
+    version = getattr(torch, "__version__", "0")
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        return f'PyTorch in "{folder}" is too old ({version})'
+    try:
+        torch.from_numpy(np.zeros(1))
+    except RuntimeError:
+        return f'PyTorch {version} in "{folder}" does not work with numpy {np.__version__}'
+    return None
+
+
+def _load_library(folder: Path) -> None:
+    """Loads PyTorch's largest library as a plain call, in which Python lets other threads go on.
+
+    An import would load it too, but holds up everything for seconds, Blender's own thread also when this one is
+    another. On Windows PyTorch does the same itself; where it fails, the import says why.
+    """
+    for library in folder.glob("lib/libtorch_cpu.*") if os.name == "posix" else ():
+        load = ctypes.CDLL(None).dlopen
+        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+        load(os.fsencode(library), os.RTLD_NOW)

@@ -1,0 +1,148 @@
+"""What runs the networks where PyTorch is missing, broken or too old; and that nobody imports it to find that out.
+
+Each in a Python of its own, that has numpy and what lies in one folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run
+
+OLD = "__version__ = '1.13.1'\ndef from_numpy(array): return array"
+BROKEN = "raise ImportError('libtorch_cpu.so: cannot open shared object file.\\nmore')"
+USELESS = [  # __init__.py of a torch, and what is said of it
+    (BROKEN, "does not load (ImportError: libtorch_cpu.so: cannot open shared object file)"),
+    ("import nowhere", "does not load (ModuleNotFoundError: No module named 'nowhere')"),
+    ("1 / 0", "does not load (ZeroDivisionError: division by zero)"),
+    (OLD, "is too old (1.13.1)"),
+    ("x = 1", "is too old (0)"),
+    (OLD.replace("1.13.1", "2.6.0").replace("return array", "raise RuntimeError('Numpy is not available')"), "numpy"),
+]
+START = """
+import importlib.util, sys
+root, folder = sys.argv[1:3]
+sys.path.insert(0, folder)
+spec = importlib.util.spec_from_file_location("photo_pose", root + "/__init__.py")
+sys.modules["photo_pose"] = importlib.util.module_from_spec(spec)
+from photo_pose.inference.errors import PoseError
+from photo_pose.inference.networks import backends
+def error(function, *args):
+    try:
+        return function(*args)
+    except PoseError as sentence:
+        return sentence
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path):
+    """What code prints where torch/__init__.py is this; None: where there is none."""
+    bare = tmp_path / "numpy only"
+    bare.mkdir()
+    numpy = Path(find_spec("numpy").origin).parent
+    for folder in (numpy, *numpy.parent.glob("numpy.libs")):
+        (bare / folder.name).symlink_to(folder)
+
+    def process(torch: str | None, code: str) -> str:
+        if torch is not None:
+            (tmp_path / "packages/torch").mkdir(parents=True)
+            (tmp_path / "packages/torch/__init__.py").write_text(torch + "\n")
+        packages = tmp_path / "packages"
+        return run(sys.executable, "-S", "-B", "-c", START + code, ROOT, packages, PYTHONPATH=str(bare))
+
+    return process
+
+
+def test_without_pytorch_numpy_runs_the_networks(said, tmp_path):
+    (tmp_path / "packages/torch/lib").mkdir(parents=True)  # left behind by a half removed one
+    code = """
+print(backends.torch_problem(), backends.found_torch(), backends.chosen_device(), backends.chosen_device("numpy"))
+print(error(backends.require_torch, "Training networks"))
+for device in ("cpu", "cuda", "mps", "abacus"):
+    print(error(backends.chosen_device, device))
+"""
+    first, *lines = said(None, code).splitlines()
+    missing = f"PyTorch is not installed for Python {sys.version_info.major}.{sys.version_info.minor}"
+    assert first == f"{missing} None numpy numpy"
+    asking = ["Training networks", *(f"The device '{device}'" for device in ("cpu", "cuda", "mps"))]
+    for what, line in zip(asking, lines[:4], strict=True):
+        assert line == f"{what} needs PyTorch 2.0 or newer: {missing}; the README's section Install says how to add it."
+    assert lines[4] == "There is no device 'abacus'; choose one of: auto, numpy, cpu, cuda, mps."
+
+
+@pytest.mark.parametrize(("torch", "words"), USELESS)
+def test_a_pytorch_of_no_use_is_told_once_and_not_used(said, tmp_path, torch, words):
+    code = """
+print(backends.chosen_device("numpy"), backends.found_torch(), sys.modules.get("torch"))
+print(backends.chosen_device(), backends.chosen_device())
+print(backends.torch_problem())
+print(backends.found_torch().problem == backends.torch_problem())
+print(error(backends.chosen_device, "cpu"))
+"""
+    logged, *lines = sorted(said(torch, code).splitlines(), key=lambda line: "so that NumPy runs" not in line)
+    assert lines[:2] == ["numpy Found(version='', problem=None) None", "numpy numpy"]
+    problem = lines[2]
+    assert words in problem and f'in "{tmp_path / "packages/torch"}"' in problem and lines[3] == "True"
+    assert lines[4].startswith(f"The device 'cpu' needs PyTorch 2.0 or newer: {problem}; repair it, or disable")
+    assert logged.startswith(f"{problem}, so that NumPy runs the networks; repair it") and len(lines) == 5
+
+
+def test_a_repaired_pytorch_is_tried_again_when_the_first_answer_is_forgotten(said, tmp_path):
+    code = f"""
+first = backends.torch_problem()
+from pathlib import Path
+import importlib
+Path(folder, "torch/__init__.py").write_text({OLD!r})
+assert backends.torch_problem() == first
+backends.forget_torch()
+print(backends.torch_problem())
+"""
+    assert "is too old (1.13.1)" in said(BROKEN, code).splitlines()[-1]
+
+
+def test_the_version_is_told_before_anything_is_imported(said, tmp_path):
+    """Also of one in the folder that the user chose, where Python finds none."""
+    for packages in ("packages", "chosen"):
+        (tmp_path / packages / "torch-2.6.0+cpu.dist-info").mkdir(parents=True)
+        (tmp_path / packages / "torch-2.6.0+cpu.dist-info/METADATA").write_text("Name: torch\nVersion: 2.6.0+cpu\n")
+    (tmp_path / "chosen/torch").mkdir()
+    (tmp_path / "chosen/torch/__init__.py").touch()
+    code = f"print(backends.found_torch(), backends.found_torch({str(tmp_path / 'chosen')!r}), 'torch' in sys.modules)"
+    assert said(None, code) == "None Found(version='2.6.0+cpu', problem=None) False\n"
+
+
+def test_numpy_has_as_many_threads_as_are_wanted(said):
+    code = """
+import os
+print(backends.threads() == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else True)
+backends.set_threads(3)
+print(backends.threads())
+backends.set_threads(0)
+print(backends.threads() > 0)
+"""
+    assert said(None, code).split() == ["True", "3", "True"]
+
+
+def test_pytorch_has_as_many_threads_as_are_wanted_also_when_it_is_loaded_later(said):
+    if not find_spec("torch"):
+        pytest.skip("no PyTorch")
+    site = str(Path(find_spec("torch").origin).parents[1])
+    code = f"""
+sys.path.append({site!r})
+backends.set_threads(3)
+assert backends.torch_problem() is None and backends.chosen_device("cpu") == "cpu"
+import torch
+print(torch.get_num_threads())
+backends.set_threads(2)
+print(torch.get_num_threads())
+backends.set_threads(0)
+print(torch.get_num_threads())
+print(backends.chosen_device() in ("cpu", "cuda", "mps"), backends.require_torch("Nothing"))
+"""
+    own = run(sys.executable, "-c", "import torch; print(torch.get_num_threads())").strip()
+    assert said(None, code).split() == ["3", "2", own, "True", "None"]
