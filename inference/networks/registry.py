@@ -1,8 +1,11 @@
-"""Which network a name means; without torch, for those who only ask."""
+"""Which network a name means, for those who only ask."""
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from ..look import DEFAULT_NETWORK
+from .backends import require_torch
 
 REGRESSORS = ("regressor", "regressor_lite0")  # bundled
 
@@ -16,9 +19,15 @@ def identity(network: str) -> str:
     """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
     if network.partition(":")[0] != "inception_v3":
         return network
-    from . import inception  # torch only now
+    return inception_module().weights_identity(network)
 
-    return inception.weights_identity(network)
+
+def inception_module() -> ModuleType:
+    """What only PyTorch runs. PoseError where that does not work."""
+    require_torch("The network inception_v3")
+    from . import inception
+
+    return inception
 
 
 def feature_name(network: str) -> str:
