@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..look import DEFAULT_NETWORK
 
+INCEPTION = "inception_v3"  # the paper's; its weights are not bundled
 REGRESSORS = ("regressor", "regressor_lite0")  # bundled
 
 
@@ -14,8 +15,11 @@ def is_regressor(network: str) -> bool:
 
 def identity(network: str) -> str:
     """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
-    if network.partition(":")[0] != "inception_v3":
+    if network.partition(":")[0] != INCEPTION:
         return network
+    from .backends import require_torch
+
+    require_torch(f"The network '{INCEPTION}'")
     from . import inception  # torch only now
 
     return inception.weights_identity(network)
