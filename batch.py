@@ -131,9 +131,10 @@ def model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, metavar="N")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), help="default: that of the preferences, else auto"
-    )
+    from .inference.networks.backends import DEVICES
+
+    device = "what runs the networks: numpy, or PyTorch's cpu, cuda or mps; default: that of the preferences, else auto"
+    parser.add_argument("--device", choices=DEVICES, help=device)
 
 
 def lens_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,7 +181,7 @@ class Command(NamedTuple):
     module: str
     arguments: Callable[[argparse.ArgumentParser], None]
     description: str
-    needs: tuple[str, ...] = ("torch", "PIL")
+    needs: tuple[str, ...] = ("PIL", "torch")
     out: str = "DIR"
 
 
@@ -201,9 +202,9 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]
     try:
         options = parser(name, with_blend).parse_args(rest)
-        require_packages(*COMMANDS[name].needs)
         if getattr(options, "device", "") is None:
             options.device = preferred().device
+        require_packages(*COMMANDS[name].needs, device=getattr(options, "device", ""))
         return importlib.import_module(f".operators.headless.{COMMANDS[name].module}", __package__).run(options)
     except SystemExit as stop:  # --help
         return int(stop.code or 0)

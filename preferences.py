@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import textwrap
+import time
+from functools import lru_cache
 from typing import NamedTuple
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
-DEVICE_ITEMS = (
-    ("auto", "Automatic", "A graphics card where PyTorch can use one, else the processor"),
-    ("cpu", "Processor", "Works everywhere, and is fast enough"),
-    ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with PyTorch for ROCm"),
-    ("mps", "Metal", "The graphics processor of a Mac"),
+from .inference.networks.backends import FASTER, Found, found_torch
+
+WIDTH = 80  # letters in a line of the preferences
+
+DEVICE_ITEMS = (  # those of inference/networks/backends.py
+    ("auto", "Automatic", "PyTorch where there is one, on a graphics card where it can use one, else NumPy"),
+    ("numpy", "NumPy", "Works everywhere, for Blender brings it"),
+    ("cpu", "PyTorch CPU", "PyTorch on the processor"),
+    ("cuda", "CUDA", "PyTorch on a graphics card of NVIDIA, or on one of AMD with PyTorch for ROCm"),
+    ("mps", "Metal", "PyTorch on the graphics processor of a Mac"),
 )
 ENGINE_ITEMS = (
     ("AUTO", "Automatic", "The graphics card where it shows the model as Cycles does, else Cycles"),
@@ -30,10 +39,10 @@ class Preferences(NamedTuple):
     """Their values; as they stand here, the defaults."""
 
     device: str = "auto"
+    packages: str = ""
     threads: int = 0
     engine: str = "AUTO"
     cache: str = ""
-    packages: str = ""
     log_level: str = "WARNING"
 
 
@@ -43,13 +52,24 @@ DEFAULTS = Preferences()
 class PhotoPosePreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
-    device: EnumProperty(name="Device", items=DEVICE_ITEMS, default=DEFAULTS.device, description="What networks run on")
+    device: EnumProperty(
+        name="Network Runs On",
+        items=DEVICE_ITEMS,
+        default=DEFAULTS.device,
+        description="What computes the networks; PyTorch is faster than NumPy",
+    )
+    packages: StringProperty(
+        name="Packages",
+        default=DEFAULTS.packages,
+        subtype="DIR_PATH",
+        description="Folder with PyTorch for Blender's Python, if you like; looked into only where it is missing",
+    )
     threads: IntProperty(
         name="Threads",
         default=DEFAULTS.threads,
         min=0,
         max=1024,
-        description="Processor threads for the networks; 0: as many as PyTorch thinks best",
+        description="Processor threads for the networks; 0: as many as there are cores",
     )
     engine: EnumProperty(
         name="Verify With",
@@ -63,12 +83,6 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         description="Folder that keeps rendered training views; empty: the extension's own folder",
     )
-    packages: StringProperty(
-        name="Packages",
-        default=DEFAULTS.packages,
-        subtype="DIR_PATH",
-        description="Folder with PyTorch and Pillow for Blender's Python; looked into only where they are missing",
-    )
     log_level: EnumProperty(
         name="Log Level",
         items=LOG_ITEMS,
@@ -77,15 +91,40 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, _context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        for name in Preferences._fields:
-            layout.prop(self, name)
-            if name == "cache" and not self.cache and __package__.startswith("bl_ext."):
-                layout.label(text=bpy.utils.extension_path_user(__package__, path="cache"), icon="FILE_FOLDER")
-        row = layout.row()
-        row.operator("photopose.self_test", icon="CHECKMARK")
-        row.operator("photopose.copy_diagnostics", icon="COPYDOWN")
+        draw(self.layout, self)
+
+
+def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences) -> None:
+    layout.use_property_split = True
+    for name in Preferences._fields:
+        layout.prop(chosen, name)
+        if name == "device":
+            _draw_torch(layout, _absolute(chosen.packages))
+        if name == "cache" and not chosen.cache and __package__.startswith("bl_ext."):
+            layout.label(text=bpy.utils.extension_path_user(__package__, path="cache"), icon="FILE_FOLDER")
+    row = layout.row()
+    row.operator("photopose.self_test", icon="CHECKMARK")
+    row.operator("photopose.copy_diagnostics", icon="COPYDOWN")
+
+
+def _draw_torch(layout: bpy.types.UILayout, folder: str) -> None:
+    """Says which PyTorch there is, also in the user's folder, and how much faster it is or would be."""
+    found = _torch(folder, int(time.monotonic()))
+    if found is None:
+        text = iface_("No PyTorch: NumPy is used; with PyTorch the networks run about {factor} times as fast")
+        layout.label(text=text.format(factor=FASTER), icon="INFO")
+    elif found.problem:
+        for line in textwrap.wrap(found.problem, WIDTH):
+            layout.label(text=line, translate=False, icon="ERROR")
+    else:
+        text = iface_("PyTorch {version} found: the networks run about {factor} times as fast as with NumPy")
+        layout.label(text=text.format(version=found.version, factor=FASTER), icon="CHECKMARK")
+
+
+@lru_cache(1)
+def _torch(folder: str, _second: int) -> Found | None:
+    """Looks for it, which may be in slow folders, once a second at most."""
+    return found_torch(folder)
 
 
 def preferred() -> Preferences:

@@ -93,9 +93,10 @@ class Workshop:
     def __init__(self, threads: int) -> None:
         import_product()
         import bpy
-        import torch
 
-        torch.set_num_threads(threads)
+        from photo_pose.inference.networks.backends import set_threads
+
+        set_threads(threads)
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", threads
         self.scene = bpy.context.scene

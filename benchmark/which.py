@@ -42,15 +42,15 @@ class Shelf:
         """only: of these models of the gallery."""
         import_product()
         import bpy
-        import torch
 
+        from photo_pose.inference.networks.backends import set_threads
         from photo_pose.inference.networks.loading import extract_features, feature_network
         from photo_pose.inference.steps import finish
         from photo_pose.inference.views.view_options import ViewOptions
         from photo_pose.operators.models.model_files import import_models
         from photo_pose.operators.pictures import model_targets
 
-        torch.set_num_threads(threads)
+        set_threads(threads)
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         scene = bpy.context.scene
         scene.render.threads_mode, scene.render.threads = "FIXED", threads

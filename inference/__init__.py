@@ -1,4 +1,4 @@
-"""Pose of a known 3D model in one photo: numpy, torch and Pillow only, no Blender (a test enforces it)."""
+"""Pose of a known 3D model in one photo: numpy, Pillow and torch where it is there, no Blender (a test enforces it)."""
 
 import os
 

@@ -9,14 +9,12 @@ from functools import lru_cache
 from importlib.machinery import PathFinder
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from .presets_panel import PHOTOPOSE_PT_presets
 
 PHOTO = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "network")  # besides photo and box
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
-PACKAGES = (("torch", "PyTorch"), ("PIL", "Pillow"))
 
 
 class SidebarPanel:
@@ -62,20 +60,19 @@ def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str)
 
 
 def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
-    """Says which packages Python would not find, not even in the folder that the user chose."""
+    """Says so where Python would not find Pillow, not even in the folder that the user chose."""
     name = __package__.rpartition(".")[0]
     addon = preferences.addons.get(name)
     chosen = bpy.path.abspath(addon.preferences.packages) if addon else ""
-    missing = _missing((*sys.path, chosen) if chosen else tuple(sys.path), int(time.monotonic()))
-    if missing:
-        layout.label(text=iface_("Missing: {packages}").format(packages=", ".join(missing)), icon="ERROR")
-        layout.operator("preferences.addon_show", text="Choose a Folder with Them", icon="PREFERENCES").module = name
+    if not _has_pillow((*sys.path, chosen) if chosen else tuple(sys.path), int(time.monotonic())):
+        layout.label(text="Pillow Is Missing", icon="ERROR")
+        layout.operator("preferences.addon_show", text="Choose a Folder with It", icon="PREFERENCES").module = name
 
 
 @lru_cache(1)
-def _missing(folders: tuple[str, ...], _second: int) -> list[str]:
+def _has_pillow(folders: tuple[str, ...], _second: int) -> bool:
     """Looks into the folders, which may be slow ones, once a second at most."""
-    return [title for module, title in PACKAGES if PathFinder.find_spec(module, folders) is None]
+    return PathFinder.find_spec("PIL", folders) is not None
 
 
 class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):

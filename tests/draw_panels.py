@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp())
 
@@ -27,6 +27,12 @@ def drawing(kind: type, layout: bpy.types.UILayout):
     return type(kind.__name__, (), names | {"layout": layout})()
 
 
+def texts(items: list[dict]) -> Iterator[str]:
+    """What a layout shows."""
+    for item in items:
+        yield from texts(item["items"]) if "items" in item else filter(None, [item.get("draw_string")])
+
+
 def draw_all(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     kinds = [*bpy.types.Panel.__subclasses__(), *bpy.types.Menu.__subclasses__()]
     for kind in kinds:
@@ -34,7 +40,11 @@ def draw_all(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             panel = drawing(kind, layout.column())
             for name in DRAWS:
                 getattr(panel, name, lambda _context: None)(context)
-            print("DRAWN", kind.__name__)
+            print(f"DRAWN {kind.__name__}", *texts(panel.layout.introspect()), sep=" | ")
+    own = layout.column()
+    sys.modules[f"{NAME}.preferences"].draw(own, context.preferences.addons[NAME].preferences)
+    print("DRAWN PhotoPosePreferences", *texts(own.introspect()), sep=" | ")
+    print("DRAWN with PyTorch imported:", "torch" in sys.modules)
 
 
 class PHOTOPOSE_PT_test(bpy.types.Panel):

@@ -12,6 +12,7 @@ import sys
 from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,12 @@ from ..errors import LOG, PoseError
 
 DEVICES = ("auto", "numpy", "cpu", "cuda", "mps")  # all but the first two are PyTorch's
 OLDEST = (2, 0)  # PyTorch
+FASTER = 2.5  # times as fast PyTorch's CPU runs the networks, about: `python -m benchmark.demo` with and without it
 ADD = "the README's section Install says how to add it"
 REPAIR = "repair it, or disable the add-on that brought it and choose a folder with a good one in the preferences"
 
 _problems: dict[str, str | None] = {}  # of each torch/__init__.py that was tried
-_torch_threads: list[int] = []  # what PyTorch thinks best, once it is loaded
+_loaded: list[tuple[ModuleType, int]] = []  # PyTorch, and how many threads it thinks best
 _threads = 0  # that were asked for
 
 
@@ -39,7 +41,8 @@ def torch_problem() -> str | None:
         if _problems[origin]:
             LOG.warning("%s, so that NumPy runs the networks; %s.", _problems[origin], REPAIR)
         else:
-            _torch_threads[:] = [sys.modules["torch"].get_num_threads()]
+            torch = sys.modules["torch"]
+            _loaded[:] = [(torch, torch.get_num_threads())]
             set_threads(_threads)
     return _problems[origin]
 
@@ -82,8 +85,8 @@ def set_threads(count: int) -> None:
     """Of the processor, for the networks, whatever runs them; 0: as many as PyTorch thinks best, or there are cores."""
     global _threads
     _threads = count
-    if _torch_threads:
-        sys.modules["torch"].set_num_threads(count or _torch_threads[0])
+    for torch, best in _loaded:
+        torch.set_num_threads(count or best)
 
 
 def threads() -> int:
@@ -92,7 +95,7 @@ def threads() -> int:
 
 
 class Found(NamedTuple):
-    """A PyTorch: its version, empty where nothing tells it, and its problem as far as torch_problem knows it by now."""
+    """A PyTorch: its version, ? where nothing tells it, and its problem as far as torch_problem knows it by now."""
 
     version: str
     problem: str | None
@@ -104,7 +107,7 @@ def found_torch(folder: str = "") -> Found | None:
     if spec is None or spec.origin is None:
         return None
     told = metadata.distributions(name="torch", path=[str(Path(spec.origin).parents[1])])
-    return Found(next((one.version for one in told), ""), _problems.get(spec.origin))
+    return Found(next((one.version for one in told), "?"), _problems.get(spec.origin))
 
 
 def _origin() -> str | None:

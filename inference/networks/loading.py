@@ -14,10 +14,10 @@ import numpy as np
 from ..errors import PoseError
 from ..look import DEFAULT_NETWORK
 from .architecture import Architecture
-from .backends import chosen_device, require_torch
+from .backends import chosen_device
 from .efficientnet import EfficientNetLite0
 from .numpy_layers import NumpyNetwork
-from .registry import INCEPTION
+from .registry import INCEPTION, inception_module
 from .u2net import U2NetP
 
 if TYPE_CHECKING:
@@ -72,11 +72,10 @@ def ready(architecture: Architecture, parameters: Mapping[str, np.ndarray], devi
 
 
 def _inception(name: str, device: str) -> Network:
-    require_torch(f"The network '{INCEPTION}'")
-    from .inception import load_inception
+    network = inception_module().load_inception(name)
     from .torch_layers import in_use
 
-    network = in_use(load_inception(name), "cpu" if device == "numpy" else chosen_device(device))
+    in_use(network, "cpu" if device == "numpy" else chosen_device(device))
     in_memory.add(network)
     return network
 

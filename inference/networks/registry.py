@@ -1,8 +1,11 @@
-"""Which network a name means; without torch, for those who only ask."""
+"""Which network a name means, for those who only ask."""
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from ..look import DEFAULT_NETWORK
+from .backends import require_torch
 
 INCEPTION = "inception_v3"  # the paper's; its weights are not bundled
 REGRESSORS = ("regressor", "regressor_lite0")  # bundled
@@ -17,12 +20,15 @@ def identity(network: str) -> str:
     """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
     if network.partition(":")[0] != INCEPTION:
         return network
-    from .backends import require_torch
+    return inception_module().weights_identity(network)
 
-    require_torch(f"The network '{INCEPTION}'")
-    from . import inception  # torch only now
 
-    return inception.weights_identity(network)
+def inception_module() -> ModuleType:
+    """What only PyTorch runs. PoseError where that does not work."""
+    require_torch(f"The network {INCEPTION}")
+    from . import inception
+
+    return inception
 
 
 def feature_name(network: str) -> str:

@@ -19,7 +19,7 @@ from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
 from ...inference.look import ALL_STAGES, Look, Stages
-from ...inference.networks.registry import feature_name
+from ...inference.networks.registry import feature_name, inception_module
 from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay_picture import intersection_over_union
@@ -94,8 +94,7 @@ def check_network(options: argparse.Namespace, patches: bool) -> None:
 
 def _download() -> None:
     """Fetches the weights of inception_v3 where there are none. PoseError where Blender must not, or cannot."""
-    from ...inference.networks import inception
-
+    inception = inception_module()
     if bpy.app.binary_path and not bpy.app.online_access:
         raise PoseError("Blender may not go online: start it with --online-mode, or leave out --download.")
     inception.download(inception.weights_folder())

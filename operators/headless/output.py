@@ -15,6 +15,7 @@ import numpy as np
 from ...inference.errors import PoseError, printable, sentence_of
 from ...inference.files import writing
 from ...inference.geometry import Camera, Sphere
+from ...inference.networks.backends import set_threads
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.contact_sheet import Cell, contact_sheet
 from ...inference.photo.image import Photo, load_photo
@@ -67,13 +68,11 @@ def failing_alone(line: dict[str, Any], photo: object) -> Iterator[None]:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """So many of torch, and of renders until the scene gets its own number back; None: as many as they like."""
+    """So many of the networks, and of renders until the scene gets its own number back; None: as many as they like."""
     if not count:
         yield
         return
-    import torch
-
-    torch.set_num_threads(count)
+    set_threads(count)
     render = bpy.context.scene.render
     mode, render.threads_mode = render.threads_mode, "FIXED"  # in which alone the number is the scene's own
     own, render.threads = render.threads, count

@@ -16,7 +16,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ...inference.errors import PoseError
 from ...inference.steps import Steps, Work, aside
 from .log import LOG
-from .python_packages import PACKAGES
+from .python_packages import NEEDS
 from .python_packages import require_packages as require_packages  # what nearly every long work begins with
 from .worker import responsive
 
@@ -37,7 +37,7 @@ class StepsOperator:
     # Without REGISTER: Adjust Last Operation would do minutes of work again in one go, without Esc
     bl_options = {"UNDO"}
     phases = ((0.0, "Working"),)  # what is done from which progress on
-    needs: Sequence[str] = tuple(PACKAGES)  # those that are required before the first step
+    needs: Sequence[str] = NEEDS  # that are imported before the first step
     _warnings: Sequence[str] = ()
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 

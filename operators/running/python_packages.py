@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
-import os
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import numpy as np
-
 from ...inference.errors import PoseError
+from ...inference.networks.backends import ADD, REPAIR, forget_torch, set_threads, torch_problem
 from ...preferences import preferred
 from .worker import on_main
 
@@ -24,25 +21,30 @@ class Package(NamedTuple):
     oldest: tuple[int, int]
 
 
-PACKAGES = {"torch": Package("PyTorch", (2, 0)), "PIL": Package("Pillow", (9, 4))}
-WAY_OUT = "the README's section Install says how to add it"
-OTHERS = "repair it, or disable the add-on that brought it and choose a folder with a good one in the preferences"
+PACKAGES = {"PIL": Package("Pillow", (9, 4))}  # that nothing works without
+NEEDS = (*PACKAGES, "torch")  # what networks are run with
 
 _searched: list[str] = []  # folders of the user on sys.path
 
 
-def require_packages(*modules: str) -> None:
+def require_packages(*modules: str, device: str = "") -> None:
     """Imports what Blender does not bring, now and not before; PoseError with a way out where that fails.
 
-    modules: only these of PACKAGES.
+    modules: only these of NEEDS. PyTorch may be missing or of no use, and is left alone where numpy is to run the
+    networks: as device says, else the preferences.
     """
-    wanted = on_main(preferred)
-    for module in modules or PACKAGES:
+    modules, wanted = modules or NEEDS, on_main(preferred)
+    if _searched and wanted.packages not in _searched:
+        forget_folder()
+    for module in modules:
         if not _found(module):
             _search(wanted.packages)
-        _check(module, _imported(module, wanted.packages))
-    if wanted.threads and "torch" in (modules or PACKAGES):
-        sys.modules["torch"].set_num_threads(wanted.threads)
+        if module in PACKAGES:
+            _check(module, _imported(module, wanted.packages))
+    if "torch" in modules:
+        set_threads(wanted.threads)
+        if (device or wanted.device) != "numpy":
+            torch_problem()
 
 
 def forget_folder() -> None:
@@ -51,6 +53,7 @@ def forget_folder() -> None:
         folder = _searched.pop()
         if folder in sys.path:
             sys.path.remove(folder)
+    forget_torch()
 
 
 def _found(module: str) -> bool:
@@ -72,10 +75,8 @@ def _imported(module: str, folder: str) -> ModuleType:
     if not _found(module):
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         also = f', also not in the chosen folder "{folder}"' if folder else ""
-        raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {WAY_OUT}.")
+        raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {ADD}.")
     try:
-        if module == "torch" and module not in sys.modules:
-            _load_library()
         return importlib.import_module(module)
     except Exception as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
@@ -83,35 +84,14 @@ def _imported(module: str, folder: str) -> ModuleType:
         where = Path(spec.origin).parent if spec and spec.origin else "Python's folders"
         raise PoseError(
             f'Photo Pose needs {name}, but the one in "{where}" does not load ({type(error).__name__}: {reason}); '
-            f"{OTHERS}."
+            f"{REPAIR}."
         ) from error
 
 
-def _load_library() -> None:
-    """Loads PyTorch's largest library as a plain call, in which Python lets other threads go on.
-
-    An import would load it too, but holds up everything for seconds, Blender's own thread also when this one is
-    another. On Windows PyTorch does the same itself; where it fails, the import says why.
-    """
-    found = Path(importlib.util.find_spec("torch").origin).parent.glob("lib/libtorch_cpu.*")
-    for library in found if os.name == "posix" else ():
-        load = ctypes.CDLL(None).dlopen
-        load.argtypes, load.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
-        load(os.fsencode(library), os.RTLD_NOW)
-
-
 def _check(module: str, package: ModuleType) -> None:
-    """PoseError where it is too old, or made for another numpy than Blender's."""
+    """PoseError where it is too old."""
     name, oldest = PACKAGES[module]
     version, where = getattr(package, "__version__", "0"), Path(package.__file__).parent
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < oldest:
         needed = ".".join(map(str, oldest))
-        raise PoseError(f'Photo Pose needs {name} {needed} or newer, but finds {version} in "{where}"; {OTHERS}.')
-    if module == "torch":
-        try:
-            package.from_numpy(np.zeros(1))
-        except RuntimeError as error:
-            raise PoseError(
-                f'Photo Pose needs a PyTorch that works with numpy {np.__version__}, but {version} in "{where}" does '
-                f"not; {OTHERS}."
-            ) from error
+        raise PoseError(f'Photo Pose needs {name} {needed} or newer, but finds {version} in "{where}"; {REPAIR}.')

@@ -13,6 +13,7 @@ import bpy
 import gpu
 import numpy as np
 
+from ...inference.networks.backends import chosen_device, found_torch, threads
 from ...preferences import preferred
 from ..running.log import recent
 
@@ -62,12 +63,11 @@ def _package(module: str, distribution: str) -> str:
 
 
 def _devices() -> str:
-    torch = sys.modules.get("torch")
+    found, torch = found_torch(preferred().packages), sys.modules.get("torch")
     device = "unknown until the first match"
-    if torch:
-        from ...inference.networks.loading import chosen_device
-
-        device = f"{chosen_device()} with {torch.get_num_threads()} threads"
+    if torch or found is None or found.problem:
+        chosen = chosen_device()
+        device = f"{chosen} with {threads() if chosen == 'numpy' else torch.get_num_threads()} threads"
     card = "none in the background" if bpy.app.background else f"{gpu.platform.renderer_get()}"
     return f"Networks on: {device}; graphics card: {card}"
 

@@ -12,6 +12,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from ...inference.errors import PoseError, printable
+from ...inference.networks.backends import require_torch
 from ...inference.networks.registry import REGRESSORS
 from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
@@ -53,6 +54,7 @@ def train_on(
     keep: progress is kept in a checkpoint beside it until the end, from where resume goes on.
     warn is told, in a sentence, of a model that lacks textures and of a background that cannot be read.
     """
+    require_torch("Training networks")
     import torch
 
     from ...inference.networks.augmentation import Views

@@ -1,4 +1,7 @@
-"""Packages that Blender does not bring: missing, broken, old, or in a chosen folder; one sentence for each trouble."""
+"""Packages that Blender does not bring: missing, broken, old, or in a chosen folder; one sentence for each trouble.
+
+What is wrong with a PyTorch is told by inference/networks/backends.py, and tested with it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ pytest.importorskip("bpy")
 pytestmark = pytest.mark.skipif(IN_BLENDER, reason="Blender's own Python cannot be started without its packages")
 
 GOOD = {
-    "torch": "__version__ = '2.6.0'\ndef from_numpy(array): return array\ndef set_num_threads(n): print(n, 'threads')",
+    "torch": """__version__ = '2.6.0'
+def from_numpy(array): return array
+def get_num_threads(): return 1
+def set_num_threads(n): print(n, 'threads')""",
     "PIL": "__version__ = '11.0.0'",
     "numpy": "raise RuntimeError('this is not the numpy of Blender')",
 }
@@ -36,13 +42,14 @@ bpy.ops.preferences.addon_enable(module=NAME)
 preferences = bpy.context.preferences.addons[NAME].preferences
 preferences.packages = chosen
 from bl_ext.user_default.photo_pose.inference.errors import PoseError
+from bl_ext.user_default.photo_pose.inference.networks.backends import chosen_device, torch_problem
 from bl_ext.user_default.photo_pose.operators.running.python_packages import require_packages
 def sentence():
     try:
         require_packages()
     except PoseError as error:
         return str(error)
-    return "all is there"
+    return f"Pillow is there, {torch_problem() or 'PyTorch, too'}"
 try:
     exec(os.environ["CODE"])
     bpy.ops.preferences.addon_disable(module=NAME)
@@ -58,16 +65,16 @@ TELL = "print(sentence())"
 
 
 def test_the_panel_soon_sees_packages_come_and_go(tmp_path):
-    from photo_pose.panels.sidebar import _missing
+    from photo_pose.panels.sidebar import _has_pillow
 
-    for second, (packages, missing) in enumerate([((), ["PyTorch", "Pillow"]), (["PIL"], ["PyTorch"])]):
+    for second, packages in enumerate([(), ["PIL"]]):
         write(tmp_path, dict.fromkeys(packages, ""))
         os.utime(tmp_path, (second, second))
-        assert _missing((str(tmp_path),), second) == missing
-        assert _missing((str(tmp_path), str(tmp_path / "none")), second) == missing
+        assert _has_pillow((str(tmp_path),), second) == bool(packages)
+        assert _has_pillow((str(tmp_path), str(tmp_path / "none")), second) == bool(packages)
     shutil.rmtree(tmp_path / "PIL")
     os.utime(tmp_path, (9, 9))
-    assert _missing((str(tmp_path),), 9) == ["PyTorch", "Pillow"]
+    assert not _has_pillow((str(tmp_path),), 9)
 
 
 def write(folder: Path, packages: dict[str, str]) -> Path:
@@ -97,9 +104,15 @@ def said(tmp_path: Path):
 
 
 def test_a_missing_package_is_named_with_a_way_out(said):
-    output = said({"PIL": GOOD["PIL"]}, {})
-    assert "needs PyTorch, which Blender's Python" in output and "Install says how to add it." in output
+    output = said({"torch": GOOD["torch"]}, {})
+    assert "needs Pillow, which Blender's Python" in output and "Install says how to add it." in output
     assert "also not in the chosen folder" in output
+
+
+def test_without_pytorch_nothing_is_said_and_numpy_runs_the_networks(said):
+    output = said({"PIL": GOOD["PIL"]}, {}, f"{TELL}\nprint('Networks:', chosen_device())")
+    assert "Pillow is there, PyTorch is not installed for Python 3." in output and "Networks: numpy" in output
+    assert "photo_pose:" not in output
 
 
 def test_the_chosen_folder_is_searched_last_and_left_again(said, tmp_path):
@@ -114,49 +127,90 @@ require_packages()
 assert sys.path.count(chosen) == 1
 """
     output = said({}, GOOD, code)
-    assert "3 threads" in output and "all is there" in output and "LEFT []" in output
+    assert "3 threads" in output and "PyTorch, too" in output and "LEFT []" in output
+
+
+def test_another_chosen_folder_takes_the_place_of_the_first(said, tmp_path):
+    code = f"{TELL}\npreferences.packages = {str(tmp_path / 'other')!r}\n{TELL}\nprint(chosen in sys.path)"
+    write(tmp_path / "other", {"torch": GOOD["torch"]})
+    output = said({"PIL": GOOD["PIL"]}, {}, code)
+    assert "PyTorch is not installed" in output and "PyTorch, too\nFalse" in output and "LEFT []" in output
+
+
+def test_pytorch_is_left_alone_where_numpy_is_chosen(said):
+    code = """
+preferences.device = "numpy"
+require_packages()
+print("first", "torch" in sys.modules)
+require_packages(device="cpu")
+print("then", "torch" in sys.modules)
+"""
+    output = said(GOOD, {}, code)
+    assert "first False" in output and "then True" in output
 
 
 def test_packages_that_python_finds_are_taken_without_the_folder(said):
     output = said(GOOD, GOOD, f"{TELL}\nimport torch\nprint(chosen in sys.path, torch.__file__.startswith(elsewhere))")
-    assert "all is there\nFalse True" in output
+    assert "PyTorch, too\nFalse True" in output
 
 
 def test_the_folder_helps_where_a_half_removed_package_left_its_empty_folder(said, tmp_path):
-    (tmp_path / "elsewhere/torch/lib").mkdir(parents=True)
-    assert "all is there" in said({}, GOOD)
+    for package in GOOD.keys() - {"numpy"}:
+        (tmp_path / "elsewhere" / package / "lib").mkdir(parents=True)
+    assert "PyTorch, too" in said({}, GOOD)
 
 
 @pytest.mark.parametrize(
-    ("torch", "words"),
+    ("pillow", "words"),
     [
-        (
-            "raise ImportError('DLL load failed while importing _C.\\nmore')",
-            "ImportError: DLL load failed while",
-        ),
-        ("raise OSError('libtorch_cpu.so: cannot open shared object')", "OSError: libtorch_cpu.so: cannot open"),
+        ("raise ImportError('DLL load failed while importing _imaging.\\nmore')", "ImportError: DLL load failed while"),
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("1 / 0", "ZeroDivisionError"),
-        (GOOD["torch"].replace("2.6.0", "1.13.1"), "2.0 or newer, but finds 1.13.1"),
-        ("x = 1", "2.0 or newer, but finds 0"),
-        (GOOD["torch"].replace("return array", "raise RuntimeError('Numpy is not available')"), "works with numpy"),
+        (GOOD["PIL"].replace("11.0.0", "9.3.0"), "9.4 or newer, but finds 9.3.0"),
+        ("x = 1", "9.4 or newer, but finds 0"),
     ],
 )
-def test_a_package_of_no_use_is_told_with_its_place(said, tmp_path, torch, words):
-    line = said(GOOD | {"torch": torch}, {}).splitlines()[-2]
-    assert words in line and str(tmp_path / "elsewhere/torch") in line and "disable the add-on" in line
+def test_a_package_of_no_use_is_told_with_its_place(said, tmp_path, pillow, words):
+    line = said(GOOD | {"PIL": pillow}, {}).splitlines()[-2]
+    assert words in line and str(tmp_path / "elsewhere/PIL") in line and "disable the add-on" in line
     assert line.count(". ") <= 1 and line.endswith(".")
+
+
+@pytest.mark.parametrize("torch", ["raise OSError('libtorch_cpu.so: cannot open')", "__version__ = '1.13.1'"])
+def test_a_pytorch_of_no_use_is_told_once_and_nothing_fails(said, torch):
+    output = said(GOOD | {"torch": torch}, {}, f"{TELL}\n{TELL}\nprint('Networks:', chosen_device())")
+    assert output.count("photo_pose: PyTorch in") == 1 and output.count("Pillow is there, PyTorch in") == 2
+    assert "Networks: numpy" in output
+
+
+@pytest.mark.parametrize("lacking", [("torch",), ("torch", "PIL"), ()])
+def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path, lacking):
+    """In a Python that has everything of this one but these."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for entry in Path(find_spec("bpy").origin).parents[1].iterdir():
+        if not entry.name.startswith(lacking):
+            (site / entry.name).symlink_to(entry)
+    given = {"PYTHONPATH": str(site), "BLENDER_USER_RESOURCES": str(tmp_path / "user")}
+    lines = run(sys.executable, "-S", "-B", ROOT / "tests/draw_panels.py", "model", **given).splitlines()
+    panel = next(line for line in lines if line.split(" | ")[0] == "DRAWN VIEW3D_PT_photo_pose")
+    assert ("Pillow Is Missing | Choose a Folder with It" in panel) == ("PIL" in lacking) and "PyTorch" not in panel
+    preferences = next(line for line in lines if line.startswith("DRAWN PhotoPosePreferences"))
+    assert ("No PyTorch: NumPy is used; with PyTorch the networks run about" in preferences) == bool(lacking)
+    assert ("found: the networks run about" in preferences) == bool("torch" not in lacking and find_spec("torch"))
+    assert lines[-1] == "DRAWN with PyTorch imported: False"
 
 
 WATCHED = """
 import threading, time
-from bl_ext.user_default.photo_pose.operators.running import python_packages as packages
-loading, times = threading.Thread(target=packages._load_library), [time.perf_counter()]
+from bl_ext.user_default.photo_pose.inference.networks import backends
+folder = Path(backends._origin()).parent
+loading, times = threading.Thread(target=backends._load_library, args=(folder,)), [time.perf_counter()]
 loading.start()
 while loading.is_alive():
     time.sleep(0.005)
     times.append(time.perf_counter())
-print(packages.sys.modules.get("torch"), max(b - a for a, b in zip(times, times[1:])) / (times[-1] - times[0]))
+print(sys.modules.get("torch"), max(b - a for a, b in zip(times, times[1:])) / (times[-1] - times[0]))
 """
 
 

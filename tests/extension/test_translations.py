@@ -48,7 +48,8 @@ def registered() -> Iterator[str]:
 
 def written() -> Iterator[str]:
     """Texts that code translates, or hands to Blender, which does."""
-    for file in (file for folder in ("operators", "panels", "inference") for file in (ROOT / folder).rglob("*.py")):
+    folders = (ROOT / folder for folder in ("operators", "panels", "inference"))
+    for file in (ROOT / "preferences.py", *(file for folder in folders for file in folder.rglob("*.py"))):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         constants = {
             node.targets[0].id: node.value

@@ -63,16 +63,22 @@ def test_without_pytorch_numpy_runs_the_networks(said, tmp_path):
     code = """
 print(backends.torch_problem(), backends.found_torch(), backends.chosen_device(), backends.chosen_device("numpy"))
 print(error(backends.require_torch, "Training networks"))
+from photo_pose.inference.networks.registry import identity
+print(identity("efficientnet_lite0"), error(identity, "inception_v3:5"))
 for device in ("cpu", "cuda", "mps", "abacus"):
     print(error(backends.chosen_device, device))
 """
     first, *lines = said(None, code).splitlines()
     missing = f"PyTorch is not installed for Python {sys.version_info.major}.{sys.version_info.minor}"
     assert first == f"{missing} None numpy numpy"
-    asking = ["Training networks", *(f"The device '{device}'" for device in ("cpu", "cuda", "mps"))]
-    for what, line in zip(asking, lines[:4], strict=True):
+    asking = [
+        "Training networks",
+        "efficientnet_lite0 The network inception_v3",
+        *(f"The device '{device}'" for device in ("cpu", "cuda", "mps")),
+    ]
+    for what, line in zip(asking, lines[:5], strict=True):
         assert line == f"{what} needs PyTorch 2.0 or newer: {missing}; the README's section Install says how to add it."
-    assert lines[4] == "There is no device 'abacus'; choose one of: auto, numpy, cpu, cuda, mps."
+    assert lines[5] == "There is no device 'abacus'; choose one of: auto, numpy, cpu, cuda, mps."
 
 
 @pytest.mark.parametrize(("torch", "words"), USELESS)
@@ -85,7 +91,7 @@ print(backends.found_torch().problem == backends.torch_problem())
 print(error(backends.chosen_device, "cpu"))
 """
     logged, *lines = sorted(said(torch, code).splitlines(), key=lambda line: "so that NumPy runs" not in line)
-    assert lines[:2] == ["numpy Found(version='', problem=None) None", "numpy numpy"]
+    assert lines[:2] == ["numpy Found(version='?', problem=None) None", "numpy numpy"]
     problem = lines[2]
     assert words in problem and f'in "{tmp_path / "packages/torch"}"' in problem and lines[3] == "True"
     assert lines[4].startswith(f"The device 'cpu' needs PyTorch 2.0 or newer: {problem}; repair it, or disable")

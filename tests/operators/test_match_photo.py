@@ -16,6 +16,7 @@ from mathutils import Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
+from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.inference.photo.overlay_picture import intersection_over_union  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
@@ -224,9 +225,8 @@ def test_bad_input_gives_one_sentence_and_changes_nothing(monkey, photo, options
     assert differences(before, snapshot()) == {}
 
 
-@pytest.mark.parametrize("package", ["torch", "PIL"])
-def test_a_missing_package_is_named(monkey, photo, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)  # makes its import fail
+def test_a_missing_package_is_named(monkey, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)  # makes its import fail
     before = snapshot()
     for operator in (bpy.ops.photopose.match_photo, bpy.ops.photopose.render_views):
         with pytest.raises(RuntimeError, match="^Error: Photo Pose needs .*Install.*\\n$"):
@@ -338,6 +338,16 @@ def test_cancelled_training_leaves_nothing_but_what_is_asked_for(monkey, scene, 
     steps.close()
     assert [file.name for file in tmp_path.iterdir()] == (["net.checkpoint"] if resume else [])
     assert not differences(before, snapshot())
+
+
+def test_training_says_that_it_needs_pytorch(monkey, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)  # hides it from Python
+    before = snapshot()
+    words = "Training networks needs PyTorch 2.0 or newer: PyTorch is not installed for Python 3"
+    with pytest.raises(RuntimeError, match=f"^Error: {words}.*Install.*\\n$"):
+        bpy.ops.photopose.train_regressor(filepath=str(tmp_path / "net.npz"))
+    assert main(["train", "--out", str(tmp_path / "net.npz")]) == 2 and words in capsys.readouterr().err
+    assert not list(tmp_path.glob("net*")) and not differences(before, snapshot())
 
 
 def test_training_refuses_in_one_sentence(monkey, photo, tmp_path):

@@ -21,6 +21,7 @@ from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.networks import loading  # noqa: E402
+from photo_pose.inference.networks.backends import DEVICES  # noqa: E402
 from photo_pose.inference.views import view_options
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.pictures import gpu_drawing, rendered_views, view_cache
@@ -66,6 +67,10 @@ def test_the_self_test_takes_the_active_model_and_esc_leaves_nothing(preferences
     next(steps)
     steps.close()
     assert differences(before, snapshot()) == {}
+
+
+def test_every_device_can_be_chosen(preferences):
+    assert tuple(preferences.bl_rna.properties["device"].enum_items.keys()) == DEVICES
 
 
 def test_the_chosen_device_is_used(preferences, scene):
