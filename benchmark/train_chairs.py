@@ -24,14 +24,9 @@ from inference.errors import PoseError
 import_product()
 
 from photo_pose.inference.networks.augmentation import OF_NO_MODEL, Views, crops_of, pictures  # noqa: E402
+from photo_pose.inference.networks.learners import LEARNERS  # noqa: E402
 from photo_pose.inference.networks.loading import WEIGHTS  # noqa: E402
-from photo_pose.inference.networks.regressor import (  # noqa: E402
-    REGRESSOR_CLASSES,
-    Prediction,
-    load_regressor,
-    predict,
-    save_regressor,
-)
+from photo_pose.inference.networks.regressor import Prediction, load_regressor, predict, save_regressor  # noqa: E402
 from photo_pose.inference.networks.training import Training, train  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.photo.warping import warp_views  # noqa: E402
@@ -152,7 +147,7 @@ def trained(
 ) -> Training:
     """Trains a regressor by its seed; goes on where it was stopped.
 
-    control: name of an experiment with other parts of plain pictures (see regressor.PaperRegressor) and epochs; such a
+    control: name of an experiment with other parts of plain pictures (see learners.PaperLearner) and epochs; such a
     one, like the paper's network, learns from the chairs as they are.
     """
     views = views_of(learnt_from(), EACH, SEED)
@@ -160,7 +155,7 @@ def trained(
         stretched = views_of(learnt_from(), EACH, SEED, SHAPES)
         views = Views(*(np.concatenate(fields) for fields in zip(views, stretched, made_up_views(SEED), strict=True)))
     torch.manual_seed(seed)
-    network = REGRESSOR_CLASSES[name]()
+    network = LEARNERS[name]()
     network.plain = plain or network.plain
     steps = train(
         network,
@@ -245,7 +240,7 @@ def _spread(prediction: Prediction) -> np.ndarray:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--network", choices=list(REGRESSOR_CLASSES), nargs="+", default=list(REGRESSOR_CLASSES))
+    parser.add_argument("--network", choices=list(LEARNERS), nargs="+", default=list(LEARNERS))
     parser.add_argument("--views", action="store_true", help="only render the views")
     parser.add_argument("--measure", action="store_true", help="only measure the bundled networks")
     options = parser.parse_args(arguments)

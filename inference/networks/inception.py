@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import PoseError
+from .registry import INCEPTION as NAME
+from .torch_layers import TorchRun
 
-NAME = "inception_v3"
 # The paper's layers 1, 2, ...: the modules that join several convolutions. The paper measured ten of the eleven.
 LAYERS = tuple(f"Mixed_{module}" for module in "5b 5c 5d 6a 6b 6c 6d 6e 7a 7b 7c".split())
 INPUT_SIDE = 155  # px, of the pictures that it looks at: layers 4 to 8 then have the paper's 8 x 8 cells
@@ -31,18 +32,31 @@ FOLDER = "photo_pose", "weights"  # in the user's cache
 FILE = re.compile(rf"{NAME}\w*-([0-9a-f]{{8}})\.(pth|npz)")
 
 
-class InceptionV3(nn.Module):
+class Layer(NamedTuple):
+    """One of LAYERS, 1 to 11, as the architecture of a feature network."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return LAYERS[self.number - 1]
+
+    @property
+    def stride(self) -> int:
+        return STRIDES[self.name[len("Mixed_")]]
+
+
+class InceptionV3(TorchRun):
     """Inception-v3 up to one of its layers, 1 to 11."""
 
     def __init__(self, layer: int) -> None:
         super().__init__()
         with torch.device("meta"):  # no memory and no time for parameters that are about to be loaded
             whole = _architecture()(aux_logits=False, init_weights=False)
+        self.architecture = Layer(layer)
         names = [name for name, _module in whole.named_children()]
-        last = LAYERS[layer - 1]
-        for name in names[: names.index(last) + 1]:
+        for name in names[: names.index(self.architecture.name) + 1]:
             self.add_module(name, getattr(whole, name))
-        self.layer, self.stride = layer, STRIDES[last[len("Mixed_")]]
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, S, S), sRGB in 0..1, to the layer's map (N, C, G, G), never negative."""

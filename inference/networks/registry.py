@@ -7,6 +7,7 @@ from types import ModuleType
 from ..look import DEFAULT_NETWORK
 from .backends import require_torch
 
+INCEPTION = "inception_v3"  # the paper's; its weights are not bundled
 REGRESSORS = ("regressor", "regressor_lite0")  # bundled
 
 
@@ -17,14 +18,14 @@ def is_regressor(network: str) -> bool:
 
 def identity(network: str) -> str:
     """What decides the features of a network, for caches: its name, and of weights that are not bundled their hash."""
-    if network.partition(":")[0] != "inception_v3":
+    if network.partition(":")[0] != INCEPTION:
         return network
     return inception_module().weights_identity(network)
 
 
 def inception_module() -> ModuleType:
     """What only PyTorch runs. PoseError where that does not work."""
-    require_torch("The network inception_v3")
+    require_torch(f"The network {INCEPTION}")
     from . import inception
 
     return inception

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 from PIL.Image import Resampling
 
@@ -14,24 +14,25 @@ from ..photo.checks import SMALLEST_BOX
 from ..photo.image import Photo
 from .u2net import U2NetP
 
+if TYPE_CHECKING:
+    from .loading import Network
+
 # By judgement, from what U2-Net-p says of such pictures
 FAINT = 0.2  # contrast of a mask that shows nothing: evenly grey pictures have 0.002, objects 0.9 and more
 LABELLED_SIDE = 160  # px of the reduced map in which touching pixels are found
 
 
-@torch.inference_mode()
-def saliency(network: U2NetP, image: Image.Image | np.ndarray) -> np.ndarray:
+def saliency(network: Network, image: Image.Image | np.ndarray) -> np.ndarray:
     """How much each pixel of an image, RGB or (H, W, 3) uint8, stands out: (H, W) float32 in 0..1.
 
-    The whole range is used, except in pictures where nothing stands out.
+    network: U2-Net-p. The whole range is used, except in pictures where nothing stands out.
     """
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    small = np.array(picture.resize((network.side, network.side), Resampling.LANCZOS))
-    device = next(network.parameters()).device
-    mask = network(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float())[0, 0].cpu()
-    low, high = mask.aminmax()
-    stretched = (mask - low) / (high - low).clamp(min=FAINT)
-    return np.array(Image.fromarray(stretched.numpy()).resize(picture.size, Resampling.BILINEAR))
+    small = np.array(picture.resize((U2NetP.side, U2NetP.side), Resampling.LANCZOS), np.float32)
+    normalised = (small / max(small.max(), 1e-6) - U2NetP.MEAN) / U2NetP.DEVIATION
+    mask = network.run(normalised[None].astype(np.float32))[0, ..., 0]
+    stretched = (mask - mask.min()) / max(np.ptp(mask), FAINT)
+    return np.array(Image.fromarray(stretched).resize(picture.size, Resampling.BILINEAR))
 
 
 def objects(saliency: np.ndarray, threshold: float = 0.5, smallest: float = 0.002) -> list[Box]:
@@ -82,12 +83,12 @@ def _connected(cells: np.ndarray) -> np.ndarray:
         numbers = np.append(lowest, outside)[lowest]
 
 
-def proposed_boxes(photo: Photo, network: U2NetP) -> list[Box]:
+def proposed_boxes(photo: Photo, network: Network) -> list[Box]:
     """Boxes, px of photo.size, around what may be the object, best first; around everything when nothing is.
 
     Where the photo's transparency shows its object the network is not asked.
     """
-    scale = min(1.0, network.side / max(photo.size))
+    scale = min(1.0, U2NetP.side / max(photo.size))
     size = tuple(max(1, round(side * scale)) for side in photo.size)
     mask = photo.mask
     if mask is None:

@@ -18,8 +18,9 @@ from ..errors import PoseError
 from ..files import replacing, writing
 from ..steps import Steps
 from .augmentation import OF_NO_MODEL, Views, pictures, plain
-from .loading import chosen_device
-from .regressor import predict, stored
+from .backends import chosen_device
+from .regressor import predict
+from .torch_layers import TorchNetwork
 
 # BATCH is the paper's; the rest by judgement, and not measured by itself
 BATCH = 50
@@ -36,13 +37,13 @@ class Training(NamedTuple):
     """A trained network; errors: mean angle, radians, between true and predicted directions of what was held out of
     training, after every epoch; best: which of them the network is from."""
 
-    network: nn.Module
+    network: TorchNetwork
     errors: list[float]
     best: int
 
 
 def train(
-    network: nn.Module,
+    network: TorchNetwork,
     views: Views,
     backdrops: np.ndarray,
     *,
@@ -54,7 +55,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Steps[Training]:
-    """Trains a regressor of REGRESSOR_CLASSES on views before backdrops (M, S, S, 3) uint8.
+    """Trains a regressor of learners.LEARNERS on views before backdrops (M, S, S, 3) uint8.
 
     Stops when the held-out part has not got better for `patience` epochs, but not before it has left plain pictures
     behind. The same seed gives the same network. After every epoch the checkpoint is written; with resume its training
@@ -62,7 +63,8 @@ def train(
     PoseError: too few views, a checkpoint of another training or one that cannot be read or written.
     """
     learnt, held = _split(views, seed)
-    network = network.to(chosen_device(device), memory_format=torch.channels_last)
+    device = chosen_device(device)
+    network = network.to("cpu" if device == "numpy" else device, memory_format=torch.channels_last)
     course = _Course(network, views, torch.from_numpy(backdrops).permute(0, 3, 1, 2), mirror, seed)
     task = f"{type(network).__name__}, {len(views.rgba)} views, {epochs} epochs, mirror {mirror}, seed {seed}"
     errors, best = [], stored(copy.deepcopy(network))
@@ -86,6 +88,12 @@ def train(
     return Training(network.eval(), errors, _best(errors) - 1)
 
 
+def stored(network: nn.Module) -> dict[str, Tensor]:
+    """The parameters that a file keeps: all that training may change."""
+    frozen = {name for name, value in network.named_parameters() if not value.requires_grad}
+    return {name: value for name, value in network.state_dict().items() if name not in frozen}
+
+
 def _best(errors: list[float]) -> int:
     """How many epochs the best one took: the last of those about as good, for it has seen more and learnt in smaller
     steps, and few models tell them apart by chance only."""
@@ -105,7 +113,7 @@ def _split(views: Views, seed: int) -> tuple[np.ndarray, np.ndarray]:
 class _Course:
     """What changes during training: the network and its optimizer."""
 
-    def __init__(self, network: nn.Module, views: Views, backdrops: Tensor, mirror: bool, seed: int) -> None:
+    def __init__(self, network: TorchNetwork, views: Views, backdrops: Tensor, mirror: bool, seed: int) -> None:
         self.network, self.views, self.backdrops, self.mirror, self.seed = network, views, backdrops, mirror, seed
         self.optimizer = network.optimizer()
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -117,7 +125,7 @@ class _Course:
         rgba, rotations = self._chosen(some)
         plain = float(np.interp(number / total, self.network.plain, (1, 0)))
         look = self.network.roll, self.mirror, random, plain, self.network.occluded
-        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.side, *look)
+        images, rotations = pictures(rgba, rotations, self.backdrops, self.network.architecture.side, *look)
         self._set_rates(number, total)
         self.network.train()
         with torch.random.fork_rng(devices=[]):  # of dropout; another one's chance is left alone
@@ -135,7 +143,7 @@ class _Course:
         angles = []
         for some in np.array_split(held, math.ceil(len(held) / BATCH)):
             rgba, rotations = self._chosen(some)
-            images = plain(rgba, self.backdrops, self.network.side)
+            images = plain(rgba, self.backdrops, self.network.architecture.side)
             crops = (images * 255).round().byte().permute(0, 2, 3, 1).numpy()
             cosines = -(predict(self.network, crops).directions * rotations[:, 2].numpy()).sum(1)
             angles.append(np.arccos(cosines.clip(-1, 1)))

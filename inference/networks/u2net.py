@@ -2,81 +2,94 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from .architecture import Array, Layers
+
+Filter = Callable[[Array], Array]
 
 
-class U2NetP(nn.Module):
-    """U2-Net-p (Qin et al. 2020, trained on DUTS): which pixels belong to what stands out in a picture.
+class Level(NamedTuple):
+    """A small U-Net of so many levels, whose output is added to its own input, perhaps of half its size; dilated ones
+    widen their kernels, not the pixels."""
+
+    name: str
+    depth: int
+    halving: bool = False
+    dilated: bool = False
+
+    @property
+    def dilations(self) -> list[int]:
+        """Of its levels, from the finest to the coarsest; where it is 1, halving makes them coarser."""
+        return [2**level for level in range(self.depth)] if self.dilated else [1] * (self.depth - 1) + [2]
+
+    @property
+    def convolutions(self) -> Iterator[str]:
+        """Their names."""
+        yield f"{self.name}.entry"
+        yield from (f"{self.name}.down.{number}" for number in range(self.depth))
+        yield from (f"{self.name}.up.{number}" for number in range(self.depth - 1))
+
+    def __call__(self, layers: Layers, image: Array) -> Array:
+        entered = layers.convolution(f"{self.name}.entry", layers.halved(image) if self.halving else image, then="relu")
+        down = [self._filter(layers, "down.0")]
+        for number, dilation in enumerate(self.dilations[1:], start=1):
+            down.append(self._filter(layers, f"down.{number}", dilation, halving=dilation == 1))
+        dilations = [*self.dilations[-2:0:-1], 1]
+        up = [self._filter(layers, f"up.{number}", dilation) for number, dilation in enumerate(dilations)]
+        return _down_and_up(entered, down, up, layers)[-1] + entered
+
+    def _filter(self, layers: Layers, name: str, dilation: int = 1, halving: bool = False) -> Filter:
+        def filtered(image: Array) -> Array:
+            image = layers.halved(image) if halving else image
+            return layers.convolution(f"{self.name}.{name}", image, dilation=dilation, then="relu")
+
+        return filtered
+
+
+DOWN = (
+    Level("down.0", depth=7),
+    *(Level(f"down.{number}", depth, halving=True) for number, depth in enumerate((6, 5, 4), start=1)),
+    *(Level(f"down.{number}", depth=4, halving=True, dilated=True) for number in (4, 5)),
+)
+UP = (
+    Level("up.0", depth=4, dilated=True),
+    *(Level(f"up.{number}", depth) for number, depth in enumerate((4, 5, 6, 7), start=1)),
+)
+VOTES = tuple(f"votes.{number}" for number in range(len(UP) + 1))
+
+
+class U2NetP:
+    """U2-Net-p (Qin et al. 2020, trained on DUTS): which pixels belong to what stands out in a picture, as one channel
+    of 0..1. Images: less MEAN, by DEVIATION, of their brightest value.
 
     A U of blocks that are U's themselves. Each level of its upward half votes with a mask of its own, and a
     weighted sum of the six votes decides.
     """
 
     side = 320  # px, of the pictures it was trained on
+    MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self) -> None:
-        super().__init__()
-        # in the order in which the published file lists them, for its layers have no names
-        self.votes = nn.ModuleList(nn.Conv2d(64, 1, 3, padding=1) for _ in range(6))
-        self.fuse = nn.Conv2d(6, 1, 1)
-        self.down = nn.ModuleList([_ResidualU(3, depth=7)])
-        self.down.extend(nn.Sequential(_halving(), _ResidualU(64, depth)) for depth in (6, 5, 4))
-        self.down.extend(nn.Sequential(_halving(), _ResidualU(64, depth=4, dilated=True)) for _ in range(2))
-        self.up = nn.ModuleList([_ResidualU(128, depth=4, dilated=True)])
-        self.up.extend(_ResidualU(128, depth) for depth in (4, 5, 6, 7))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, 3, H, W), RGB from 0 to any brightest value, to masks (N, 1, H, W) of 0..1."""
-        brightest = images.amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
-        mean, deviation = images.new_tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
-        maps = _down_and_up((images / brightest - mean) / deviation, self.down, self.up)
-        votes = [_resized(vote(image), images) for vote, image in zip(self.votes, reversed(maps), strict=True)]
-        return self.fuse(torch.cat(votes, 1)).sigmoid()
+    def __call__(self, layers: Layers, images: Array) -> Array:
+        down, up = ([partial(level, layers) for level in levels] for levels in (DOWN, UP))
+        maps = _down_and_up(images, down, up, layers)
+        votes = [
+            layers.resized(layers.convolution(name, image), images)
+            for name, image in zip(VOTES, reversed(maps), strict=True)
+        ]
+        return layers.sigmoid(layers.convolution("fuse", layers.joined(votes)))
 
 
-class _ResidualU(nn.Module):
-    """Small U-Net with depth levels, added to its own input; dilated ones widen their kernels, not the pixels."""
-
-    def __init__(self, inputs: int, depth: int, dilated: bool = False) -> None:
-        super().__init__()
-        dilations = [2**level for level in range(depth)] if dilated else [1] * (depth - 1) + [2]
-        self.entry = _rectified(inputs, 64)
-        self.down = nn.ModuleList([_rectified(64, 16)])
-        for dilation in dilations[1:]:
-            layer = _rectified(16, 16, dilation)
-            self.down.append(nn.Sequential(_halving(), layer) if dilation == 1 else layer)
-        self.up = nn.ModuleList(_rectified(32, 16, dilation) for dilation in dilations[-2:0:-1])
-        self.up.append(_rectified(32, 64))
-
-    def forward(self, images: Tensor) -> Tensor:
-        entered = self.entry(images)
-        return _down_and_up(entered, self.down, self.up)[-1] + entered
-
-
-def _down_and_up(image: Tensor, down: nn.ModuleList, up: nn.ModuleList) -> list[Tensor]:
-    """Results of the coarsest layer down and of all layers up; those see the last result and their own level's."""
+def _down_and_up(image: Array, down: Sequence[Filter], up: Sequence[Filter], layers: Layers) -> list[Array]:
+    """Results of the coarsest filter down and of all filters up; those see the last result and their own level's."""
     levels = []
-    for layer in down:
-        image = layer(image)
+    for filtered in down:
+        image = filtered(image)
         levels.append(image)
     results = [levels.pop()]
-    for layer in up:
+    for filtered in up:
         level = levels.pop()
-        results.append(layer(torch.cat([_resized(results[-1], level), level], 1)))
+        results.append(filtered(layers.joined([layers.resized(results[-1], level), level])))
     return results
-
-
-def _resized(image: Tensor, like: Tensor) -> Tensor:
-    if image.shape[2:] == like.shape[2:]:
-        return image
-    return functional.interpolate(image, like.shape[2:], mode="bilinear", align_corners=False)
-
-
-def _rectified(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), nn.ReLU(inplace=True))
-
-
-def _halving() -> nn.MaxPool2d:
-    return nn.MaxPool2d(2, ceil_mode=True)

@@ -59,7 +59,7 @@ def train_on(
 
     from ...inference.networks.augmentation import Views
     from ...inference.networks.augmentation import backgrounds as make_backgrounds
-    from ...inference.networks.regressor import REGRESSOR_CLASSES as KINDS
+    from ...inference.networks.learners import LEARNERS
     from ...inference.networks.regressor import save_regressor
     from ...inference.networks.training import train
     from ..pictures.rendered_views import random_views
@@ -77,7 +77,7 @@ def train_on(
     shown = Views(*(np.concatenate(field) for field in zip(*parts, strict=True)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        started = KINDS[network]()
+        started = LEARNERS[network]()
     options = {"epochs": epochs, "seed": seed, "device": device, "checkpoint": checkpoint, "resume": resume}
     training = yield from within(all_aside(train)(started, shown, backdrops, **options), RENDERED, 1.0)
     errors = [round(float(np.degrees(error)), 2) for error in training.errors]

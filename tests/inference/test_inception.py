@@ -77,8 +77,8 @@ def test_layers_are_those_of_torchvision(whole, folder, layer, channels, cells):
 
 
 def test_the_bare_name_is_layer_7_or_the_last_that_is_there(folder, partial):
-    assert loaded("inception_v3", folder).layer == 7
-    assert loaded("inception_v3", partial).layer == 6
+    assert loaded("inception_v3", folder).architecture.number == 7
+    assert loaded("inception_v3", partial).architecture.number == 6
     with pytest.raises(PoseError, match=r"ends with layer 6: choose inception_v3:6"):
         loaded("inception_v3:7", partial)
 

@@ -25,9 +25,11 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     turn_between,
 )
-from photo_pose.inference.networks import augmentation, regressor, training
+from photo_pose.inference.networks import augmentation, learners, regressor, training
 from photo_pose.inference.networks.augmentation import VIEW_SIDE, Views
-from photo_pose.inference.networks.regressor import Lite0Regressor, PaperRegressor, Prediction
+from photo_pose.inference.networks.learners import Lite0Learner, PaperLearner
+from photo_pose.inference.networks.regressor import AZIMUTHS, Lite0Regressor, PaperRegressor, Prediction
+from photo_pose.inference.networks.torch_layers import TorchLayers, TorchNetwork
 from photo_pose.inference.search import regressed_starts
 from photo_pose.inference.search.start_poses import Target
 from photo_pose.inference.steps import finish
@@ -58,44 +60,63 @@ def grey() -> np.ndarray:
 
 
 def test_shapes_are_the_paper_s():
-    network = PaperRegressor()
-    widths = [layer.weight.shape for layer in network.convolutions if hasattr(layer, "weight")]
-    assert widths == [(20, 3, 5, 5), (50, 20, 5, 5), (100, 50, 5, 5), (150, 100, 5, 5)]
-    images = torch.rand(2, 3, 208, 208)
-    assert network.convolutions(images).shape == (2, 150, 13, 13)
-    directions = network(images)
-    assert directions.shape == (2, 3) and network.dropout.p == 0.5
-    torch.testing.assert_close(directions.norm(dim=1), torch.ones(2))
+    network = PaperLearner()
+    shapes = list(network.architecture.shapes.values())
+    assert shapes[:4] == [(20, 3, 5, 5), (50, 20, 5, 5), (100, 50, 5, 5), (150, 100, 5, 5)]
+    assert shapes[4][1] == 150 * 13 * 13 and shapes[5][0] == 3
+    assert network(torch.rand(2, 3, 208, 208)).shape == (2, 3)
     (rates,) = network.optimizer().param_groups
     assert rates["lr"] == 0.01 and training.BATCH == 50
     truth = torch.from_numpy(look_at(np.array([0.0, -2, 0]), np.zeros(3))[:3, :3].T).float()[None]
     assert network.loss(torch.tensor([[0.0, -1, 0]]), truth) == 0
-    assert network.loss(torch.tensor([[0.0, 1, 0]]), truth) == 4
+    assert network.loss(torch.tensor([[0.0, 3, 0]]), truth) == 4
+
+
+def test_half_of_the_hidden_values_are_dropped_while_training_only():
+    values = torch.ones(1, 1000)
+    trained, used = (TorchLayers({}, training).dropped(values, 0.5) for training in (True, False))
+    assert 400 < (trained == 0).sum() < 600 and torch.equal(used, values)
+
+
+def hypotheses(**weights: float) -> torch.Tensor:
+    """What Lite0Regressor's layers say for one picture: nothing but log weights of hypotheses by number."""
+    output = torch.zeros(1, 7 * AZIMUTHS)
+    for number, weight in weights.items():
+        output[0, int(number.strip("h"))] = weight
+    return output
 
 
 def test_hypotheses_are_rotations_that_cover_every_azimuth():
-    network = Lite0Regressor()
-    prediction = network.predicted(torch.zeros(1, regressor.AZIMUTHS, 7))
-    assert prediction.rotations.shape == (1, regressor.AZIMUTHS, 3, 3)
-    for azimuth in np.arange(regressor.AZIMUTHS) * 2 * np.pi / regressor.AZIMUTHS:
+    architecture = Lite0Regressor()
+    prediction = architecture.predicted(np.zeros((1, 7 * AZIMUTHS), np.float32))
+    assert prediction.rotations.shape == (1, AZIMUTHS, 3, 3)
+    for azimuth in np.arange(AZIMUTHS) * 2 * np.pi / AZIMUTHS:
         wanted = look_at(direction_from_angles(azimuth, 0.0), np.zeros(3))[:3, :3].T
         assert rotation_angle(prediction.rotations[0], wanted).min() < 1e-3
-    rotation = network.predicted(torch.randn(3, regressor.AZIMUTHS, 7)).rotations
-    np.testing.assert_allclose(
-        rotation @ rotation.swapaxes(2, 3), np.broadcast_to(np.eye(3), rotation.shape), atol=1e-5
-    )
+    output = torch.randn(3, 7 * AZIMUTHS)
+    rotation = architecture.rotations(output, torch)
+    np.testing.assert_allclose(architecture.rotations(output.numpy(), np), rotation, atol=1e-5)
+    torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand(rotation.shape), atol=1e-5, rtol=0)
     np.testing.assert_allclose(np.linalg.det(rotation), 1, atol=1e-5)
 
 
 def test_the_loss_is_least_at_the_truth_and_moves_with_the_right_hypothesis():
-    network = Lite0Regressor()
+    network = Lite0Learner()
     truth = torch.from_numpy(look_at(direction_from_angles(np.pi / 6, 0.0), np.zeros(3))[:3, :3].T).float()[None]
-    good, behind = torch.zeros(2, 1, regressor.AZIMUTHS, 7)
-    good[0, 1, 0] = behind[0, 7, 0] = 8.0
-    assert network.loss(good, truth) < network.loss(torch.zeros_like(good), truth) < network.loss(behind, truth)
-    sure, torn = network.predicted(good), network.predicted(good + behind)
+    good, behind = hypotheses(h1=8.0), hypotheses(h7=8.0)
+    assert network.loss(good, truth) < network.loss(hypotheses(), truth) < network.loss(behind, truth)
+    sure, torn = (network.architecture.predicted(output.numpy()) for output in (good, good + behind))
     assert np.degrees(rotation_angle(sure.rotations[0, 0], truth[0].numpy())) < 0.1
     assert torn.probabilities[0, :2] == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_first_blocks_of_the_trunk_are_left_as_they_are():
+    network = Lite0Learner()
+    learnt = training.stored(network)
+    assert {"trunk.blocks.5.expand.weight", "head.4.bias", "axes.weight"} <= learnt.keys()
+    assert not {"trunk.stem.weight", "trunk.blocks.4.project.bias"} & learnt.keys()
+    tuned, head = (len(group["params"]) for group in network.optimizer().param_groups)
+    assert tuned + head == len(learnt) and head == 2 * len(network.architecture.shapes)
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -124,7 +145,7 @@ def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "epochs", "part"), [(PaperRegressor, 24, 18, 0.65), (Lite0Regressor, 60, 8, 0.5)]
+    ("kind", "count", "epochs", "part"), [(PaperLearner, 24, 18, 0.65), (Lite0Learner, 60, 8, 0.5)]
 )
 def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float, grey: np.ndarray, tmp_path: Path):
     """In seconds, and the answer for other views of the model, out of a float16 file too, is off by a small part of
@@ -144,30 +165,38 @@ def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float
     )
 
 
-class Tiny(torch.nn.Module):
-    """A regressor of one layer, for what does not depend on how good it is."""
+class TinyRegressor:
+    """Of one layer, for what does not depend on how good it is."""
 
-    side, roll, plain, occluded = 8, 0.0, (-1.0, 0.0), 0.0
-    loss, predicted = PaperRegressor.loss, PaperRegressor.predicted
+    side, shapes, predicted = 8, {"layer": (3, 3 * 64)}, PaperRegressor.predicted
+
+    def __call__(self, layers, images):
+        return layers.dense("layer", layers.dropped(layers.flattened(images), 0.2))
+
+
+class WideRegressor(TinyRegressor):
+    """Of too many parameters for a small disk."""
+
+    shapes = {"first": (100, 3 * 64), "layer": (3, 100)}
+
+    def __call__(self, layers, images):
+        return layers.dense("layer", layers.dense("first", layers.flattened(images)))
+
+
+class Tiny(TorchNetwork):
+    roll, plain, occluded = 0.0, (-1.0, 0.0), 0.0
+    loss, kind = PaperLearner.loss, TinyRegressor
 
     def __init__(self) -> None:
-        super().__init__()
         torch.manual_seed(0)
-        self.layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.2), torch.nn.Linear(3 * 64, 3))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(self.layer(images))
+        super().__init__(self.kind(), learners._begun(self.kind.shapes))
 
     def optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=0.01)
 
 
 class Wide(Tiny):
-    """Of too many parameters for a small disk."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64, 100), torch.nn.Linear(100, 3))
+    kind = WideRegressor
 
 
 def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
@@ -215,9 +244,7 @@ def test_stops_early_and_keeps_the_best(few: Views, grey: np.ndarray):
     best = int(np.argmin(trained.errors))
     assert trained.best == best and len(trained.errors) == best + 1 + 4 < 50
     shorter = finish(training.train(Worse(), few, grey, epochs=best + 1, patience=3, device="cpu"))
-    np.testing.assert_array_equal(
-        weights(shorter.network)["layer.2.weight"], weights(trained.network)["layer.2.weight"]
-    )
+    np.testing.assert_array_equal(weights(shorter.network)["layer.weight"], weights(trained.network)["layer.weight"])
 
 
 def test_of_epochs_that_are_about_as_good_the_last_one_is_kept():
@@ -294,12 +321,19 @@ def test_bad_network_files_are_refused(tmp_path: Path):
     path = tmp_path / "net.npz"
     with pytest.raises(PoseError, match=r'"net.npz" does not exist\.$'):
         regressor.load_regressor(str(path))
-    for content in (b"", b"not a network", None):
-        np.savez(path, kind=np.array("regressor")) if content is None else path.write_bytes(content)
+    shapes = PaperRegressor().shapes
+    whole = {f"{name}.weight": np.zeros(shape, "<f2") for name, shape in shapes.items()}
+    whole |= {f"{name}.bias": np.zeros(shape[0], "<f2") for name, shape in shapes.items()}
+    others = {}, {**whole, "hidden.bias": np.zeros(9)}, {**whole, "more.weight": np.zeros(9)}
+    for content in (b"", b"not a network", *others):
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            np.savez(path, kind=np.array("regressor"), **content)
         with pytest.raises(PoseError, match=r'"net.npz" is damaged.*\.$'):
             regressor.load_regressor(str(path))
     with pytest.raises(PoseError, match="cannot be written"):
-        regressor.save_regressor(PaperRegressor(), path / "below.npz", {})
+        regressor.save_regressor(PaperLearner(), path / "below.npz", {})
     assert [file.name for file in tmp_path.iterdir()] == ["net.npz"]
 
 
@@ -405,11 +439,12 @@ def chair(azimuth: float, elevation: float) -> np.ndarray:
     return np.where(view.rgba[..., 3:] > 0, wood, 170).astype(np.uint8)
 
 
+@pytest.mark.parametrize("device", ["numpy", "cpu"])
 @pytest.mark.parametrize(("name", "limit"), [("regressor", 50), ("regressor_lite0", 15)])
-def test_the_bundled_networks_know_where_a_chair_s_front_is(name: str, limit: float):
+def test_the_bundled_networks_know_where_a_chair_s_front_is(name: str, limit: float, device: str):
     """A chair that no training saw, from all around; straight from above, the best guess, is 65 degrees off."""
     azimuths = np.radians(np.arange(-180, 180, 30))
-    prediction = regressor.predict(regressor.load_regressor(name, "cpu"), np.stack([chair(a, 0.44) for a in azimuths]))
+    prediction = regressor.predict(regressor.load_regressor(name, device), np.stack([chair(a, 0.44) for a in azimuths]))
     wanted = np.stack([direction_from_angles(azimuth, 0.44) for azimuth in azimuths])
     errors = np.degrees(np.arccos((prediction.directions * wanted).sum(1)))
     assert np.median(errors) < limit

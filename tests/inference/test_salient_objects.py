@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from photo_pose.inference.geometry import Box
-from photo_pose.inference.networks import loading, salient_objects, u2net
+from photo_pose.inference.networks import loading, salient_objects
 from photo_pose.inference.networks.weights import build_u2netp
 from photo_pose.inference.photo.image import Photo
 
@@ -31,9 +31,9 @@ REFERENCE = """
 """
 
 
-@pytest.fixture(scope="module")
-def network() -> u2net.U2NetP:
-    return loading.load_network("u2netp")
+@pytest.fixture(scope="module", params=["numpy", "cpu"])
+def network(request):
+    return loading.load_network("u2netp", request.param)
 
 
 def two_shapes() -> np.ndarray:

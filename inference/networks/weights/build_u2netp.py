@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..u2net import U2NetP
+from ..u2net import DOWN, UP, VOTES
 from .building import Source, main, packed
 
 SOURCE = Source(
@@ -37,7 +37,9 @@ def build(onnx: bytes) -> bytes:
     (graph,) = _values(memoryview(onnx), GRAPH)
     arrays = map(_array, _values(graph, INITIALIZER))
     # The export has folded batch normalisation into the convolutions, and numbered what was named.
-    return packed(dict(zip(U2NetP().state_dict(), arrays, strict=True)))
+    levels = [name for level in (*DOWN, *UP) for name in level.convolutions]
+    names = [f"{name}.{part}" for name in (*VOTES, "fuse", *levels) for part in ("weight", "bias")]
+    return packed(dict(zip(names, arrays, strict=True)))
 
 
 def _array(tensor: memoryview) -> np.ndarray:
