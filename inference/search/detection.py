@@ -11,9 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..geometry import Box, Camera, roll_matrix, view_sphere
 from ..photo.image import Photo, reduced
@@ -43,16 +41,16 @@ BLUR = 1.5  # by how much scores of better and worse boxes around one object dif
 
 
 class Picture(NamedTuple):
-    """What view, a rolled camera at the photo camera's place, sees: unit whitened patches (1, D, H, W)."""
+    """What view, a rolled camera at the photo camera's place, sees: unit whitened patches (H, W, D) float32."""
 
     view: Camera
     roll: float
-    patches: Tensor
+    patches: np.ndarray
 
     @classmethod
     def of(cls, view: Camera, roll: float, features: np.ndarray, whitening: Whitening) -> Picture:
         """Of a view with features (H, W, C)."""
-        return cls(view, roll, torch.from_numpy(unit(whitening(features))).float().permute(2, 0, 1)[None])
+        return cls(view, roll, unit(whitening(features)).astype(np.float32))
 
     def box(self, pixels: np.ndarray, camera: Camera) -> Box:
         """Around pixels (P, 2) of this picture, in the photo that camera took."""
@@ -62,11 +60,11 @@ class Picture(NamedTuple):
 
 class Stencils(NamedTuple):
     """Small copies of N of a model's views (N,). outlines (N, P, 2) in patches from the middle; kernels
-    (N, D, cells, cells), whose products with a picture's patches are mean cosines on the model."""
+    (cells, N, cells * D) float32, row by row: their products with a picture's patches are mean cosines on the model."""
 
     views: np.ndarray
     outlines: np.ndarray
-    kernels: Tensor
+    kernels: np.ndarray
 
     @classmethod
     def of(cls, templates: Templates, whitening: Whitening, cells: int) -> Stencils:
@@ -77,32 +75,42 @@ class Stencils(NamedTuple):
         low, high = outlines.min(1, keepdims=True), outlines.max(1, keepdims=True)
         middles, sides = (low + high) / 2, (high - low).max(-1, keepdims=True).clip(1)
         offsets = (np.arange(cells * SAMPLES) + 0.5) / (cells * SAMPLES) - 0.5
-        at = middles[:, None] + np.stack(np.meshgrid(offsets, offsets), -1) * sides[:, None]
+        at = middles + offsets[:, None] * sides
         coverage = templates.coverage[views].astype(np.float32)[..., None]
         shares = _sampled(coverage, at)
         features = _sampled(templates.features[views].astype(np.float32) * coverage, at) / np.maximum(shares, 1e-3)
         covered = shares > COVERED
         shown = covered.any((1, 2, 3))
         patches = (unit(whitening(features)) * covered)[shown] / covered[shown].sum((1, 2, 3), keepdims=True)
-        kernels = torch.from_numpy(patches).float().permute(0, 3, 1, 2).contiguous()
-        return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], kernels)
+        rows = patches.reshape(len(patches), cells, -1).transpose(1, 0, 2).astype(np.float32, order="C")
+        return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], rows)
 
-    def cosines(self, picture: Picture) -> Tensor:
-        """(N, H', W') at every place; stencils may stick out by half."""
-        return functional.conv2d(picture.patches, self.kernels, padding=self.kernels.shape[-1] // 2)[0]
+    def cosines(self, picture: Picture) -> np.ndarray:
+        """(N, H', W') float32 at every place; stencils may stick out by half."""
+        cells, count, length = self.kernels.shape
+        edge = cells // 2
+        patches = np.pad(picture.patches, ((edge, edge), (edge, edge), (0, 0)))
+        strips = np.ascontiguousarray(sliding_window_view(patches, cells, 1).swapaxes(-1, -2))  # a stencil wide, 1 high
+        height, width = len(strips) - cells + 1, strips.shape[1]
+        cosines = np.zeros((count, height * width), np.float32)
+        for row, kernels in enumerate(self.kernels):
+            cosines += kernels @ strips[row : row + height].reshape(-1, length).T
+        return cosines.reshape(count, height, width)
 
     def outline(self, stencil: int, row: int, column: int) -> np.ndarray:
         """(P, 2) px in a picture, of the stencil in that place of its cosines."""
-        cells = self.kernels.shape[-1]
+        cells = len(self.kernels)
         middle = np.array([column, row]) + (cells - 1) / 2 - cells // 2
         return FIRST_PATCH + STRIDE * (middle + self.outlines[stencil])
 
 
 def _sampled(maps: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """maps (N, G, G, C) at crop pixels at (N, S, S, 2), averaged over SAMPLES x SAMPLES of them."""
-    grid = torch.from_numpy((2 * (at - FIRST_PATCH) / STRIDE + 1) / GRID - 1).float()
-    values = functional.grid_sample(torch.from_numpy(maps).permute(0, 3, 1, 2), grid, align_corners=False)
-    return functional.avg_pool2d(values, SAMPLES).permute(0, 2, 3, 1).numpy()
+    """maps (N, GRID, GRID, C), zero around, in a grid of crop pixels with coordinates at (N, S, 2) along both axes:
+    between patches bilinear, and averaged over SAMPLES x SAMPLES pixels: (N, S / SAMPLES, S / SAMPLES, C)."""
+    distances = np.abs((at[..., None] - FIRST_PATCH) / STRIDE - np.arange(GRID))  # (N, S, 2, GRID)
+    weights = (1 - distances).clip(0).astype(np.float32).reshape(len(at), -1, SAMPLES, 2, GRID).mean(2)
+    rows = weights[:, :, 1] @ maps.reshape(len(maps), GRID, -1)
+    return weights[:, None, :, 0] @ rows.reshape(len(maps), -1, GRID, maps.shape[-1])
 
 
 class Found(NamedTuple):
@@ -120,28 +128,29 @@ class Search(NamedTuple):
 
     camera: Camera
     stencils: Stencils
-    means: Tensor
-    deviations: Tensor
+    means: np.ndarray
+    deviations: np.ndarray
 
     @classmethod
     def everywhere(cls, camera: Camera, stencils: Stencils, pictures: Sequence[Picture]) -> tuple[Search, list[Found]]:
         """A search calibrated on pictures of the whole photo, and what it finds in them beyond chance."""
         cosines = [stencils.cosines(picture) for picture in pictures]
-        values = torch.cat([some.flatten(1) for some in cosines], 1)
-        deviations = values.std(1)[:, None, None].clamp(min=1e-6)
+        values = np.concatenate([some.reshape(len(some), -1) for some in cosines], 1)
+        deviations = values.std(1, ddof=1)[:, None, None].clip(1e-6)
         search = cls(camera, stencils, values.mean(1)[:, None, None], deviations)
         found = []
         for picture, some in zip(pictures, cosines, strict=True):
-            chance = CHANCE * math.sqrt(2 * math.log(some[0].numel()))
+            chance = CHANCE * math.sqrt(2 * math.log(some[0].size))
             found += [one._replace(score=one.score - chance) for one in search.peaks(picture, some, PEAKS)]
         return search, found
 
-    def peaks(self, picture: Picture, cosines: Tensor, count: int) -> list[Found]:
+    def peaks(self, picture: Picture, cosines: np.ndarray, count: int) -> list[Found]:
         """The best places in a picture, from the cosines (N, H', W') of every stencil everywhere in it."""
-        scores, stencil = ((cosines - self.means) / self.deviations).max(0)
-        peak = scores == functional.max_pool2d(scores[None], 3, 1, 1)[0]
-        rows, columns = peak.nonzero(as_tuple=True)
-        best = scores[rows, columns].argsort(descending=True)[:count]
+        standardised = (cosines - self.means) / self.deviations
+        scores, stencil = standardised.max(0), standardised.argmax(0)
+        around = sliding_window_view(np.pad(scores, 1, constant_values=-np.inf), (3, 3)).max((2, 3))
+        rows, columns = np.nonzero(scores == around)
+        best = (-scores[rows, columns]).argsort()[:count]
         found = []
         for row, column in zip(rows[best].tolist(), columns[best].tolist(), strict=True):
             number = int(stencil[row, column])

@@ -30,7 +30,7 @@ class PHOTOPOSE_OT_unload_networks(bpy.types.Operator):
 
 
 def _network_bytes() -> int:
-    """0 also before PyTorch was imported, which this does not do."""
+    """0 also before a network was loaded; what loads them is not imported for this."""
     if f"{__package__.rpartition('.operators')[0]}.inference.networks.loading" not in sys.modules:
         return 0
     from ...inference.networks.memory import network_bytes

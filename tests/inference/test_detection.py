@@ -66,6 +66,42 @@ def camera() -> Camera:
     return Camera(intrinsics(700, (640, 480)), np.eye(4), (640, 480))
 
 
+@pytest.mark.parametrize("cells", [4, 11])
+def test_cosines_are_torch_s_convolution(cells):
+    """Of stencils and a picture that are anything, in a picture that is smaller than some of them."""
+    torch, random = pytest.importorskip("torch"), np.random.default_rng(cells)
+    patches = random.normal(size=(7, 9, 5)).astype(np.float32)
+    kernels = random.normal(size=(3, cells, cells, 5)).astype(np.float32)
+    rows = kernels.reshape(3, cells, -1).swapaxes(0, 1)
+    given, weights = (torch.from_numpy(array).permute(0, 3, 1, 2) for array in (patches[None], kernels))
+    expected = torch.nn.functional.conv2d(given, weights, padding=cells // 2)[0]
+    found = detection.Stencils(np.arange(3), np.zeros((3, 1, 2)), rows).cosines(detection.Picture(None, 0.0, patches))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_samples_are_torch_s_bilinear_ones():
+    """Also outside of the maps, where there is nothing."""
+    torch, random = pytest.importorskip("torch"), np.random.default_rng(3)
+    maps = random.normal(size=(2, detection.GRID, detection.GRID, 3)).astype(np.float32)
+    at = np.sort(random.uniform(-40, SIZE + 40, (2, 12, 2)), axis=1)
+    grid = (2 * (at - detection.FIRST_PATCH) / detection.STRIDE + 1) / detection.GRID - 1
+    places = np.stack([np.stack(np.meshgrid(*axes), -1) for axes in grid.swapaxes(1, 2)])
+    values = torch.nn.functional.grid_sample(
+        torch.from_numpy(maps).permute(0, 3, 1, 2), torch.from_numpy(places).float(), align_corners=False
+    )
+    expected = torch.nn.functional.avg_pool2d(values, detection.SAMPLES).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(detection._sampled(maps, at), expected, atol=1e-4)
+
+
+def test_only_the_highest_of_neighbouring_places_is_a_find():
+    seen = detection.Picture(camera(), 0.0, np.zeros((4, 4, 1), np.float32))
+    stencils = detection.Stencils(np.zeros(2, int), np.stack([np.eye(2), np.eye(2)]), np.zeros((4, 2, 4)))
+    search = detection.Search(camera(), stencils, np.zeros((2, 1, 1)), np.ones((2, 1, 1)))
+    cosines = np.zeros((2, 5, 5), np.float32) + np.linspace(-2, -1, 5, dtype=np.float32)
+    cosines[1, 1, 1], cosines[0, 2, 2], cosines[0, 4, 0] = 3, 2, 1
+    assert [one.score for one in search.peaks(seen, cosines, 2)] == [3, 1]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_model_is_found_among_others_of_its_kind(index, turned):
     """Also where it lies on its side; the larger cards beside it are what stands out."""
