@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ..geometry import Camera
+from ..products import product
 from ..views.templates import Rendering
 from .alignment import FeatureTerm
 
@@ -106,7 +107,7 @@ def _eroded(mask: np.ndarray, radius: int) -> np.ndarray:
 def _averaged(values: np.ndarray, radius: int) -> np.ndarray:
     """values (..., S, S) float32 averaged over squares of 2 radius + 1 px; there is 0 beyond the border."""
     band = _band(values.shape[-1], radius)
-    return band @ values @ band
+    return product(product(values, band).swapaxes(-1, -2), band).swapaxes(-1, -2)
 
 
 @cache

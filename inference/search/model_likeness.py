@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..look import DEFAULT_CANDIDATES
+from ..products import product
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, standardised, unit
 from .start_poses import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
@@ -47,9 +48,9 @@ def compare(crops: PhotoCrops, targets: Sequence[Target], of_a_kind: bool = Fals
     for target, (_began, done) in shares(targets, 0.5, 1.0):
         crop, misfit = framing(crops, target.index)
         view = np.arange(len(crop))[:, None]
-        coarse.append((target.index.coarse @ maps)[view, crop])
+        coarse.append(product(target.index.coarse, maps)[view, crop])
         for kind, values in patches.items():
-            fine[kind].append((getattr(target.index, kind).astype(np.float32) @ values)[view, crop])
+            fine[kind].append(product(getattr(target.index, kind).astype(np.float32), values)[view, crop])
         frames.append((misfit, crop))
         yield done
     finely = np.mean([standardised(np.concatenate(values)) for values in fine.values()], axis=0)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry import roll_matrix, rotation_angle
+from ..products import product
 from .crops import DISTANCE
 from .templates import Templates
 
@@ -38,12 +39,13 @@ class Whitening:
     def of(cls, patches: np.ndarray) -> Whitening:
         """Fitted to patches (N, C), at least one."""
         mean = patches.mean(0)
-        return cls._of(mean, np.cov((patches - mean).T, ddof=int(len(patches) > 1)), len(patches))
+        away = (patches - mean).astype(float)
+        return cls._of(mean, product(away.T, away) / max(len(patches) - 1, 1), len(patches))
 
     @classmethod
     def common(cls, models: Iterable[np.ndarray]) -> Whitening:
         """Fitted to the patches (N, C) of several models, each of which counts as much."""
-        moments = [(patches.mean(0), patches.T @ patches / len(patches), len(patches)) for patches in models]
+        moments = [(patches.mean(0), product(patches.T, patches) / len(patches), len(patches)) for patches in models]
         means, squares, counts = zip(*moments, strict=True)
         mean = np.mean(means, axis=0)
         return cls._of(mean, np.mean(squares, axis=0) - np.outer(mean, mean), sum(counts))
@@ -59,7 +61,7 @@ class Whitening:
 
     def __call__(self, features: np.ndarray, components: int = WHITENED) -> np.ndarray:
         """(..., C) -> (..., components)."""
-        return (features - self.mean) @ self.axes[:, :components]
+        return product(features - self.mean, self.axes[:, :components])
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def diverse(scores: np.ndarray, rotations: np.ndarray, count: int, apart: float)
 def similarity(index: Index, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Cosine of the pooled maps and mean cosine of the whitened patches: two (V, N) for crops (N, G, G, C)."""
     patches = unit(index.whitening(features)).reshape(len(features), -1)
-    return index.coarse @ unit(pooled(features)).T, index.fine @ patches.T
+    return product(index.coarse, unit(pooled(features)).T), product(index.fine, patches.T)
 
 
 def common_patches(templates: Templates) -> np.ndarray:

@@ -24,7 +24,9 @@ MAY_IMPORT = {  # besides the standard library
     "inference": {"inference", "numpy", "torch", "torchvision", "PIL"},
 }
 # Folders of inference/, each of which imports only from those before it: as docs/architecture.md lists them
-FLOORS = "errors files geometry steps products look photo formats views networks pose search verify matching chessboard".split()
+FLOORS = (
+    "errors files geometry products steps look photo formats views networks pose search verify matching chessboard"
+).split()
 # What must load without these packages, which Blender does not bring.
 WITHOUT = {
     "inference.geometry": {"torch", "torchvision", "PIL"},

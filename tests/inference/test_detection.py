@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from PIL import Image, ImageDraw
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics, view_sphere
