@@ -83,8 +83,8 @@ class Stencils(NamedTuple):
         covered = shares > COVERED
         shown = covered.any((1, 2, 3))
         patches = (unit(whitening(features)) * covered)[shown] / covered[shown].sum((1, 2, 3), keepdims=True)
-        rows = patches.reshape(len(patches), cells, -1).transpose(1, 0, 2).astype(np.float32, order="C")
-        return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], rows)
+        rows = patches.reshape(len(patches), cells, cells * patches.shape[-1]).swapaxes(0, 1)
+        return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], rows.astype(np.float32, order="C"))
 
     def cosines(self, picture: Picture) -> np.ndarray:
         """(H', W', N) float32 at every place; stencils may stick out by half."""

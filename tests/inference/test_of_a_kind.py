@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from suzanne import add_monkey
@@ -27,7 +26,7 @@ from photo_pose.operators.blender.models import evaluated
 from photo_pose.operators.pictures import model_targets
 from photo_pose.operators.pictures.rendering import studio
 
-FEW = ViewOptions(subdivisions=2, device="cpu")
+FEW = ViewOptions(subdivisions=2)
 SIZE = (320, 240)
 AWAY = np.array([1.2, -1.6, 0.9])  # from a chair's middle to the camera
 
@@ -59,24 +58,24 @@ def off(candidate, targets) -> float:
 
 def match(told, targets, method: str = "MATCH") -> matching.Match:
     with model_targets.target_renderer() as renderer:
-        return finish(matching.match(*told, targets, renderer, Look(method, device="cpu")))
+        return finish(matching.match(*told, targets, renderer, Look(method)))
 
 
 def test_a_regressor_knows_chairs_by_their_training_views(chairs):
-    assert regressed_starts.regressor_for(chairs, "cpu") is not None
+    assert regressed_starts.regressor_for(chairs, "auto") is not None
 
 
 def test_no_regressor_knows_what_it_has_not_learnt(scene, views_folder):
     targets = finish(model_targets.prepare([add_monkey()], FEW, views_folder))
-    assert regressed_starts.regressor_for(targets, "cpu") is None
+    assert regressed_starts.regressor_for(targets, "auto") is None
 
 
 def test_views_without_pictures_tell_nothing(chairs, tmp_path):
     """Their cache is an older version's, or was cleared meanwhile."""
     assert (
-        regressed_starts.regressor_for([chair._replace(file=tmp_path / "gone.npz") for chair in chairs], "cpu") is None
+        regressed_starts.regressor_for([chair._replace(file=tmp_path / "gone.npz") for chair in chairs], "auto") is None
     )
-    assert regressed_starts.regressor_for([chair._replace(file=None) for chair in chairs], "cpu") is None
+    assert regressed_starts.regressor_for([chair._replace(file=None) for chair in chairs], "auto") is None
 
 
 def test_few_views_of_all_models_from_all_around_are_asked_about(chairs):
@@ -108,6 +107,6 @@ def test_one_of_their_kind_is_seen_without_a_box_too(scene, views_folder, tmp_pa
     photo, camera, _box = photographed(own, tmp_path / "chair.png")
     targets = finish(model_targets.prepare(others, FEW, views_folder))
     with model_targets.target_renderer() as renderer:
-        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, Look(device="cpu")))
+        _place, found = finish(matching.find_and_match(photo, camera, None, targets, renderer, Look()))
     assert found.share is not None and found.located
     assert off(found.candidates[0], targets) < 20

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
 
@@ -103,6 +102,7 @@ def lines(folder: Path, out: str) -> list[dict]:
 
 def test_the_network_of_the_paper_looks_for_nearest_views_only(folder, monkeypatch):
     """With weights by chance; what it cannot do is said before the views are rendered."""
+    pytest.importorskip("torch")
     from photo_pose.inference.networks.inception import InceptionV3
 
     network = InceptionV3(4).to_empty(device="cpu")
@@ -361,6 +361,7 @@ def test_the_paper_s_recipe_and_a_scene(folder):
 
 def test_a_network_of_one_s_own(folder):
     """Trained on a model and used for its photo: the plain answer, and one that the pipeline has verified."""
+    pytest.importorskip("torch")
     small = ("--model", "wedge.obj", "--views", "24", "--epochs", "3", "--threads", "1")
     done = train(folder, *small, "--out", "nets/wedge.npz", "--seed", "1")
     assert done.returncode == 0, done.stderr
@@ -393,6 +394,7 @@ def test_a_network_of_one_s_own(folder):
     ],
 )
 def test_bad_usage_of_training(folder, arguments, sentence):
+    pytest.importorskip("torch")
     done = train(folder, *arguments)
     assert done.returncode == 2
     said = [line for line in done.stderr.splitlines() if not line.endswith("%")]

@@ -6,7 +6,6 @@ from argparse import Namespace
 import pytest
 
 pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.operators.headless.jobs import JOB_KEYS, read_jobs, stems_of  # noqa: E402

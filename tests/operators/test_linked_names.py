@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed  # noqa: E402

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
@@ -297,6 +296,7 @@ def test_pictures_into_an_unwritable_folder(monkey, tmp_path):
 
 def test_random_views_are_what_their_rotations_say(monkey):
     """Against renders from the named directions at one distance; the same seed gives the same views."""
+    pytest.importorskip("torch")
     with evaluated(monkey) as model, studio(model, "TRANSPARENT") as render:
         shown = finish(rendered_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
         again = finish(rendered_views.random_views(model, 4, "UPPER", np.random.default_rng(5)))
@@ -315,6 +315,7 @@ def test_random_views_are_what_their_rotations_say(monkey):
 
 def test_a_trained_network_is_chosen_and_matches(monkey, photo, scene, tmp_path):
     """Small as the training is, the answer of the pipeline that verifies its directions is right."""
+    pytest.importorskip("torch")
     path = tmp_path / "monkey.npz"
     before = snapshot()
     assert bpy.ops.photopose.train_regressor(filepath=str(path), views=60, epochs=8) == {"FINISHED"}
@@ -331,6 +332,7 @@ def test_a_trained_network_is_chosen_and_matches(monkey, photo, scene, tmp_path)
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_cancelled_training_leaves_nothing_but_what_is_asked_for(monkey, scene, tmp_path, resume):
+    pytest.importorskip("torch")
     before = snapshot()
     steps = train_on([monkey], tmp_path / "net.npz", views=24, epochs=3, keep=resume)
     while isinstance(step := next(steps), Work) or step < 0.7:
@@ -351,6 +353,7 @@ def test_training_says_that_it_needs_pytorch(monkey, monkeypatch, tmp_path, caps
 
 
 def test_training_refuses_in_one_sentence(monkey, photo, tmp_path):
+    pytest.importorskip("torch")
     for given, words in (
         ({}, "Choose a file for the network"),
         ({"filepath": str(tmp_path / "net.txt")}, "must end with .npz"),

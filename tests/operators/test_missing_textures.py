@@ -240,7 +240,6 @@ def test_drawn_as_it_is_rendered(scene):
 
 
 def test_the_user_is_told(scene, tmp_path, capfd):
-    pytest.importorskip("torch")
     textured(missing())
     bpy.ops.photopose.save_views(directory=str(tmp_path), subdivisions=0)
     sentence = 'Model "Plane" is shown in light grey where it lacks textures: gone.png.'
@@ -248,7 +247,6 @@ def test_the_user_is_told(scene, tmp_path, capfd):
 
 
 def test_headless_says_so_once_and_goes_on(tmp_path):
-    pytest.importorskip("torch")
     path = square(tmp_path)
     path.write_text(path.read_text() + "\nv 0 1 0\nf 1/1 2/2 5/3\n")
     photo = Image.new("RGB", (32, 32), "white")

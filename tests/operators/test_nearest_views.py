@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from conftest import run  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402

@@ -145,7 +145,6 @@ def followed(score, camera, waits):
 
 
 def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, tmp_path):
-    pytest.importorskip("torch")
     from photo_pose.inference.photo.image import load_photo
 
     before = snapshot()
@@ -200,7 +199,6 @@ def load() -> None:
 
 @pytest.mark.parametrize("stop", [bpy.ops.ed.undo, load])
 def test_undo_and_load_end_a_nudge_with_its_score(monkey, camera, scene, tmp_path, stop, monkeypatch):
-    pytest.importorskip("torch")
     Image.new("RGB", SIZE, "grey").save(tmp_path / "grey.png")
     camera[cameras.PHOTO] = str(tmp_path / "grey.png")
     for step in ("first", "second"):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from bpy_extras.object_utils import world_to_camera_view  # noqa: E402

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402

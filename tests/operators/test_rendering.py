@@ -92,8 +92,6 @@ def _run(work: str, scene, folder) -> None:
 
 @pytest.mark.parametrize("work", ["templates", "pictures", "cancelled", "failing"])
 def test_nothing_of_the_scene_changes(busy_scene, tmp_path, work):
-    if work in {"templates", "cancelled"}:
-        pytest.importorskip("torch")
     before = snapshot()
     with pytest.raises(PoseError, match="stop") if work == "failing" else nullcontext():
         _run(work, busy_scene, tmp_path)
@@ -108,7 +106,6 @@ def test_the_snapshot_notices_changes(busy_scene):
 
 
 def test_cache_is_used_and_mends_itself(scene, tmp_path):
-    pytest.importorskip("torch")
     bpy.ops.mesh.primitive_monkey_add()
     with evaluated(bpy.context.object) as model:
         made = finish(model_templates(model, FEW, tmp_path))
@@ -128,7 +125,6 @@ def test_cache_is_used_and_mends_itself(scene, tmp_path):
 
 
 def test_a_foreign_file_in_the_cache_is_replaced(scene, tmp_path):
-    pytest.importorskip("torch")
     for location in ((0, 0, 0), (0, 0, 1)):
         bpy.ops.mesh.primitive_cube_add(location=location)
     first, second = scene.objects

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from suzanne import PLACE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
@@ -28,7 +27,7 @@ from photo_pose.operators.headless import jobs
 from photo_pose.operators.pictures import model_targets, view_cache  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW = ViewOptions(subdivisions=1, device="cpu")
+FEW = ViewOptions(subdivisions=1)
 NOTHING = 1e-9  # a strip as narrow is not seen from anywhere
 
 
@@ -80,7 +79,7 @@ def numbers(found: matching.Match) -> np.ndarray:
 
 def match(told, targets, method: str = "MATCH", lens: Focal | None = None) -> matching.Match:
     with model_targets.target_renderer() as renderer, np.errstate(divide="raise", invalid="raise"):
-        return finish(matching.match(*told, targets, renderer, Look(method, device="cpu"), lens=lens))
+        return finish(matching.match(*told, targets, renderer, Look(method), lens=lens))
 
 
 def taken(root, path: Path):
@@ -146,7 +145,7 @@ def test_a_photo_without_a_box_does_not_show_a_wire_anywhere(scene, views_folder
     photo, camera, _box = taken(root, tmp_path / "photo.png")
     targets = finish(model_targets.prepare([root], FEW, views_folder))
     with model_targets.target_renderer() as renderer, pytest.raises(PoseError, match="nowhere.*drag a box"):
-        finish(matching.find_and_match(photo, camera, None, targets, renderer, Look(device="cpu")))
+        finish(matching.find_and_match(photo, camera, None, targets, renderer, Look()))
 
 
 def test_the_operator_warns(scene, views_folder, tmp_path, monkeypatch, capfd):

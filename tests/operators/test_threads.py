@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from conftest import REPOSITORY  # noqa: E402
 from suzanne import TRUE, add_monkey, box, photographed  # noqa: E402

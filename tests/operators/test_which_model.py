@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
