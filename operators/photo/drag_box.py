@@ -97,7 +97,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     def _clicked(self, at: np.ndarray) -> Box:
         require_packages()
-        return box_at(proposals(self._photo), *at)
+        return box_at(proposals(self._photo, preferred().device), *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
         from ...inference.photo.checks import checked_box
