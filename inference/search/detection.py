@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ..geometry import Box, Camera, roll_matrix, view_sphere
 from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
+from ..products import product
 from ..steps import Steps, shares
 from ..views.crops import FIRST_PATCH, GRID, STRIDE, photo_view
 from ..views.retrieval import Whitening, unit
@@ -86,16 +87,16 @@ class Stencils(NamedTuple):
         return cls(views[shown], ((outlines - middles) * (cells / sides))[shown], rows)
 
     def cosines(self, picture: Picture) -> np.ndarray:
-        """(N, H', W') float32 at every place; stencils may stick out by half."""
+        """(H', W', N) float32 at every place; stencils may stick out by half."""
         cells, count, length = self.kernels.shape
         edge = cells // 2
         patches = np.pad(picture.patches, ((edge, edge), (edge, edge), (0, 0)))
         strips = np.ascontiguousarray(sliding_window_view(patches, cells, 1).swapaxes(-1, -2))  # a stencil wide, 1 high
         height, width = len(strips) - cells + 1, strips.shape[1]
-        cosines = np.zeros((count, height * width), np.float32)
+        cosines = np.zeros((height * width, count), np.float32)
         for row, kernels in enumerate(self.kernels):
-            cosines += kernels @ strips[row : row + height].reshape(-1, length).T
-        return cosines.reshape(count, height, width)
+            cosines += product(strips[row : row + height].reshape(-1, length), kernels.T)
+        return cosines.reshape(height, width, count)
 
     def outline(self, stencil: int, row: int, column: int) -> np.ndarray:
         """(P, 2) px in a picture, of the stencil in that place of its cosines."""
@@ -124,7 +125,7 @@ class Found(NamedTuple):
 
 
 class Search(NamedTuple):
-    """Stencils of one size, with means and deviations (N, 1, 1) of their cosines all over the photo of camera."""
+    """Stencils of one size, with means and deviations (N,) of their cosines all over the photo of camera."""
 
     camera: Camera
     stencils: Stencils
@@ -135,19 +136,18 @@ class Search(NamedTuple):
     def everywhere(cls, camera: Camera, stencils: Stencils, pictures: Sequence[Picture]) -> tuple[Search, list[Found]]:
         """A search calibrated on pictures of the whole photo, and what it finds in them beyond chance."""
         cosines = [stencils.cosines(picture) for picture in pictures]
-        values = np.concatenate([some.reshape(len(some), -1) for some in cosines], 1)
-        deviations = values.std(1, ddof=1)[:, None, None].clip(1e-6)
-        search = cls(camera, stencils, values.mean(1)[:, None, None], deviations)
+        values = np.concatenate([some.reshape(-1, some.shape[-1]) for some in cosines])
+        search = cls(camera, stencils, values.mean(0, dtype=float), values.std(0, ddof=1, dtype=float).clip(1e-6))
         found = []
         for picture, some in zip(pictures, cosines, strict=True):
-            chance = CHANCE * math.sqrt(2 * math.log(some[0].size))
+            chance = CHANCE * math.sqrt(2 * math.log(some[..., 0].size))
             found += [one._replace(score=one.score - chance) for one in search.peaks(picture, some, PEAKS)]
         return search, found
 
     def peaks(self, picture: Picture, cosines: np.ndarray, count: int) -> list[Found]:
-        """The best places in a picture, from the cosines (N, H', W') of every stencil everywhere in it."""
+        """The best places in a picture, from the cosines (H', W', N) of every stencil everywhere in it."""
         standardised = (cosines - self.means) / self.deviations
-        scores, stencil = standardised.max(0), standardised.argmax(0)
+        scores, stencil = standardised.max(-1), standardised.argmax(-1)
         around = sliding_window_view(np.pad(scores, 1, constant_values=-np.inf), (3, 3)).max((2, 3))
         rows, columns = np.nonzero(scores == around)
         best = (-scores[rows, columns]).argsort()[:count]

@@ -35,7 +35,7 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            require_packages()
+            require_packages("PIL")
             self._change(context.scene)
         except PoseError as error:
             self.report({"ERROR"}, str(error))

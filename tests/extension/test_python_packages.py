@@ -183,6 +183,35 @@ def test_a_pytorch_of_no_use_is_told_once_and_nothing_fails(said, torch):
     assert "Networks: numpy" in output
 
 
+@pytest.fixture(scope="module")
+def training_views(tmp_path_factory):
+    return tmp_path_factory.mktemp("training views")
+
+
+@pytest.mark.parametrize("torch", [{}, {"torch": "raise ImportError('DLL load failed')"}, {"torch": "x = 1"}])
+def test_a_photo_is_matched_without_a_pytorch_of_use(said, tmp_path, training_views, torch):
+    """Missing, broken, too old: the self-test passes, and what remains to PyTorch says its sentence."""
+    pillow = Path(find_spec("PIL").origin).parent
+    for folder in (pillow, *pillow.parent.glob("pillow.libs")):
+        (tmp_path / "pillow" / folder.name).parent.mkdir(exist_ok=True)
+        (tmp_path / "pillow" / folder.name).symlink_to(folder)
+    code = f"""
+sys.path.append({str(tmp_path / "pillow")!r})
+preferences.cache, preferences.log_level = {str(training_views)!r}, "INFO"
+bpy.ops.photopose.self_test(seed=1)
+try:
+    bpy.ops.photopose.train_regressor(filepath={str(tmp_path / "net.npz")!r})
+except RuntimeError as error:
+    print(error)
+from bl_ext.user_default.photo_pose.operators.support.copy_diagnostics import diagnostics
+print("Diagnosed:", next(line for line in diagnostics().splitlines() if "Networks on" in line))
+"""
+    output = said(torch, {}, code)
+    assert "Self-test passed" in output and "Diagnosed: Networks on: numpy with" in output
+    assert output.count("so that NumPy runs the networks; repair it") == len(torch)
+    assert "Error: Training networks needs PyTorch 2.0 or newer: PyTorch " in output
+
+
 @pytest.mark.parametrize("lacking", [("torch",), ("torch", "PIL"), ()])
 def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path, lacking):
     """In a Python that has everything of this one but these."""

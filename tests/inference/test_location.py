@@ -7,8 +7,6 @@ from pathlib import Path
 import made_up
 import numpy as np
 import pytest
-
-pytest.importorskip("torch")
 from PIL import Image
 
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle

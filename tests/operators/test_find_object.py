@@ -3,7 +3,6 @@
 import pytest
 
 bpy = pytest.importorskip("bpy")
-pytest.importorskip("torch")
 
 from suzanne import add_monkey, photographed  # noqa: E402
 
