@@ -11,7 +11,8 @@ BLENDER := blender
 BLENDER_ROOT ?= $(HOME)/.cache/photo_pose/blender-root
 IN_ROOT := bash tests/real_blender/in_root.sh $(BLENDER_ROOT)
 WITHOUT_TORCH := $(addprefix tests/,extension/test_extension.py extension/test_layers.py extension/test_manners.py \
-	extension/test_python_packages.py operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
+	extension/test_python_packages.py extension/test_installed_zip.py \
+	operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
 
 SECONDS := 7200
 SEED := 1
