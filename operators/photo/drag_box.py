@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
+from ...preferences import preferred
 from ..blender import cameras
 from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
