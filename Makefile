@@ -1,7 +1,9 @@
 # `make test` and `make demo` set everything up first: a virtual environment in .venv with the pinned packages.
 PYTHON := .venv/bin/python
 SCRIPTS := .venv/lib/python3.11/site-packages/bpy/4.5/scripts
-EXTENSION_TOOL := $(PYTHON) $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
+BLENDER_EXT := $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py
+EXTENSION_TOOL := $(PYTHON) $(BLENDER_EXT)
+PACKAGES := $(PYTHON) packaging/packages.py --tool $(BLENDER_EXT)
 VALID_TAGS := --valid-tags $(SCRIPTS)/modules/_bpy_internal/extensions/tags.py
 BLENDER_VERSIONS := 4.2.23 4.5.15 5.0.1
 NEWEST_BLENDER := 5.2.3
@@ -9,12 +11,13 @@ BLENDER := blender
 BLENDER_ROOT ?= $(HOME)/.cache/photo_pose/blender-root
 IN_ROOT := bash tests/real_blender/in_root.sh $(BLENDER_ROOT)
 WITHOUT_TORCH := $(addprefix tests/,extension/test_extension.py extension/test_layers.py extension/test_manners.py \
-	extension/test_python_packages.py operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
+	extension/test_python_packages.py extension/test_installed_zip.py \
+	operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
 
 SECONDS := 7200
 SEED := 1
 
-.PHONY: setup demo benchmark test monkey lint build validate packages lock repository test-versions test-blender \
+.PHONY: setup demo benchmark test monkey lint build plain validate packages lock repository test-versions test-blender \
 	test-blender-$(NEWEST_BLENDER) blender-root test-real manual-pictures clean
 
 setup:
@@ -43,17 +46,22 @@ lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-build: setup
-	mkdir -p build && rm -f build/*.zip
-	$(EXTENSION_TOOL) build $(VALID_TAGS) --output-dir build
+# The zip with Pillow's wheels for all systems, which are fetched the first time.
+build: plain
+	$(PACKAGES) small
+
+# Without wheels.
+plain: setup
+	rm -rf build/plain && mkdir -p build/plain
+	$(EXTENSION_TOOL) build $(VALID_TAGS) --output-dir build/plain
 
 validate: build
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) .
 	$(EXTENSION_TOOL) validate $(VALID_TAGS) build/photo_pose-*.zip
 
 # The extension with PyTorch inside, a zip for each platform, or for some: make packages PLATFORMS=linux-x64
-packages: build
-	$(PYTHON) packaging/packages.py --tool $(SCRIPTS)/addons_core/bl_pkg/cli/blender_ext.py $(PLATFORMS)
+packages: plain
+	$(PACKAGES) full $(PLATFORMS)
 
 # After a change of versions in packaging/wheels.py.
 lock: setup

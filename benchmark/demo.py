@@ -1,4 +1,5 @@
-"""`make demo`: the main job on a real photo and on a path-traced one, compared with the known answers.
+"""`make demo`: the main job on a real photo and on a path-traced one, compared with the known answers, and its cost
+with and without PyTorch.
 
 `--trace` path-traces that one anew, which gives other noise on another machine, and so slightly other figures.
 """
@@ -10,6 +11,7 @@ import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from math import radians
 from pathlib import Path
 from typing import NamedTuple
@@ -71,12 +73,13 @@ def chair_case() -> Case:
     return Case("chair", obj, CHAIR, box, ["--lens", f"{CHAIR_LENS}"], truth, vertices)
 
 
-def run(case: Case, method: str = "match") -> dict:
+def run(case: Case, method: str = "match", device: str = "cpu", cache: Path | None = None) -> dict:
     """The line of results.jsonl that batch.py writes for the case; ends the program where batch.py fails."""
-    out = OUT / (case.name if method == "match" else f"{case.name}_{method}")
+    out = OUT / "_".join([case.name, *(word for word in (method, device) if word not in ("match", "cpu"))])
     command = [sys.executable, ROOT / "batch.py", "--model", case.obj, "--photo", case.photo]
     command += ["--box", *(f"{edge:.1f}" for edge in case.box), *case.options, "--method", method, "--out", out]
-    command += ["--threads", "2", "--device", "cpu"]  # the last digits, and so the figures, depend on them
+    command += ["--threads", "2", "--device", device]  # the last digits, and so the figures, depend on them
+    command += ["--cache", cache] if cache else []
     print(f"\n{case.name}, {method}: {shlex.join(str(word) for word in command)}", flush=True)
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
@@ -115,6 +118,33 @@ def before_after(case: Case, path: Path) -> None:
     print(f"\nbefore and after: {path}")
 
 
+class Cost(NamedTuple):
+    """Seconds for the first photo of a model, with its training views, and for the next one."""
+
+    first: float
+    next: float
+
+
+def cost(case: Case, device: str) -> tuple[Cost, dict]:
+    """What a match costs whose networks run there, and the last answer."""
+    with tempfile.TemporaryDirectory() as cache:
+        first, last = (run(case, device=device, cache=Path(cache)) for _ in range(2))
+    return Cost(first["seconds"]["total"], last["seconds"]["total"]), last
+
+
+def report_backends(case: Case) -> None:
+    """Prints what matching takes with PyTorch and with numpy alone, and how far the answers are apart."""
+    (by_torch, one), (by_numpy, other) = (cost(case, device) for device in ("cpu", "numpy"))
+    report(case, other)
+    print(f"\n{case.name}, seconds      first photo, next photo")
+    for name, seconds in (("with PyTorch", by_torch), ("with NumPy alone", by_numpy)):
+        print(f"  {name:<18} {seconds.first:8.1f} {seconds.next:11.1f}")
+    ratios = np.divide(by_numpy, by_torch)
+    print(f"  {'times as long':<18} {ratios[0]:8.2f} {ratios[1]:11.2f}")
+    apart = np.degrees(angle_between(*(camera_of(result).camera_to_world[:3, 2] for result in (one, other))))
+    print(f"  the answers look in directions {apart:.2f} degrees apart")
+
+
 def camera_of(result: dict) -> Camera:
     """Of a line of results.jsonl, in the numbers of the model's file."""
     world_to_camera = np.eye(4)
@@ -138,6 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
         report_files(case)
         report(case, run(case, "knn"))  # the paper's recipe, for comparison
     before_after(chair, OUT / "before_after.png")
+    report_backends(chair)
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ def _located(
 
     network = feature_network(feature_name(look.network), look.device)
     if not has_patches(network) or look.method == "VOTE":  # then nothing but what stands out can be told
-        box = proposed_boxes(photo, load_network("u2netp"))[0]
+        box = proposed_boxes(photo, load_network("u2netp", look.device))[0]
         found = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         return box, found._replace(located=True)
     extract = partial(extract_features, network)
@@ -323,6 +323,6 @@ def which(
 
     box = box or mask_box(mask, photo)
     _check_shown(photo, box)
-    box = box or proposed_boxes(photo, load_network("u2netp"))[0]
+    box = box or proposed_boxes(photo, load_network("u2netp", look.device))[0]
     crops = _crops_in(box, photo, camera, look, mask)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

@@ -111,21 +111,33 @@ def run(*command: str | Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def extension_tool() -> Callable[..., str]:
-    """Blender's own command for extensions, as strict as in Blender: `extension_tool("validate", path)`."""
+def tool() -> list[str | Path]:
+    """Blender's own command for extensions."""
     bpy = pytest.importorskip("bpy")
-    scripts = Path(bpy.utils.system_resource("SCRIPTS"))
-    tool = scripts / "addons_core/bl_pkg/cli/blender_ext.py"
-    tags = scripts / "modules/_bpy_internal/extensions/tags.py"
-    return lambda command, *arguments: run(sys.executable, tool, command, "--valid-tags", tags, *arguments)
+    return [sys.executable, Path(bpy.utils.system_resource("SCRIPTS"), "addons_core/bl_pkg/cli/blender_ext.py")]
+
+
+@pytest.fixture(scope="session")
+def extension_tool(tool: list[str | Path]) -> Callable[..., str]:
+    """The same, as strict as in Blender: `extension_tool("validate", path)`."""
+    tags = tool[1].parents[3] / "modules/_bpy_internal/extensions/tags.py"
+    return lambda command, *arguments: run(*tool, command, "--valid-tags", tags, *arguments)
 
 
 @pytest.fixture(scope="session")
 def extension_zip(extension_tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The extension as it is handed out."""
+    """The extension without wheels."""
     folder = tmp_path_factory.mktemp("build")
     extension_tool("build", "--source-dir", ROOT, "--output-dir", folder)
     return next(folder.glob("*.zip"))
+
+
+@pytest.fixture(scope="session")
+def small_zip(extension_zip: Path, tool: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What users install; its wheels are fetched into build/wheels the first time."""
+    from packages import build_small
+
+    return build_small(extension_zip, tool, tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
+from ...preferences import preferred
 from ..blender import cameras
 from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
@@ -97,7 +98,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     def _clicked(self, at: np.ndarray) -> Box:
         require_packages()
-        return box_at(proposals(self._photo), *at)
+        return box_at(proposals(self._photo, preferred().device), *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
         from ...inference.photo.checks import checked_box

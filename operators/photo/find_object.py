@@ -12,6 +12,7 @@ from bpy.props import FloatProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...inference.steps import Steps, aside
+from ...preferences import preferred
 from ..running.long_operator import StepsOperator
 
 if TYPE_CHECKING:
@@ -37,18 +38,18 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
         from ...inference.photo.image import load_photo
 
         photo = load_photo(path)
-        boxes = yield from aside(proposals, photo)
+        boxes = yield from aside(proposals, photo, preferred().device)
         pointed = NOWHERE not in (self.x, self.y)
         settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, current)
         self.report({"INFO"}, rpt_("Object {number} of {count}").format(number=boxes.index(box) + 1, count=len(boxes)))
 
 
-def proposals(photo: Photo) -> list[Box]:
-    """Boxes of what stands out in the photo, best first."""
+def proposals(photo: Photo, device: str) -> list[Box]:
+    """Boxes of what stands out in the photo, best first; device: what runs the network."""
     from ...inference.networks.loading import load_network
     from ...inference.networks.salient_objects import proposed_boxes
 
-    return proposed_boxes(photo, load_network("u2netp"))
+    return proposed_boxes(photo, load_network("u2netp", device))
 
 
 def box_at(boxes: list[Box], x: float, y: float) -> Box:

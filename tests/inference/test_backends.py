@@ -77,7 +77,7 @@ for device in ("cpu", "cuda", "mps", "abacus"):
         *(f"The device '{device}'" for device in ("cpu", "cuda", "mps")),
     ]
     for what, line in zip(asking, lines[:5], strict=True):
-        assert line == f"{what} needs PyTorch 2.0 or newer: {missing}; the README's section Install says how to add it."
+        assert line == f"{what} needs PyTorch 2.0 or newer: {missing}; the manual's section PyTorch says how to add it."
     assert lines[5] == "There is no device 'abacus'; choose one of: auto, numpy, cpu, cuda, mps."
 
 
