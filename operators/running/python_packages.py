@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...inference.errors import PoseError
-from ...inference.networks.backends import ADD, REPAIR, forget_torch, set_threads, torch_problem
+from ...inference.networks.backends import REPAIR, forget_torch, set_threads, torch_problem
 from ...preferences import preferred
 from .worker import on_main
 
@@ -22,6 +22,7 @@ class Package(NamedTuple):
 
 
 PACKAGES = {"PIL": Package("Pillow", (9, 4))}  # that nothing works without
+AGAIN = "install the extension again, whose zip brings it"
 NEEDS = (*PACKAGES, "torch")  # what networks are run with
 
 _searched: list[str] = []  # folders of the user on sys.path
@@ -75,7 +76,7 @@ def _imported(module: str, folder: str) -> ModuleType:
     if not _found(module):
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         also = f', also not in the chosen folder "{folder}"' if folder else ""
-        raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {ADD}.")
+        raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {AGAIN}.")
     try:
         return importlib.import_module(module)
     except Exception as error:  # a damaged package, or one for another system, can raise anything

@@ -105,7 +105,10 @@ def said(tmp_path: Path):
 
 def test_a_missing_package_is_named_with_a_way_out(said):
     output = said({"torch": GOOD["torch"]}, {})
-    assert "needs Pillow, which Blender's Python" in output and "Install says how to add it." in output
+    assert (
+        "needs Pillow, which Blender's Python" in output
+        and "install the extension again, whose zip brings it." in output
+    )
     assert "also not in the chosen folder" in output
 
 
