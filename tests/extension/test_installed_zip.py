@@ -260,6 +260,15 @@ def test_an_extension_that_uses_its_pillow_meanwhile_is_no_hindrance_after_a_new
     assert is_brought(bare.told(AGAIN))
 
 
+def test_an_extension_that_uses_another_pillow_right_now_is_no_hindrance_or_one_sentence(
+    bare: Bare, small_zip: Path, other_extension: Callable[[str], Path]
+) -> None:
+    """Blender changes the files of a package that is loaded: half of it is the one, half of it the other version."""
+    install = "install(sys.argv[2]); install(sys.argv[3])"
+    told = bare.told(f"{install}; {AGAIN}", other_extension("import PIL.Image"), small_zip)
+    assert re.match(rf"{OTHER} |{BROUGHT} ", told["pillow"]) or told["pillow"].endswith("restart Blender.")
+
+
 @pytest.fixture(scope="module")
 def truck(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A scene with a model, a photo of it, and what is true of that."""
