@@ -1,4 +1,4 @@
-"""The zip in a Blender that has nothing but its own packages: installed, unpacked by Blender, taken away again."""
+"""The zip in a Blender that has nothing but its own packages: installed, unpacked by Blender, used, removed again."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ pytest.importorskip("bpy")
 
 from conftest import IN_BLENDER, ROOT
 from packages import package
+
+sys.path.append(str(ROOT / "tests/real_blender"))
+
+from looks import view_error
 
 pytestmark = pytest.mark.skipif(IN_BLENDER, reason="Blender's own Python cannot be started without its packages")
 
@@ -254,3 +258,69 @@ def test_an_extension_that_uses_its_pillow_meanwhile_is_no_hindrance_after_a_new
 ) -> None:
     bare.told("install(sys.argv[2]); install(sys.argv[3]); remember()", other_extension("import PIL.Image"), small_zip)
     assert is_brought(bare.told(AGAIN))
+
+
+def test_an_extension_that_uses_another_pillow_right_now_is_no_hindrance_or_one_sentence(
+    bare: Bare, small_zip: Path, other_extension: Callable[[str], Path]
+) -> None:
+    """Blender changes the files of a package that is loaded: half of it is the one, half of it the other version."""
+    install = "install(sys.argv[2]); install(sys.argv[3])"
+    told = bare.told(f"{install}; {AGAIN}", other_extension("import PIL.Image"), small_zip)
+    assert re.match(rf"{OTHER} |{BROUGHT} ", told["pillow"]) or told["pillow"].endswith("restart Blender.")
+
+
+@pytest.fixture(scope="module")
+def truck(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A scene with a model, a photo of it, and what is true of that."""
+    folder = tmp_path_factory.mktemp("truck")
+    code = "import runpy\nscript = sys.argv[2]\nsys.argv = ['', '--', sys.argv[3]]\nrunpy.run_path(script)"
+    Bare(folder).told(code, ROOT / "tests/real_blender/truck.py", folder)
+    truth = json.loads((folder / "truth.json").read_text())
+    return {"scene": folder / "scene.blend", "photo": ROOT / "tests/real_blender/photo.jpg", "truth": truth}
+
+
+GOOD = 10.0  # degrees
+TORCH = {
+    "missing": None,
+    "damaged": "raise ImportError('DLL load failed while importing _C')",
+    "too old": "__version__ = '1.13.1'\ndef from_numpy(array): return array\ndef set_num_threads(count): pass",
+}
+
+
+@pytest.mark.parametrize("torch", TORCH)
+def test_a_photo_is_matched_without_a_window_and_without_pytorch(
+    bare: Bare, small_zip: Path, truck: dict[str, Any], tmp_path: Path, torch: str
+) -> None:
+    bare.told(INSTALL, small_zip)
+    if TORCH[torch]:
+        (bare.site_packages / "torch").mkdir()
+        (bare.site_packages / "torch/__init__.py").write_text(TORCH[torch])
+    command = bare.user / "extensions/user_default/photo_pose/batch.py"
+    box = [f"{edge:.1f}" for edge in truck["truth"]["box"]]
+    given = ["--blend", truck["scene"], "--photo", truck["photo"], "--box", *box, "--views", "50"]
+    printed = bare.run(command, *given, "--cache", tmp_path / "cache", "--out", tmp_path / "out")
+    (line,) = map(json.loads, (tmp_path / "out/results.jsonl").read_text().splitlines())
+    assert line["status"] == "ok" and "Traceback" not in printed
+    assert view_error(sum(line["camera"]["matrix_world"], []), truck["truth"]) < GOOD
+
+
+def test_operators_match_refine_and_test_themselves_without_pytorch(
+    bare: Bare, small_zip: Path, truck: dict[str, Any]
+) -> None:
+    code = """
+install(sys.argv[2])
+bpy.ops.wm.open_mainfile(filepath=sys.argv[3])
+def matrix(): return [*sum((tuple(row) for row in bpy.context.scene.camera.matrix_world), ())]
+tell(match=bpy.ops.photopose.match_photo(filepath=sys.argv[4], box=json.loads(sys.argv[5]), subdivisions=1))
+tell(matched=matrix(), result=bpy.context.scene.photo_pose.result)
+bpy.context.scene.camera.location.x += 0.1
+tell(refine=bpy.ops.photopose.refine_camera(subdivisions=1), refined=matrix())
+tell(test=bpy.ops.photopose.self_test(), torch="torch" in sys.modules)
+uninstall()
+tell(left=[name for name in registered() if "photo" in name.lower()])
+"""
+    told = bare.told(code, small_zip, truck["scene"], truck["photo"], json.dumps(truck["truth"]["box"]))
+    assert [told[work] for work in ("match", "refine", "test")] == ["{'FINISHED'}"] * 3, told
+    assert view_error(told["matched"], truck["truth"]) < GOOD and view_error(told["refined"], truck["truth"]) < GOOD
+    assert "Self-test passed" in told["printed"] and not told["torch"]
+    assert told["left"] == []
