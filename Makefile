@@ -93,9 +93,11 @@ test-blender-$(NEWEST_BLENDER):
 blender-root:
 	@bash tests/real_blender/build_root.sh $(BLENDER_ROOT)
 
-# The zip in that Blender, with mouse and keyboard.
-test-real: blender-root
-	$(IN_ROOT) python3 tests/real_blender/prove.py
+# The zip in that Blender, with mouse and keyboard: as it comes from blender.org, with neither PyTorch nor Pillow, then
+# with Debian's.
+test-real: blender-root build
+	HIDDEN="torch torchvision PIL" $(IN_ROOT) python3 tests/real_blender/prove.py --zip build/photo_pose-*.zip
+	$(IN_ROOT) python3 tests/real_blender/prove.py --zip build/photo_pose-*.zip
 
 # The zip in a real Blender with a window: any that imports torch and Pillow, as Debian 13's does.
 test-blender:
