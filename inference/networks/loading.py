@@ -33,7 +33,6 @@ in_memory: WeakSet[Network] = WeakSet()
 ARCHITECTURES = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
 
 
-@lru_cache
 def load_network(name: str = DEFAULT_NETWORK, device: str = "auto") -> Network:
     """Network of that name with its weights, to be used; the same object when asked again.
 
@@ -42,10 +41,30 @@ def load_network(name: str = DEFAULT_NETWORK, device: str = "auto") -> Network:
     Raises PoseError for an unknown name, and for inception_v3 without PyTorch or weights, which are not bundled.
     """
     if name.partition(":")[0] == INCEPTION:
-        return _inception(name, device)
+        return _inception(name, "cpu" if device == "numpy" else chosen_device(device))
     if name not in ARCHITECTURES:
         raise PoseError(f"There is no network '{name}'; choose one of: {', '.join([*ARCHITECTURES, INCEPTION])}.")
+    return _bundled_network(name, chosen_device(device))
+
+
+@lru_cache
+def _bundled_network(name: str, device: str) -> Network:
     return ready(ARCHITECTURES[name](), bundled(name), device)
+
+
+@lru_cache
+def _inception(name: str, device: str) -> Network:
+    network = inception_module().load_inception(name)
+    from .torch_layers import in_use
+
+    in_memory.add(in_use(network, device))
+    return network
+
+
+def forget_networks() -> None:
+    """Who asks again has them loaded again."""
+    _bundled_network.cache_clear()
+    _inception.cache_clear()
 
 
 def bundled(name: str) -> dict[str, np.ndarray]:
@@ -59,23 +78,13 @@ def bundled(name: str) -> dict[str, np.ndarray]:
 
 
 def ready(architecture: Architecture, parameters: Mapping[str, np.ndarray], device: str) -> Network:
-    """A network on that device, to be used and not to be trained."""
-    device = chosen_device(device)
+    """A network on that device, of numpy or PyTorch, to be used and not to be trained."""
     if device == "numpy":
         network: Network = NumpyNetwork(architecture, parameters)
     else:
         from .torch_layers import TorchNetwork, in_use
 
         network = in_use(TorchNetwork(architecture, parameters), device)
-    in_memory.add(network)
-    return network
-
-
-def _inception(name: str, device: str) -> Network:
-    network = inception_module().load_inception(name)
-    from .torch_layers import in_use
-
-    in_use(network, "cpu" if device == "numpy" else chosen_device(device))
     in_memory.add(network)
     return network
 

@@ -25,7 +25,7 @@ def _sizes(network: loading.Network) -> dict[int, int]:
 def unload_networks() -> int:
     """Forgets them until they are needed again; gives the bytes that nobody uses any more."""
     before = network_bytes()
-    loading.load_network.cache_clear()
+    loading.forget_networks()
     regressor._loaded.cache_clear()
     if (inception := sys.modules.get(f"{__package__}.inception")) is not None:
         inception._read.cache_clear()

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -90,9 +91,12 @@ def _imported(module: str, folder: str) -> ModuleType:
 
 
 def _check(module: str, package: ModuleType) -> None:
-    """PoseError where it is too old."""
+    """PoseError where it is too old, or where Blender put another version in its place after it was loaded."""
     name, oldest = PACKAGES[module]
     version, where = getattr(package, "__version__", "0"), Path(package.__file__).parent
+    for there in metadata.distributions(name=name, path=[str(where.parent)]):
+        if there.version != version:
+            raise PoseError(f"An add-on uses {name} {version}, in whose place is {there.version} now; restart Blender.")
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < oldest:
         needed = ".".join(map(str, oldest))
         raise PoseError(f'Photo Pose needs {name} {needed} or newer, but finds {version} in "{where}"; {REPAIR}.')

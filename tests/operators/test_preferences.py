@@ -132,7 +132,7 @@ def test_missing_and_damaged_weights_are_told(damage, tmp_path, monkeypatch):
     if damage is not None:
         (tmp_path / "u2netp.npz").write_bytes(damage)
     with pytest.raises(PoseError, match='^"u2netp.npz" of Photo Pose is missing or damaged; install .*again.$'):
-        loading.load_network.__wrapped__("u2netp")
+        loading.bundled("u2netp")
 
 
 def test_diagnostics_tell_versions_and_the_last_lines_but_not_who_you_are(preferences, scene):
