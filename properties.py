@@ -17,7 +17,7 @@ from bpy.props import (
 )
 
 from .inference.look import DEFAULT_NETWORK
-from .inference.networks.registry import REGRESSORS
+from .inference.networks.registry import DIRECTION_NETWORK
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
 SPHERE_ITEMS = (
@@ -141,10 +141,10 @@ class LookProperties(LensProperties, ViewProperties):
     any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     network: StringProperty(
         name="Network",
-        description="What looks at the photo: efficientnet_lite0 compares it with training views; regressor and "
-        "regressor_lite0 name the direction of chairs at once, as does a .npz file that Train Regressor has written",
+        description="What looks at the photo: efficientnet_lite0 compares it with training views; "
+        "regressor_lite0 names the direction of chairs at once, as does a .npz file that Train Regressor has written",
         default=DEFAULT_NETWORK,
-        search=lambda _self, _context, _text: (DEFAULT_NETWORK, *REGRESSORS),
+        search=lambda _self, _context, _text: (DEFAULT_NETWORK, DIRECTION_NETWORK),
         search_options={"SUGGESTION"},
     )
 

@@ -35,7 +35,8 @@ WORST_OVERLAY = 10.0  # of a model behind the camera, say
 class Variant(NamedTuple):
     """How the matcher is asked: without names the stages of look.Stages to be switched off.
 
-    focal, mask: whether it is told the true ones; others: whether it has to find the model among all of its half.
+    focal, mask: whether it is told the true ones; others: whether it has to find the model among all of its half;
+    device: what runs the networks.
     """
 
     without: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Variant(NamedTuple):
     focal: bool = True
     mask: bool = False
     others: bool = False
+    device: str = "cpu"
 
 
 VARIANTS = {
@@ -58,6 +60,7 @@ VARIANTS = {
     "unknown focal": Variant(focal=False),
     "usual focal": Variant(focal=False, without=("lens",)),
     "other model": Variant(others=True),
+    "by numpy": Variant(device="numpy"),
 }
 
 
@@ -149,6 +152,7 @@ def _answer(workshop: Workshop, name: str, query: Query, path: Path) -> dict[str
     kept.parent.mkdir(exist_ok=True)
     Image.fromarray(outline).save(kept)
     return {
+        "camera": found.candidates[0].camera.camera_to_world.tolist(),
         "candidates": [_judged(candidate, workshop, query) for candidate in found.candidates],
         "confidence": found.confidence,
         "mask_iou": _agreement(outline, query.silhouette),
@@ -169,7 +173,7 @@ def _matched(query: Query, variant: Variant, workshop: Workshop) -> Any:
     photo = load_photo(query.photo)
     camera = matching.photo_camera(photo, focal=query.camera.focal if variant.focal else None)
     given = photo, camera, ProductBox(*query.box), list(workshop.targets.values()), workshop.renderer
-    look = Look(variant.method, stages=Stages(**dict.fromkeys(variant.without, False)), device="cpu")
+    look = Look(variant.method, stages=Stages(**dict.fromkeys(variant.without, False)), device=variant.device)
     known = {
         "lens": None if variant.focal else matching.photo_focal(photo),
         "mask": np.array(Image.open(query.silhouette).convert("L")) >= 128 if variant.mask else None,

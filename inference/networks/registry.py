@@ -8,7 +8,8 @@ from ..look import DEFAULT_NETWORK
 from .backends import require_torch
 
 INCEPTION = "inception_v3"  # the paper's; its weights are not bundled
-REGRESSORS = ("regressor", "regressor_lite0")  # bundled
+DIRECTION_NETWORK = "regressor_lite0"
+REGRESSORS = ("regressor", DIRECTION_NETWORK)  # bundled, the first one, which is the paper's, not in the zip
 
 
 def is_regressor(network: str) -> bool:

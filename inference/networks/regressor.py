@@ -187,7 +187,8 @@ def load_regressor(network: str, device: str = "auto") -> Network:
     """
     path = WEIGHTS / f"{network}.npz" if network in REGRESSOR_CLASSES else Path(network)
     if not path.is_file():
-        raise PoseError(f'The network file "{path.name}" does not exist.')
+        where = " in the zip; the repository has it" if network in REGRESSOR_CLASSES else ""
+        raise PoseError(f'The network file "{path.name}" does not exist{where}.')
     return _loaded(path, path.stat().st_mtime_ns, chosen_device(device))
 
 
