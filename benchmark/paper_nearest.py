@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from benchmark import nsfwjs as nsfwjs
@@ -19,9 +19,10 @@ from benchmark import pyramid
 from benchmark.paper_pictures import FOLDER, WHITE, Wanted, pictures
 from benchmark.protocol import Nearest
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.networks.inception import LAYERS, find_weights, last_layer, weights_folder
-from photo_pose.inference.networks.loading import extract_features, feature_network
+from photo_pose.inference.networks.inception import find_weights, last_layer, weights_folder
+from photo_pose.inference.networks.loading import feature_network
 from photo_pose.inference.networks.registry import identity
+from photo_pose.inference.networks.torch_layers import AT_ONCE, TorchLayers, TorchNetwork, TorchRun
 from photo_pose.inference.views.retrieval import POOLED
 
 CELLS = POOLED  # a side of every network's map
@@ -91,22 +92,22 @@ def available_inception() -> str:
     return f"inception_v3:{min(10, last_layer(weights))}"
 
 
-def layer_maps(network: nn.Module, name: str, crops: np.ndarray) -> Described:
+def layer_maps(network: TorchRun, name: str, crops: np.ndarray) -> Described:
     """By layer, like "inception_v3:1": (N, CELLS * CELLS * C) of crops (N, S, S, 3); as retrieval.pooled has it."""
-    maps: dict[str, list[Tensor]] = {}
+    described: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for some in torch.from_numpy(crops).split(AT_ONCE):
+            for number, maps in enumerate(_maps(network, some.permute(0, 3, 1, 2) / 255), start=1):
+                cells = functional.adaptive_avg_pool2d(maps, CELLS).permute(0, 2, 3, 1)
+                described.setdefault(f"{name}:{number}", []).append(cells.flatten(1))
+    return {layer: torch.cat(parts).numpy() for layer, parts in described.items()}
 
-    def keep(layer: str, result: Tensor) -> None:
-        cells = functional.adaptive_avg_pool2d(result, CELLS).permute(0, 2, 3, 1)
-        maps.setdefault(layer, []).append(cells.flatten(1))
 
-    hooks = [
-        module.register_forward_hook(lambda _module, _given, result, layer=f"{name}:{number}": keep(layer, result))
-        for number, module in enumerate(_layers(network), start=1)
-    ]
-    extract_features(network, crops)
-    for hook in hooks:
-        hook.remove()
-    return {layer: torch.cat(parts).numpy() for layer, parts in maps.items()}
+def _maps(network: TorchRun, images: Tensor) -> Iterator[Tensor]:
+    """What each of its layers makes of images (N, 3, S, S) in 0..1."""
+    if isinstance(network, TorchNetwork):
+        return network.architecture.blocks(TorchLayers(dict(network.named_parameters())), images)
+    return network.maps(images)
 
 
 def sift_describer(models: Sequence[str], seed: int) -> Describer:
@@ -128,11 +129,6 @@ def _words(models: tuple[str, ...], seed: int) -> np.ndarray:
     crops = [pictures(Wanted(WHITE), model).crops[::LEARNT_VIEWS] for model in models]
     found = [pyramid.descriptors(some) for some in crops]
     return pyramid.vocabulary(np.concatenate(found).reshape(-1, found[0].shape[-1]), seed)
-
-
-def _layers(network: nn.Module) -> list[nn.Module]:
-    inceptions = [module for name, module in network.named_children() if name in LAYERS]
-    return inceptions or list(network.blocks)
 
 
 def _distances(tests: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .architecture import Array, Layers
 
 # Strides of the inverted residual blocks; kernels and channels are those of their weights
@@ -27,10 +29,15 @@ class EfficientNetLite0:
         self.prefix = prefix
 
     def __call__(self, layers: Layers, images: Array) -> Array:
+        *_, last = self.blocks(layers, images)
+        return last
+
+    def blocks(self, layers: Layers, images: Array) -> Iterator[Array]:
+        """What each block makes of the one before."""
         image = layers.convolution(f"{self.prefix}stem", (images * 255 - 127) / 128, stride=2, then="relu6")
         for number, stride in enumerate(STRIDES):
             image = _inverted_residual(layers, f"{self.prefix}blocks.{number}", image, stride, expands=number > 0)
-        return image
+            yield image
 
 
 def _inverted_residual(layers: Layers, name: str, image: Array, stride: int, expands: bool) -> Array:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import urllib.error
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -60,10 +61,16 @@ class InceptionV3(TorchRun):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, S, S), sRGB in 0..1, to the layer's map (N, C, G, G), never negative."""
+        *_, last = self.maps(images)
+        return last
+
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        """Of each of LAYERS up to that one."""
         maps = 2 * functional.interpolate(images, (INPUT_SIDE, INPUT_SIDE), mode="bilinear", antialias=True) - 1
-        for module in self.children():
+        for name, module in self.named_children():
             maps = module(maps)
-        return maps
+            if name in LAYERS:
+                yield maps
 
 
 class Weights(NamedTuple):
