@@ -122,15 +122,15 @@ def _tried(folder: Path) -> str | None:
         if "torch" not in sys.modules:
             _load_library(folder)
         torch = importlib.import_module("torch")
-    except Exception as error:  # a damaged package, or one for another system, can raise anything
+    except (Exception, SystemExit) as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
         return f'PyTorch in "{folder}" does not load ({type(error).__name__}: {reason})'
-    version = getattr(torch, "__version__", "0")
+    version = str(getattr(torch, "__version__", "0"))
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
         return f'PyTorch in "{folder}" is too old ({version})'
     try:
         torch.from_numpy(np.zeros(1))
-    except RuntimeError:
+    except Exception:  # RuntimeError or TypeError, by version
         return f'PyTorch {version} in "{folder}" does not work with numpy {np.__version__}'
     return None
 

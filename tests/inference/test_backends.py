@@ -18,9 +18,14 @@ USELESS = [  # __init__.py of a torch, and what is said of it
     (BROKEN, "does not load (ImportError: libtorch_cpu.so: cannot open shared object file)"),
     ("import nowhere", "does not load (ModuleNotFoundError: No module named 'nowhere')"),
     ("1 / 0", "does not load (ZeroDivisionError: division by zero)"),
+    ("import sys\nsys.exit('no AVX2')", "does not load (SystemExit: no AVX2)"),
     (OLD, "is too old (1.13.1)"),
     ("x = 1", "is too old (0)"),
-    (OLD.replace("1.13.1", "2.6.0").replace("return array", "raise RuntimeError('Numpy is not available')"), "numpy"),
+    ("__version__ = None", "is too old (None)"),
+    *(
+        (OLD.replace("1.13.1", "2.6.0").replace("return array", f"raise {error}"), "does not work with numpy")
+        for error in ("RuntimeError('Numpy is not available')", "TypeError('expected np.ndarray (got numpy.ndarray)')")
+    ),
 ]
 START = """
 import importlib.util, sys
