@@ -18,11 +18,14 @@ from .worker import on_main
 
 
 class Package(NamedTuple):
+    """compiled: the part of it that loads what a Python of another version or another system cannot."""
+
     name: str
     oldest: tuple[int, int]
+    compiled: str = ""
 
 
-PACKAGES = {"PIL": Package("Pillow", (9, 4))}  # that nothing works without
+PACKAGES = {"PIL": Package("Pillow", (9, 4), ".Image")}  # that nothing works without
 AGAIN = "install the extension again, whose zip brings it"
 NEEDS = (*PACKAGES, "torch")  # what networks are run with
 
@@ -43,6 +46,7 @@ def require_packages(*modules: str, device: str = "") -> None:
             _search(wanted.packages)
         if module in PACKAGES:
             _check(module, _imported(module, wanted.packages))
+            _imported(module, wanted.packages, PACKAGES[module].compiled)
     if "torch" in modules:
         set_threads(wanted.threads)
         if (device or wanted.device) != "numpy":
@@ -72,14 +76,15 @@ def _search(folder: str) -> None:
         importlib.invalidate_caches()
 
 
-def _imported(module: str, folder: str) -> ModuleType:
+def _imported(module: str, folder: str, part: str = "") -> ModuleType:
+    """A package, or a part of it. PoseError where it is missing or does not load."""
     name = PACKAGES[module].name
     if not _found(module):
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         also = f', also not in the chosen folder "{folder}"' if folder else ""
         raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {AGAIN}.")
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(module + part)
     except Exception as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
         spec = importlib.util.find_spec(module)
@@ -92,7 +97,7 @@ def _imported(module: str, folder: str) -> ModuleType:
 
 def _check(module: str, package: ModuleType) -> None:
     """PoseError where it is too old, or where Blender put another version in its place after it was loaded."""
-    name, oldest = PACKAGES[module]
+    name, oldest, _compiled = PACKAGES[module]
     version, where = getattr(package, "__version__", "0"), Path(package.__file__).parent
     for there in metadata.distributions(name=name, path=[str(where.parent)]):
         if there.version != version:

@@ -22,7 +22,9 @@ GOOD = {
 def from_numpy(array): return array
 def get_num_threads(): return 1
 def set_num_threads(n): print(n, 'threads')""",
-    "PIL": "__version__ = '11.0.0'",
+    "PIL": """__version__ = '11.0.0'
+import sys
+sys.modules['PIL.Image'] = sys.modules['PIL']  # what needs the compiled part""",
     "numpy": "raise RuntimeError('this is not the numpy of Blender')",
 }
 # A process of its own with the extension enabled, whose Python finds no packages but Blender's and those of a folder.
@@ -169,6 +171,7 @@ def test_the_folder_helps_where_a_half_removed_package_left_its_empty_folder(sai
         ("raise ImportError('DLL load failed while importing _imaging.\\nmore')", "ImportError: DLL load failed while"),
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("1 / 0", "ZeroDivisionError"),
+        ("__version__ = '11.0.0'", "ModuleNotFoundError: No module named 'PIL.Image'"),  # without its compiled part
         (GOOD["PIL"].replace("11.0.0", "9.3.0"), "9.4 or newer, but finds 9.3.0"),
         ("x = 1", "9.4 or newer, but finds 0"),
     ],
