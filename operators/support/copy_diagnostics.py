@@ -13,6 +13,7 @@ import bpy
 import gpu
 import numpy as np
 
+from ...inference.errors import PoseError
 from ...inference.networks.backends import chosen_device, found_torch, threads
 from ...preferences import preferred
 from ..running.log import recent
@@ -63,13 +64,20 @@ def _package(module: str, distribution: str) -> str:
 
 
 def _devices() -> str:
-    found, torch = found_torch(preferred().packages), sys.modules.get("torch")
-    device = "unknown until the first match"
-    if torch or found is None or found.problem:
-        chosen = chosen_device()
-        device = f"{chosen} with {threads() if chosen == 'numpy' else torch.get_num_threads()} threads"
+    wanted, device = preferred(), "unknown until the first match"
+    found = found_torch(wanted.packages)
+    if wanted.device == "numpy" or "torch" in sys.modules or found is None or found.problem:
+        device = _device(wanted.device)
     card = "none in the background" if bpy.app.background else f"{gpu.platform.renderer_get()}"
     return f"Networks on: {device}; graphics card: {card}"
+
+
+def _device(name: str) -> str:
+    try:
+        chosen = chosen_device(name)
+    except PoseError as error:
+        return f"none ({error})"
+    return f"{chosen} with {threads() if chosen == 'numpy' else sys.modules['torch'].get_num_threads()} threads"
 
 
 def _cache() -> str:
