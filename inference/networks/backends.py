@@ -102,8 +102,10 @@ class Found(NamedTuple):
 
 
 def found_torch(folder: str = "") -> Found | None:
-    """The PyTorch that Python would find, at last in that folder of the user, without importing it; None: none."""
-    spec = PathFinder.find_spec("torch", [*sys.path, folder] if folder else sys.path)
+    """The PyTorch that is in use, else the one that Python would find, at last in that folder of the user, without
+    importing it; None: none."""
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    spec = spec or PathFinder.find_spec("torch", [*sys.path, folder] if folder else sys.path)
     if spec is None or spec.origin is None:
         return None
     told = metadata.distributions(name="torch", path=[str(Path(spec.origin).parents[1])])

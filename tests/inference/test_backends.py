@@ -127,6 +127,12 @@ def test_the_version_is_told_before_anything_is_imported(said, tmp_path):
     assert said(None, code) == "None Found(version='2.6.0+cpu', problem=None) False\n"
 
 
+def test_a_pytorch_that_is_in_use_is_told_although_its_folder_is_another_now(said):
+    code = "import torch; sys.path.remove(folder); print(backends.found_torch(), backends.found_torch('/another'))"
+    told = "Found(version='?', problem=None)"
+    assert said("__version__ = '2.6.0'", code) == f"{told} {told}\n"
+
+
 def test_numpy_has_as_many_threads_as_are_wanted(said):
     code = """
 import os
