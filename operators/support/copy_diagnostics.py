@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import sys
 import tomllib
@@ -14,7 +13,7 @@ import gpu
 import numpy as np
 
 from ...inference.errors import PoseError
-from ...inference.networks.backends import chosen_device, found_torch, threads
+from ...inference.networks.backends import chosen_device, found_torch, origin, threads
 from ...preferences import preferred
 from ..running.log import recent
 
@@ -52,15 +51,15 @@ def diagnostics() -> str:
 
 
 def _package(module: str, distribution: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None:
+    file = origin(module)
+    if file is None:
         return f"{distribution}: not found"
     try:
         version = metadata.version(distribution)
     except metadata.PackageNotFoundError:
         version = "of unknown version"
     used = "in use" if module in sys.modules else "not in use yet"
-    return f"{distribution} {version}, {used}, in {Path(spec.origin or '?').parent}"
+    return f"{distribution} {version}, {used}, in {Path(file).parent}"
 
 
 def _devices() -> str:

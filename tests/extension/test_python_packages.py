@@ -189,6 +189,21 @@ def test_a_pytorch_of_no_use_is_told_once_and_nothing_fails(said, torch):
     assert "Networks: numpy" in output
 
 
+def test_what_another_add_on_puts_in_the_place_of_pytorch_is_left_alone(said):
+    code = f"""
+import types
+sys.modules["torch"] = types.ModuleType("torch")
+{TELL}
+from bl_ext.user_default.photo_pose.inference.networks.memory import unload_networks
+print("Unloaded", unload_networks())
+from bl_ext.user_default.photo_pose.operators.support.copy_diagnostics import diagnostics
+print(diagnostics())
+"""
+    output = said({"PIL": GOOD["PIL"]}, {}, code)
+    assert "Pillow is there, PyTorch is not installed" in output and "Unloaded 0" in output
+    assert "torch: not found" in output and "Networks on: numpy with" in output
+
+
 @pytest.fixture(scope="module")
 def training_views(tmp_path_factory):
     return tmp_path_factory.mktemp("training views")
@@ -239,7 +254,7 @@ def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path
 WATCHED = """
 import threading, time
 from bl_ext.user_default.photo_pose.inference.networks import backends
-folder = Path(backends._origin()).parent
+folder = Path(backends.origin("torch")).parent
 loading, times = threading.Thread(target=backends._load_library, args=(folder,)), [time.perf_counter()]
 loading.start()
 while loading.is_alive():

@@ -127,6 +127,11 @@ def test_the_version_is_told_before_anything_is_imported(said, tmp_path):
     assert said(None, code) == "None Found(version='2.6.0+cpu', problem=None) False\n"
 
 
+def test_what_another_add_on_puts_in_the_place_of_a_missing_pytorch_is_none(said):
+    code = "import types; sys.modules['torch'] = types.ModuleType('torch'); print(backends.chosen_device())"
+    assert said(None, code) == "numpy\n"
+
+
 def test_a_pytorch_that_is_in_use_is_told_although_its_folder_is_another_now(said):
     code = "import torch; sys.path.remove(folder); print(backends.found_torch(), backends.found_torch('/another'))"
     told = "Found(version='?', problem=None)"
