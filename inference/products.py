@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import timeit
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -25,16 +26,14 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 @cache
 def _has_blas() -> bool:
-    """By trying, for numpy's own words about how it was built differ by version and can be wrong."""
-    a = np.ones((256, 256), np.float32)
+    """By trying, for numpy's own words about how it was built differ by version and can be wrong.
 
-    def seconds(some: np.ndarray, text: str) -> float:
-        """The least of three."""
-        taken = []
-        for _ in range(3):
-            began = time.perf_counter()
-            some @ a if text == "matmul" else np.einsum("pk,nk->pn", some, a)
-            taken.append(time.perf_counter() - began)
-        return min(taken)
+    Small matrices, which BLAS multiplies in one thread: where others use the processor, it waits long for several.
+    """
+    a = np.ones((64, 64), np.float32)
 
-    return seconds(a, "matmul") < seconds(a, "einsum")
+    def seconds(multiplied: Callable[[], np.ndarray]) -> float:
+        """The least of ten."""
+        return min(timeit.repeat(multiplied, number=1, repeat=10))
+
+    return seconds(lambda: a @ a) < seconds(lambda: np.einsum("pk,nk->pn", a, a))

@@ -30,27 +30,37 @@ _loaded: list[tuple[ModuleType, int]] = []  # PyTorch, and how many threads it t
 _threads = 0  # that were asked for
 
 
+def origin(module: str) -> str | None:
+    """The file of a package that Python finds. An empty folder, which a half removed one leaves behind, is none, nor is
+    a module that another add-on made up."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ValueError:
+        return None
+    return spec.origin if spec else None
+
+
 def torch_problem() -> str | None:
     """Why PyTorch runs no networks here, as a sentence without its full stop; None where it does. May import it, which
     takes seconds, in which other threads go on."""
-    origin = _origin()
-    if origin is None:
+    file = origin("torch")
+    if file is None:
         return f"PyTorch is not installed for Python {sys.version_info.major}.{sys.version_info.minor}"
-    if origin not in _problems:
-        _problems[origin] = _tried(Path(origin).parent)
-        if _problems[origin]:
-            LOG.warning("%s, so that NumPy runs the networks; %s.", _problems[origin], REPAIR)
+    if file not in _problems:
+        _problems[file] = _tried(Path(file).parent)
+        if _problems[file]:
+            LOG.warning("%s, so that NumPy runs the networks; %s.", _problems[file], REPAIR)
         else:
             torch = sys.modules["torch"]
             _loaded[:] = [(torch, torch.get_num_threads())]
             set_threads(_threads)
-    return _problems[origin]
+    return _problems[file]
 
 
 def forget_torch() -> None:
     """Has torch_problem try again what it has found unusable, which may have been repaired."""
-    for origin in [origin for origin, problem in _problems.items() if problem]:
-        del _problems[origin]
+    for file in [file for file, problem in _problems.items() if problem]:
+        del _problems[file]
 
 
 def chosen_device(name: str = "auto") -> str:
@@ -77,7 +87,7 @@ def require_torch(what: str) -> None:
     """PoseError where PyTorch does not work; what needs it: "Training networks"."""
     problem, oldest = torch_problem(), ".".join(map(str, OLDEST))
     if problem:
-        way_out = REPAIR if _origin() else ADD
+        way_out = REPAIR if origin("torch") else ADD
         raise PoseError(f"{what} needs PyTorch {oldest} or newer: {problem}; {way_out}.")
 
 
@@ -102,18 +112,14 @@ class Found(NamedTuple):
 
 
 def found_torch(folder: str = "") -> Found | None:
-    """The PyTorch that Python would find, at last in that folder of the user, without importing it; None: none."""
-    spec = PathFinder.find_spec("torch", [*sys.path, folder] if folder else sys.path)
+    """The PyTorch that is in use, else the one that Python would find, at last in that folder of the user, without
+    importing it; None: none."""
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    spec = spec or PathFinder.find_spec("torch", [*sys.path, folder] if folder else sys.path)
     if spec is None or spec.origin is None:
         return None
     told = metadata.distributions(name="torch", path=[str(Path(spec.origin).parents[1])])
     return Found(next((one.version for one in told), "?"), _problems.get(spec.origin))
-
-
-def _origin() -> str | None:
-    """The file of the PyTorch that Python finds; an empty folder, which a half removed one leaves behind, is none."""
-    spec = importlib.util.find_spec("torch")
-    return spec.origin if spec else None
 
 
 def _tried(folder: Path) -> str | None:
@@ -122,15 +128,15 @@ def _tried(folder: Path) -> str | None:
         if "torch" not in sys.modules:
             _load_library(folder)
         torch = importlib.import_module("torch")
-    except Exception as error:  # a damaged package, or one for another system, can raise anything
+    except (Exception, SystemExit) as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
         return f'PyTorch in "{folder}" does not load ({type(error).__name__}: {reason})'
-    version = getattr(torch, "__version__", "0")
+    version = str(getattr(torch, "__version__", "0"))
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
         return f'PyTorch in "{folder}" is too old ({version})'
     try:
         torch.from_numpy(np.zeros(1))
-    except RuntimeError:
+    except Exception:  # RuntimeError or TypeError, by version
         return f'PyTorch {version} in "{folder}" does not work with numpy {np.__version__}'
     return None
 

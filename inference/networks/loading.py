@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     Network = NumpyNetwork | TorchNetwork | InceptionV3
 
 WEIGHTS = Path(__file__).parent / "weights"
-
+# What reading a damaged .npz file raises, or one of another kind
+UNREADABLE = OSError, TypeError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile
 
 in_memory: WeakSet[Network] = WeakSet()
 ARCHITECTURES = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
@@ -68,13 +69,16 @@ def forget_networks() -> None:
 
 
 def bundled(name: str) -> dict[str, np.ndarray]:
-    """The parameters in the weights file of that name. PoseError where it is damaged."""
+    """The parameters in the weights file of that name. PoseError where it is damaged, or another network's."""
     path = WEIGHTS / f"{name}.npz"
     try:
         with np.load(path) as arrays:
-            return {key: array.astype(np.float32) for key, array in arrays.items()}
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            parameters = {key: array.astype(np.float32) for key, array in arrays.items()}
+        # A small picture tells whether they are this network's; numpy's errors about that are these
+        NumpyNetwork(ARCHITECTURES[name](), parameters).run(np.zeros((1, 32, 32, 3), np.uint8))
+    except UNREADABLE as error:
         raise PoseError(f'"{path.name}" of Photo Pose is missing or damaged; install the extension again.') from error
+    return parameters
 
 
 def ready(architecture: Architecture, parameters: Mapping[str, np.ndarray], device: str) -> Network:

@@ -29,6 +29,6 @@ def unload_networks() -> int:
     regressor._loaded.cache_clear()
     if (inception := sys.modules.get(f"{__package__}.inception")) is not None:
         inception._read.cache_clear()
-    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    if (cuda := sys.modules.get("torch.cuda")) is not None and cuda.is_available():
+        cuda.empty_cache()
     return before - network_bytes()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,7 @@ from . import registry
 from .architecture import Array, Layers
 from .backends import chosen_device
 from .efficientnet import EfficientNetLite0
-from .loading import WEIGHTS, bundled, ready
+from .loading import UNREADABLE, WEIGHTS, bundled, ready
 
 if TYPE_CHECKING:
     from .loading import Network
@@ -198,7 +197,7 @@ def _loaded(path: Path, _changed: int, device: str) -> Network:
         with np.load(path, allow_pickle=False) as arrays:
             architecture = REGRESSOR_CLASSES[str(arrays["kind"])]()
             parameters = {name: arrays[name].astype(np.float32) for name in arrays.files if arrays[name].ndim}
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise _damaged(path) from error
     whole = trunk_parameters() if isinstance(architecture, Lite0Regressor) else {}
     expected = {name: value.shape for name, value in whole.items() if tuned(name)}

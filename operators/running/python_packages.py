@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import sys
 from importlib import metadata
@@ -12,17 +11,20 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...inference.errors import PoseError
-from ...inference.networks.backends import REPAIR, forget_torch, set_threads, torch_problem
+from ...inference.networks.backends import REPAIR, forget_torch, origin, set_threads, torch_problem
 from ...preferences import preferred
 from .worker import on_main
 
 
 class Package(NamedTuple):
+    """compiled: the part of it that loads what a Python of another version or another system cannot."""
+
     name: str
     oldest: tuple[int, int]
+    compiled: str = ""
 
 
-PACKAGES = {"PIL": Package("Pillow", (9, 4))}  # that nothing works without
+PACKAGES = {"PIL": Package("Pillow", (9, 4), ".Image")}  # that nothing works without
 AGAIN = "install the extension again, whose zip brings it"
 NEEDS = (*PACKAGES, "torch")  # what networks are run with
 
@@ -39,10 +41,11 @@ def require_packages(*modules: str, device: str = "") -> None:
     if _searched and wanted.packages not in _searched:
         forget_folder()
     for module in modules:
-        if not _found(module):
+        if not origin(module):
             _search(wanted.packages)
         if module in PACKAGES:
             _check(module, _imported(module, wanted.packages))
+            _imported(module, wanted.packages, PACKAGES[module].compiled)
     if "torch" in modules:
         set_threads(wanted.threads)
         if (device or wanted.device) != "numpy":
@@ -58,12 +61,6 @@ def forget_folder() -> None:
     forget_torch()
 
 
-def _found(module: str) -> bool:
-    """Not by the empty folder that a package leaves behind when it is half removed."""
-    spec = importlib.util.find_spec(module)
-    return spec is not None and spec.origin is not None
-
-
 def _search(folder: str) -> None:
     """At the end of sys.path, so that nothing in it takes the place of what Blender brings, such as numpy."""
     if folder and folder not in sys.path:
@@ -72,18 +69,18 @@ def _search(folder: str) -> None:
         importlib.invalidate_caches()
 
 
-def _imported(module: str, folder: str) -> ModuleType:
+def _imported(module: str, folder: str, part: str = "") -> ModuleType:
+    """A package, or a part of it. PoseError where it is missing or does not load."""
     name = PACKAGES[module].name
-    if not _found(module):
+    if not origin(module):
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
         also = f', also not in the chosen folder "{folder}"' if folder else ""
         raise PoseError(f"Photo Pose needs {name}, which Blender's Python {python} does not find{also}; {AGAIN}.")
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(module + part)
     except Exception as error:  # a damaged package, or one for another system, can raise anything
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        spec = importlib.util.find_spec(module)
-        where = Path(spec.origin).parent if spec and spec.origin else "Python's folders"
+        where = Path(file).parent if (file := origin(module)) else "Python's folders"
         raise PoseError(
             f'Photo Pose needs {name}, but the one in "{where}" does not load ({type(error).__name__}: {reason}); '
             f"{REPAIR}."
@@ -92,7 +89,7 @@ def _imported(module: str, folder: str) -> ModuleType:
 
 def _check(module: str, package: ModuleType) -> None:
     """PoseError where it is too old, or where Blender put another version in its place after it was loaded."""
-    name, oldest = PACKAGES[module]
+    name, oldest, _compiled = PACKAGES[module]
     version, where = getattr(package, "__version__", "0"), Path(package.__file__).parent
     for there in metadata.distributions(name=name, path=[str(where.parent)]):
         if there.version != version:

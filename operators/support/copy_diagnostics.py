@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import sys
 import tomllib
@@ -13,7 +12,8 @@ import bpy
 import gpu
 import numpy as np
 
-from ...inference.networks.backends import chosen_device, found_torch, threads
+from ...inference.errors import PoseError
+from ...inference.networks.backends import chosen_device, found_torch, origin, threads
 from ...preferences import preferred
 from ..running.log import recent
 
@@ -51,25 +51,32 @@ def diagnostics() -> str:
 
 
 def _package(module: str, distribution: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None:
+    file = origin(module)
+    if file is None:
         return f"{distribution}: not found"
     try:
         version = metadata.version(distribution)
     except metadata.PackageNotFoundError:
         version = "of unknown version"
     used = "in use" if module in sys.modules else "not in use yet"
-    return f"{distribution} {version}, {used}, in {Path(spec.origin or '?').parent}"
+    return f"{distribution} {version}, {used}, in {Path(file).parent}"
 
 
 def _devices() -> str:
-    found, torch = found_torch(preferred().packages), sys.modules.get("torch")
-    device = "unknown until the first match"
-    if torch or found is None or found.problem:
-        chosen = chosen_device()
-        device = f"{chosen} with {threads() if chosen == 'numpy' else torch.get_num_threads()} threads"
+    wanted, device = preferred(), "unknown until the first match"
+    found = found_torch(wanted.packages)
+    if wanted.device == "numpy" or "torch" in sys.modules or found is None or found.problem:
+        device = _device(wanted.device)
     card = "none in the background" if bpy.app.background else f"{gpu.platform.renderer_get()}"
     return f"Networks on: {device}; graphics card: {card}"
+
+
+def _device(name: str) -> str:
+    try:
+        chosen = chosen_device(name)
+    except PoseError as error:
+        return f"none ({error})"
+    return f"{chosen} with {threads() if chosen == 'numpy' else sys.modules['torch'].get_num_threads()} threads"
 
 
 def _cache() -> str:

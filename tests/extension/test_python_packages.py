@@ -22,7 +22,9 @@ GOOD = {
 def from_numpy(array): return array
 def get_num_threads(): return 1
 def set_num_threads(n): print(n, 'threads')""",
-    "PIL": "__version__ = '11.0.0'",
+    "PIL": """__version__ = '11.0.0'
+import sys
+sys.modules['PIL.Image'] = sys.modules['PIL']  # what needs the compiled part""",
     "numpy": "raise RuntimeError('this is not the numpy of Blender')",
 }
 # A process of its own with the extension enabled, whose Python finds no packages but Blender's and those of a folder.
@@ -169,6 +171,7 @@ def test_the_folder_helps_where_a_half_removed_package_left_its_empty_folder(sai
         ("raise ImportError('DLL load failed while importing _imaging.\\nmore')", "ImportError: DLL load failed while"),
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("1 / 0", "ZeroDivisionError"),
+        ("__version__ = '11.0.0'", "ModuleNotFoundError: No module named 'PIL.Image'"),  # without its compiled part
         (GOOD["PIL"].replace("11.0.0", "9.3.0"), "9.4 or newer, but finds 9.3.0"),
         ("x = 1", "9.4 or newer, but finds 0"),
     ],
@@ -184,6 +187,21 @@ def test_a_pytorch_of_no_use_is_told_once_and_nothing_fails(said, torch):
     output = said(GOOD | {"torch": torch}, {}, f"{TELL}\n{TELL}\nprint('Networks:', chosen_device())")
     assert output.count("photo_pose: PyTorch in") == 1 and output.count("Pillow is there, PyTorch in") == 2
     assert "Networks: numpy" in output
+
+
+def test_what_another_add_on_puts_in_the_place_of_pytorch_is_left_alone(said):
+    code = f"""
+import types
+sys.modules["torch"] = types.ModuleType("torch")
+{TELL}
+from bl_ext.user_default.photo_pose.inference.networks.memory import unload_networks
+print("Unloaded", unload_networks())
+from bl_ext.user_default.photo_pose.operators.support.copy_diagnostics import diagnostics
+print(diagnostics())
+"""
+    output = said({"PIL": GOOD["PIL"]}, {}, code)
+    assert "Pillow is there, PyTorch is not installed" in output and "Unloaded 0" in output
+    assert "torch: not found" in output and "Networks on: numpy with" in output
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +254,7 @@ def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path
 WATCHED = """
 import threading, time
 from bl_ext.user_default.photo_pose.inference.networks import backends
-folder = Path(backends._origin()).parent
+folder = Path(backends.origin("torch")).parent
 loading, times = threading.Thread(target=backends._load_library, args=(folder,)), [time.perf_counter()]
 loading.start()
 while loading.is_alive():

@@ -18,9 +18,14 @@ USELESS = [  # __init__.py of a torch, and what is said of it
     (BROKEN, "does not load (ImportError: libtorch_cpu.so: cannot open shared object file)"),
     ("import nowhere", "does not load (ModuleNotFoundError: No module named 'nowhere')"),
     ("1 / 0", "does not load (ZeroDivisionError: division by zero)"),
+    ("import sys\nsys.exit('no AVX2')", "does not load (SystemExit: no AVX2)"),
     (OLD, "is too old (1.13.1)"),
     ("x = 1", "is too old (0)"),
-    (OLD.replace("1.13.1", "2.6.0").replace("return array", "raise RuntimeError('Numpy is not available')"), "numpy"),
+    ("__version__ = None", "is too old (None)"),
+    *(
+        (OLD.replace("1.13.1", "2.6.0").replace("return array", f"raise {error}"), "does not work with numpy")
+        for error in ("RuntimeError('Numpy is not available')", "TypeError('expected np.ndarray (got numpy.ndarray)')")
+    ),
 ]
 START = """
 import importlib.util, sys
@@ -120,6 +125,17 @@ def test_the_version_is_told_before_anything_is_imported(said, tmp_path):
     (tmp_path / "chosen/torch/__init__.py").touch()
     code = f"print(backends.found_torch(), backends.found_torch({str(tmp_path / 'chosen')!r}), 'torch' in sys.modules)"
     assert said(None, code) == "None Found(version='2.6.0+cpu', problem=None) False\n"
+
+
+def test_what_another_add_on_puts_in_the_place_of_a_missing_pytorch_is_none(said):
+    code = "import types; sys.modules['torch'] = types.ModuleType('torch'); print(backends.chosen_device())"
+    assert said(None, code) == "numpy\n"
+
+
+def test_a_pytorch_that_is_in_use_is_told_although_its_folder_is_another_now(said):
+    code = "import torch; sys.path.remove(folder); print(backends.found_torch(), backends.found_torch('/another'))"
+    told = "Found(version='?', problem=None)"
+    assert said("__version__ = '2.6.0'", code) == f"{told} {told}\n"
 
 
 def test_numpy_has_as_many_threads_as_are_wanted(said):

@@ -101,10 +101,3 @@ def test_the_number_of_threads_changes_nothing():
     finally:
         backends.set_threads(0)
     np.testing.assert_array_equal(*maps)
-
-
-@pytest.mark.parametrize("shape", [(7, 5, 3), (40, 200, 12), (1, 96, 1)])
-def test_products_without_blas_are_products(shape, monkeypatch):
-    monkeypatch.setattr(products, "_has_blas", lambda: False)
-    a, b = RANDOM.normal(size=shape[:2]), RANDOM.normal(size=shape[1:])
-    np.testing.assert_allclose(products.product(a, b), a @ b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -325,7 +326,9 @@ def test_bad_network_files_are_refused(tmp_path: Path):
     whole = {f"{name}.weight": np.zeros(shape, "<f2") for name, shape in shapes.items()}
     whole |= {f"{name}.bias": np.zeros(shape[0], "<f2") for name, shape in shapes.items()}
     others = {}, {**whole, "hidden.bias": np.zeros(9)}, {**whole, "more.weight": np.zeros(9)}
-    for content in (b"", b"not a network", *others):
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    for content in (b"", b"not a network", array.getvalue(), *others):
         if isinstance(content, bytes):
             path.write_bytes(content)
         else:

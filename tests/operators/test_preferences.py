@@ -152,6 +152,16 @@ def test_diagnostics_tell_versions_and_the_last_lines_but_not_who_you_are(prefer
     assert bpy.ops.photopose.copy_diagnostics() == {"FINISHED"}
 
 
+def test_diagnostics_tell_what_runs_the_networks_as_the_user_wants(preferences):
+    pytest.importorskip("torch")
+    said = {}
+    for device in ("numpy", "cpu", "mps"):
+        preferences.device = device
+        said[device] = next(line for line in diagnostics().splitlines() if line.startswith("Networks on"))
+    assert said["numpy"].startswith("Networks on: numpy with ") and said["cpu"].startswith("Networks on: cpu with ")
+    assert said["mps"].startswith(("Networks on: none (This computer or its PyTorch has no", "Networks on: mps with "))
+
+
 def test_the_log_prints_as_much_as_is_wanted(preferences, capsys, monkeypatch):
     monkeypatch.setattr(log.terminal, "stream", sys.stderr)
     log.LOG.info("unheard")
