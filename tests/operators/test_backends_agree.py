@@ -14,11 +14,10 @@ from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference.geometry import angle_between  # noqa: E402
 
 
-@pytest.mark.parametrize("options", [[], ["--any-roll"]], ids=["upright", "any roll"])
-def test_the_first_candidates_are_the_same(options, scene, views_folder, tmp_path):
+def test_the_first_candidates_are_the_same(scene, views_folder, tmp_path):
     monkey = add_monkey()
     photo = photographed(monkey, tmp_path / "monkey.png")
-    given = ["--photo", str(photo), "--box", *(f"{edge:.1f}" for edge in box(monkey)), "--focal", "400", *options]
+    given = ["--photo", str(photo), "--box", *(f"{edge:.1f}" for edge in box(monkey)), "--focal", "400"]
     answers = []
     for device in ("cpu", "numpy"):
         out = tmp_path / device
@@ -28,4 +27,3 @@ def test_the_first_candidates_are_the_same(options, scene, views_folder, tmp_pat
     places = [np.array(answer["camera"]["matrix_world"])[:3, 3] - monkey.location for answer in answers]
     assert np.degrees(angle_between(*places)) < 0.1
     assert answers[0]["score"] == pytest.approx(answers[1]["score"], abs=0.01)
-    print(np.degrees(angle_between(*places)), [a["score"] for a in answers], [a["seconds"] for a in answers])
