@@ -69,7 +69,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         default=DEFAULTS.threads,
         min=0,
         max=1024,
-        description="Processor threads for the networks; 0: as many as there are cores",
+        description="Processor threads for the networks; 0: as many as suit the processor",
     )
     engine: EnumProperty(
         name="Verify With",
@@ -117,7 +117,7 @@ def _draw_torch(layout: bpy.types.UILayout, folder: str) -> None:
         for line in textwrap.wrap(found.problem, WIDTH):
             layout.label(text=line, translate=False, icon="ERROR")
     else:
-        text = iface_("PyTorch {version} found: the networks run about {factor} times as fast as with NumPy")
+        text = iface_("PyTorch {version} found: with it the networks run about {factor} times as fast as with NumPy")
         layout.label(text=text.format(version=found.version, factor=FASTER), icon="CHECKMARK")
 
 

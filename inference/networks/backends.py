@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import sys
+from functools import cache
 from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -73,14 +74,24 @@ def chosen_device(name: str = "auto") -> str:
     if name == "numpy" or (name == "auto" and torch_problem()):
         return "numpy"
     require_torch(f"The device '{name}'")
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if _computes(device))
+    if not _computes(name):
+        raise PoseError(f"This computer or its PyTorch has no device '{name}' that works; use auto.")
+    return name
+
+
+@cache
+def _computes(device: str) -> bool:
+    """Whether PyTorch does so there: a graphics card that is too old for it is found, too."""
     import torch
 
-    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return next(device for device, available in usable.items() if available)
-    if not usable[name]:
-        raise PoseError(f"This computer or its PyTorch has no device '{name}'; use auto.")
-    return name
+    if not {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}[device]():
+        return False
+    try:
+        return (torch.ones(1, device=device) + 1).item() == 2
+    except RuntimeError:
+        return False
 
 
 def require_torch(what: str) -> None:

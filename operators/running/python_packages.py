@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from ...inference.errors import PoseError
-from ...inference.networks.backends import REPAIR, forget_torch, origin, set_threads, torch_problem
+from ...inference.networks.backends import forget_torch, origin, set_threads, torch_problem
 from ...preferences import preferred
 from .worker import on_main
 
@@ -26,6 +26,7 @@ class Package(NamedTuple):
 
 PACKAGES = {"PIL": Package("Pillow", (9, 4), ".Image")}  # that nothing works without
 AGAIN = "install the extension again, whose zip brings it"
+BESIDE = f"{AGAIN}, or disable the add-on that brought this one"
 NEEDS = (*PACKAGES, "torch")  # what networks are run with
 
 _searched: list[str] = []  # folders of the user on sys.path
@@ -83,7 +84,7 @@ def _imported(module: str, folder: str, part: str = "") -> ModuleType:
         where = Path(file).parent if (file := origin(module)) else "Python's folders"
         raise PoseError(
             f'Photo Pose needs {name}, but the one in "{where}" does not load ({type(error).__name__}: {reason}); '
-            f"{REPAIR}."
+            f"{BESIDE}."
         ) from error
 
 
@@ -96,4 +97,4 @@ def _check(module: str, package: ModuleType) -> None:
             raise PoseError(f"An add-on uses {name} {version}, in whose place is {there.version} now; restart Blender.")
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < oldest:
         needed = ".".join(map(str, oldest))
-        raise PoseError(f'Photo Pose needs {name} {needed} or newer, but finds {version} in "{where}"; {REPAIR}.')
+        raise PoseError(f'Photo Pose needs {name} {needed} or newer, but finds {version} in "{where}"; {BESIDE}.')
