@@ -90,7 +90,7 @@ def z_buffers(draws: Tensor, items: int, projections: Tensor, look: Tensor, coun
 @cache
 def _compiled_for_cpu() -> ctypes.CDLL:
     if shutil.which("g++") is None:
-        raise PoseError("The pairs are drawn by C++: without a graphics card this needs g++ (Debian: apt install g++).")
+        raise PoseError("Models are packed, and pairs drawn, by C++: this needs g++ (Debian: apt install g++).")
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "kernels.so")
         options = ["-O2", "-march=native", "-shared", "-fPIC", "-DON_CPU", "-x", "c++"]
