@@ -103,7 +103,7 @@ def cube() -> Cube:
     start = np.loadtxt(source / "cube.0.pos")
     pictures = {n: Image.open(next(source.glob(f"cube/image{n:04d}.*"))) for n in CORNERS}
     numbers = (source / "cube.cao").read_bytes(), start.tobytes(), K.tobytes()
-    _check("visp-images-data cube", *numbers, *(picture.tobytes() for picture in pictures.values()))
+    check("visp-images-data cube", *numbers, *(picture.tobytes() for picture in pictures.values()))
     vertices, faces = _read_cao(source / "cube.cao")
     folder = CACHE / "cube"
     folder.mkdir(exist_ok=True)
@@ -124,13 +124,13 @@ def chairs() -> list[Path]:
     """The .obj files of all 65 chairs and stools, sorted; some do not face Blender's front view."""
     names = sorted(_chair_names())
     folders = [_unpacked(name) for name in names]
-    _check("sweethome3d-furniture chairs", *(_content(folder) for folder in folders))
+    check("sweethome3d-furniture chairs", *(_content(folder) for folder in folders))
     return [_obj(folder) for folder in folders]
 
 
 def catalogue_rotation(name: str) -> np.ndarray:
     """(3, 3): turns a model of the catalogue, in the axes of its .obj file, the way its catalogue shows it."""
-    vendor = _catalogues()[name.partition("/")[0]]
+    vendor = catalogues()[name.partition("/")[0]]
     text = zipfile.ZipFile(vendor).read("PluginFurnitureCatalog.properties").decode("latin-1")
     number = re.search(rf"^model#(\d+)=/{re.escape(name)}/", text, re.MULTILINE)[1]
     found = re.search(rf"^modelRotation#{number}=(.*)", text, re.MULTILINE)
@@ -140,14 +140,14 @@ def catalogue_rotation(name: str) -> np.ndarray:
 def furniture(name: str) -> Path:
     """The .obj file of one model, like blendswap-cc-0/sofa2; centimetres, Y up."""
     folder = _unpacked(name)
-    _check(name, _content(folder))
+    check(name, _content(folder))
     return _obj(folder)
 
 
 def models(names: Sequence[str], what: str) -> dict[str, Path]:
     """The .obj files of several models, checked together by the hash of what."""
     folders = {name: _unpacked(name) for name in names}
-    _check(what, *(_content(folder) for folder in folders.values()))
+    check(what, *(_content(folder) for folder in folders.values()))
     return {name: _obj(folder) for name, folder in folders.items()}
 
 
@@ -163,7 +163,7 @@ def backdrops() -> list[Path]:
     for package, names in BACKDROPS.items():
         folder = fetch_deb(package) / "usr/share" / FOLDERS[package]
         files = [folder / name for name in names.split()]
-        _check(package, *(file.read_bytes() for file in files))
+        check(package, *(file.read_bytes() for file in files))
         paths += files
     return paths
 
@@ -180,7 +180,7 @@ def _download_deb(package: str, folder: Path) -> None:
             raise PoseError(f"apt-get cannot download {package} (is this machine online?): {reason}")
 
 
-def _check(name: str, *content: bytes) -> None:
+def check(name: str, *content: bytes) -> None:
     digest = hashlib.sha256(b"".join(content)).hexdigest()
     if digest != SHA256[name]:
         difference = f"sha256 {digest}, not {SHA256[name]}"
@@ -251,14 +251,14 @@ def _write_obj(path: Path, vertices: np.ndarray, faces: np.ndarray) -> Path:
     return path
 
 
-def _catalogues() -> dict[str, Path]:
+def catalogues() -> dict[str, Path]:
     folder = fetch_deb("sweethome3d-furniture") / "usr/share/sweethome3d/furniture"
     return {path.stem.lower(): path for path in folder.glob("*.sh3f")}
 
 
 def _chair_names() -> list[str]:
     names = []
-    for path in _catalogues().values():
+    for path in catalogues().values():
         text = zipfile.ZipFile(path).read("PluginFurnitureCatalog.properties").decode("latin-1")
         for number, title in re.findall(r"^name#(\d+)=(.*)", text, re.MULTILINE):
             model = re.search(rf"^model#{number}=/(\S+)/", text, re.MULTILINE)[1]
@@ -270,7 +270,7 @@ def _chair_names() -> list[str]:
 def _unpacked(name: str) -> Path:
     folder = CACHE / "furniture" / name
     if not folder.exists():
-        with zipfile.ZipFile(_catalogues()[name.partition("/")[0]]) as catalogue:
+        with zipfile.ZipFile(catalogues()[name.partition("/")[0]]) as catalogue:
             members = [member for member in catalogue.namelist() if member.startswith(f"{name}/")]
             catalogue.extractall(CACHE / "furniture", members)
     return folder

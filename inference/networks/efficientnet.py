@@ -32,6 +32,11 @@ class EfficientNetLite0:
         *_, last = self.blocks(layers, images)
         return last
 
+    def maps(self, layers: Layers, images: Array) -> list[Array]:
+        """The last map of each stride: of 2, 4, 8 and 16 px, with 16, 24, 40 and 112 channels."""
+        following = (*STRIDES[1:], 2)
+        return [image for image, stride in zip(self.blocks(layers, images), following, strict=True) if stride == 2]
+
     def blocks(self, layers: Layers, images: Array) -> Iterator[Array]:
         """What each block makes of the one before."""
         image = layers.convolution(f"{self.prefix}stem", (images * 255 - 127) / 128, stride=2, then="relu6")
