@@ -53,6 +53,7 @@ class Aligner:
     the last of the rounds, and the masks: cells of stride 4 with 12 channels.
     """
 
+    inputs = 7  # channels
     side = 224  # px, of the pictures it was trained on
 
     def __init__(self) -> None:

@@ -65,7 +65,9 @@ class Layers(Protocol):
 
 
 class Architecture(Protocol):
-    """One network, without its parameters."""
+    """One network, without its parameters; inputs: channels of its images."""
+
+    inputs: int
 
     def __call__(self, layers: Layers, images: Array) -> Array:
         """What it makes of images: sRGB in 0..1, and what else of that range the network looks at."""

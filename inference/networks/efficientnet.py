@@ -20,6 +20,7 @@ class EfficientNetLite0:
     of a cell is centred on 10.6 and 8.9.
     """
 
+    inputs = 3  # channels
     stride = 16
     channels = 112
     center_of_first_cell = 10.0

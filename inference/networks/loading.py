@@ -76,7 +76,8 @@ def bundled(name: str) -> dict[str, np.ndarray]:
         with np.load(path) as arrays:
             parameters = {key: array.astype(np.float32) for key, array in arrays.items()}
         # A small picture tells whether they are this network's; numpy's errors about that are these
-        NumpyNetwork(ARCHITECTURES[name](), parameters).run(np.zeros((1, 32, 32, 3), np.uint8))
+        architecture = ARCHITECTURES[name]()
+        NumpyNetwork(architecture, parameters).run(np.zeros((1, 32, 32, architecture.inputs), np.uint8))
     except UNREADABLE as error:
         raise PoseError(f'"{path.name}" of Photo Pose is missing or damaged; install the extension again.') from error
     return parameters

@@ -55,7 +55,7 @@ class PaperRegressor:
     float16 file below 6 MB. The camera is upright.
     """
 
-    side = 208
+    inputs, side = 3, 208  # channels, px
     # Names of the convolutions, after the places of the layers in the first version of this network
     CONVOLUTIONS = tuple(f"convolutions.{number}" for number in (0, 3, 6, 9))
     WIDTHS = (3, 20, 50, 100, 150)
@@ -91,7 +91,7 @@ class Lite0Regressor:
     2017), six numbers that vary continuously with it (Zhou et al., CVPR 2019).
     """
 
-    side = 160
+    inputs, side = 3, 160  # channels, px
     azimuths = np.arange(AZIMUTHS) * (math.tau / AZIMUTHS)
 
     def __init__(self) -> None:

@@ -69,6 +69,7 @@ class U2NetP:
     weighted sum of the six votes decides.
     """
 
+    inputs = 3  # channels
     side = 320  # px, of the pictures it was trained on
     MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
