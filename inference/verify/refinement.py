@@ -161,7 +161,7 @@ def _follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks =
     """pose, moved until the details that one shows lie on the photo's; as it is when the model is plain there."""
     closeup, index = one.closeup, one.closeup.start.target.index
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]
-    others = [*features, crops.box_term(index.templates.outline), *_lens_terms(crops, closeup, locks)]
+    others = [*features, crops.box_term(index.templates.outline), *lens_terms(crops, closeup, locks)]
     for details in one.details:
         term = details.term(one.rendering, closeup.view, pose.K) if details.textured else None
         if term:
@@ -173,14 +173,14 @@ def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], lock
     """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
     index, pose = closeup.start.target.index, closeup.pose
     box = crops.box_term(index.templates.outline)
-    lens = _lens_terms(crops, closeup, locks)
+    lens = lens_terms(crops, closeup, locks)
     for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
         pose, _cost = minimise([features, box, *lens], pose, locks)
     near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
     return pose if near else closeup.pose
 
 
-def _lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
+def lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
     """What is free of the start's lens stays near it, for a turn of the camera does nearly the same to the picture."""
     K, terms = closeup.start.pose.K, []
     if not locks.lens:
