@@ -113,7 +113,7 @@ def match(
     starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if look.method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages)
+        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages, aligner(look.device))
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, look.device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)

@@ -16,6 +16,7 @@ from ..pose.pose import Pose, placed, relative
 from ..search.start_poses import PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
+from .flow_alignment import See, fitted, followed
 from .lens import find_lens
 from .photo_edges import follow_edges
 from .refinement import (
@@ -25,6 +26,7 @@ from .refinement import (
     Renderer,
     Verified,
     approach,
+    distinct,
     look_closely,
     refine_verified,
     score,
@@ -59,27 +61,48 @@ def find_candidates(
     renderer: Renderer,
     count: int = DEFAULT_CANDIDATES,
     stages: Stages = ALL_STAGES,
+    see: See | None = None,
 ) -> Steps[list[Candidate]]:
-    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
+    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found.
+
+    see: the network that aligns renderings to the photo; without it they are aligned as without that stage.
+    """
+    see = see if stages.flow else None
     closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
         return sorted(found, key=lambda candidate: -candidate.score)
-    verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.6)))
-    if stages.refine:
-        for count, start, end in ((REFINED, 0.6, 0.75), (1, 0.75, 0.8)):
+    verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
+    if see:
+        verified = yield from within(_flowed(crops, verified, renderer, see), 0.5, 0.8)
+    elif stages.refine:
+        for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)):
             refined = yield from within(
                 refine_verified(crops, verified[:count], renderer, details=stages.details), start, end
             )
             verified = _ranked([*refined, *verified[count:]])
     if crops.lens.doubt and stages.lens:
-        found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.9)
+        found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.87)
+        if see:
+            found = yield from within(followed(crops, found, renderer, see), 0.87, 0.9)
         verified = _with_best(verified, found)
-    if stages.silhouette:
+    if stages.silhouette and (crops.mask is not None or not see):
         verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
+
+
+def _flowed(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
+    """The best ones moved to where the network sees the model, all ranked by how they fit; of those that meet the best
+    one stays."""
+    found = []
+    for one, part in shares(ranked[:REFINED]):
+        found.append((yield from within(followed(crops, one, renderer, see), *part)))
+    found += [fitted(one, see) for one in ranked[REFINED:]]
+    found = _ranked(found)
+    kept = distinct([one.closeup.start for one in found], [one.closeup.pose for one in found])
+    return [found[number] for number in kept]
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:

@@ -34,6 +34,7 @@ FINEST = 0.5  # px: nothing is known more exactly, whatever the network says
 # Of the contour of the network's mask against its flow: 1 and 0 were worse on real furniture that its models do not
 # quite show, and as good on a printed cube
 MASK_WEIGHT = 3.0
+OVERLAP_WEIGHT, FLOW_WEIGHT = 1.0, 0.05  # against the score
 
 See = Callable[[np.ndarray, np.ndarray, np.ndarray], "Seen"]  # rendering, crop (SIZE, SIZE, 3) and alpha, all uint8
 SeenTerm = FlowTerm | SilhouetteTerm  # of one look: the flow, and the mask's contour where there is one
@@ -76,6 +77,21 @@ def _nearness() -> np.ndarray:
     return -np.hypot(*np.meshgrid(away, away)).ravel() / CELL
 
 
+def followed(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE) -> Steps[Verified]:
+    """The pose moved to where the network sees the model; its score tells how well it fits there, too."""
+    moved, fit = yield from follow_flow(crops, one, renderer, see, locks)
+    return _scored(moved, fit)
+
+
+def fitted(one: Verified, see: See) -> Verified:
+    """The pose as it is, with a score as that of those that followed the flow."""
+    return _scored(one, fit_of(one, _look(one, see)))
+
+
+def _scored(one: Verified, fit: Fit) -> Verified:
+    return one._replace(score=one.score + OVERLAP_WEIGHT * (fit.overlap - 1) - FLOW_WEIGHT * fit.flow)
+
+
 def follow_flow(
     crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE
 ) -> Steps[tuple[Verified, Fit]]:
@@ -99,7 +115,7 @@ def follow_flow(
         if moved < CONVERGED:
             break
         yield (round_ + 1) / ROUNDS
-    return one, fit(one, seen)
+    return one, fit_of(one, seen)
 
 
 def _look(one: Verified, see: See) -> Seen:
@@ -136,7 +152,7 @@ def _distance(one: Verified, pose: Pose) -> float:
     return float(np.linalg.norm(moved, axis=1).mean())
 
 
-def fit(one: Verified, seen: Seen) -> Fit:
+def fit_of(one: Verified, seen: Seen) -> Fit:
     """How a pose fits, by what the network sees of it."""
     cells = tuple(Cells.of(one.rendering).cells)
     visible = seen.visible[cells]

@@ -60,7 +60,8 @@ def approach(
     closeups = look_closely(crops, starts, [start.pose for start in starts])
     for round_ in range(rounds):
         poses = [aligned(crops, closeup, closeup.nearest) for closeup in closeups]
-        closeups = look_closely(crops, *_without_repeats([c.start for c in closeups], poses))
+        kept = distinct([closeup.start for closeup in closeups], poses)
+        closeups = look_closely(crops, [closeups[number].start for number in kept], [poses[number] for number in kept])
         if len(closeups) > count:
             closeups = _best(crops, closeups, count)
         yield (round_ + 1) / rounds
@@ -225,11 +226,11 @@ def aligned_view(pose: Pose, templates: Templates) -> Camera:
     return Camera(K, view, (SIZE, SIZE))
 
 
-def _without_repeats(starts: Sequence[Start], poses: Sequence[Pose]) -> tuple[list[Start], list[Pose]]:
-    """Drops poses that were aligned to the same one as an earlier pose of the same model."""
-    kept: list[tuple[Start, Pose]] = []
-    for start, pose in zip(starts, poses, strict=True):
-        same = [other for other in kept if other[0].target is start.target]
-        if all(rotation_angle(other[1].rotation, pose.rotation) > SAME for other in same):
-            kept.append((start, pose))
-    return [start for start, _ in kept], [pose for _, pose in kept]
+def distinct(starts: Sequence[Start], poses: Sequence[Pose]) -> list[int]:
+    """Which poses are not the same as an earlier one of the same model."""
+    kept: list[int] = []
+    for number, (start, pose) in enumerate(zip(starts, poses, strict=True)):
+        same = [poses[other] for other in kept if starts[other].target is start.target]
+        if all(rotation_angle(other.rotation, pose.rotation) > SAME for other in same):
+            kept.append(number)
+    return kept
