@@ -27,10 +27,17 @@ class EfficientNetLite0:
         self.prefix = prefix
 
     def __call__(self, layers: Layers, images: Array) -> Array:
+        return self.maps(layers, images)[-1]
+
+    def maps(self, layers: Layers, images: Array) -> list[Array]:
+        """The last map of each stride: of 2, 4, 8 and 16 px, with 16, 24, 40 and 112 channels."""
         image = layers.convolution(f"{self.prefix}stem", (images * 255 - 127) / 128, stride=2, then="relu6")
+        maps = []
         for number, stride in enumerate(STRIDES):
+            if stride == 2:
+                maps.append(image)
             image = _inverted_residual(layers, f"{self.prefix}blocks.{number}", image, stride, expands=number > 0)
-        return image
+        return [*maps, image]
 
 
 def _inverted_residual(layers: Layers, name: str, image: Array, stride: int, expands: bool) -> Array:

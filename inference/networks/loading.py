@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import PoseError
 from ..look import DEFAULT_NETWORK
+from .aligner import Aligner
 from .architecture import Architecture
 from .backends import chosen_device
 from .efficientnet import EfficientNetLite0
@@ -30,7 +31,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 in_memory: WeakSet[Network] = WeakSet()
-ARCHITECTURES = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP}
+ARCHITECTURES = {"efficientnet_lite0": EfficientNetLite0, "u2netp": U2NetP, "aligner": Aligner}
 
 
 def load_network(name: str = DEFAULT_NETWORK, device: str = "auto") -> Network:
@@ -96,7 +97,7 @@ def feature_network(name: str = DEFAULT_NETWORK, device: str = "auto", patches: 
     """
     network = load_network(name, device)
     if not hasattr(network.architecture, "stride"):
-        raise PoseError(f"The network '{name}' makes masks, not features to match by.")
+        raise PoseError(f"The network '{name}' makes no features to match by.")
     if patches and not has_patches(network):
         raise PoseError(f"The network '{name}' can only look for the nearest views, with the method knn.")
     return network

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from ..products import product
 from .architecture import Architecture
@@ -37,14 +39,24 @@ class Kernel(NamedTuple):
 
 
 class NumpyLayers:
-    """What architectures call, with the parameters of one network by name."""
+    """What architectures call, with the parameters of one network by name.
 
-    def __init__(self, parameters: Mapping[str, np.ndarray]) -> None:
+    threads: how many one picture may take.
+    """
+
+    def __init__(self, parameters: Mapping[str, np.ndarray], threads: int = 1) -> None:
+        self.threads = threads
         self.parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
         self._kernels = {
             name: Kernel.of(self.parameters[f"{name}.weight"], self.parameters[f"{name}.bias"])
             for name in {name.rpartition(".")[0] for name, value in self.parameters.items() if value.ndim == 4}
         }
+
+    def with_threads(self, count: int) -> NumpyLayers:
+        """The same layers for pictures that may take so many threads each."""
+        layers = copy(self)
+        layers.threads = count
+        return layers
 
     def convolution(
         self, name: str, image: np.ndarray, stride: int = 1, dilation: int = 1, then: str = ""
@@ -71,6 +83,12 @@ class NumpyLayers:
             image = halved.swapaxes(0, axis)
         return image
 
+    def averaged(self, image: np.ndarray, side: int) -> np.ndarray:
+        height, width, channels = image.shape
+        rows, columns = height // side, width // side
+        squares = image[: rows * side, : columns * side].reshape(rows, side, columns, side, channels)
+        return squares.mean((1, 3), dtype=np.float32)
+
     def resized(self, image: np.ndarray, like: np.ndarray) -> np.ndarray:
         for axis in (0, 1):
             image = _stretched(image.swapaxes(0, axis), like.shape[axis]).swapaxes(0, axis)
@@ -79,8 +97,49 @@ class NumpyLayers:
     def joined(self, images: Sequence[np.ndarray]) -> np.ndarray:
         return np.concatenate(images, -1)
 
+    def split(self, image: np.ndarray, channels: Sequence[int]) -> Sequence[np.ndarray]:
+        return np.split(image, np.cumsum(channels)[:-1], -1)
+
+    def unshuffled(self, image: np.ndarray) -> np.ndarray:
+        height, width, channels = image.shape
+        squares = image.reshape(height // 2, 2, width // 2, 2, channels)
+        return squares.transpose(0, 2, 4, 1, 3).reshape(height // 2, width // 2, -1)
+
+    def correlated(self, one: np.ndarray, other: np.ndarray, radius: int) -> np.ndarray:
+        side = 2 * radius + 1
+        padded = np.pad(other, ((radius, radius), (radius, radius), (0, 0)))
+        around = sliding_window_view(padded, (side, side), (0, 1)).transpose(0, 1, 3, 4, 2)
+        products = np.einsum("yxc,yxijc->yxij", one, around)
+        return products.reshape(*one.shape[:2], -1) / np.float32(one.shape[2])
+
+    def warped(self, image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+        height, width, channels = image.shape
+        padded = np.zeros((height + 3, width + 3, channels), np.float32)  # zero around: one pixel before, two behind
+        padded[1:-2, 1:-2] = image
+        x = (np.arange(width, dtype=np.float32) + flow[..., 0] + 1).clip(0, width + 1)
+        y = (np.arange(height, dtype=np.float32)[:, None] + flow[..., 1] + 1).clip(0, height + 1)
+        left, top = x.astype(int), y.astype(int)
+        at, (right, down) = top * (width + 3) + left, (x - left, y - top)
+        pixels, shares = padded.reshape(-1, channels), ((1 - down), down)
+        out = np.zeros((height, width, channels), np.float32)
+        for row, share in enumerate(shares):
+            for column, part in enumerate((1 - right, right)):
+                out += (share * part)[..., None] * pixels[at + row * (width + 3) + column]
+        return out
+
     def flattened(self, image: np.ndarray) -> np.ndarray:
         return image.transpose(2, 0, 1).ravel()
+
+    def each(
+        self, function: Callable[[np.ndarray], Sequence[np.ndarray]], images: Sequence[np.ndarray]
+    ) -> Sequence[Sequence[np.ndarray]]:
+        if self.threads < 2:
+            return [function(image) for image in images]
+        with ThreadPoolExecutor(min(self.threads, len(images))) as pool:
+            return [*pool.map(function, images)]
+
+    def detached(self, image: np.ndarray) -> np.ndarray:
+        return image
 
     def dropped(self, values: np.ndarray, part: float) -> np.ndarray:
         return values
@@ -99,18 +158,19 @@ class NumpyNetwork:
         self._layers = NumpyLayers(parameters)
 
     def run(self, pictures: np.ndarray) -> np.ndarray:
-        """What it makes of pictures (N, H, W, 3), uint8 or float of 0..1: (N, ...) float32, channels last. A picture is
-        one thread's work, for numpy lets go of the interpreter in its loops."""
+        """What it makes of pictures (N, H, W, C), uint8 or float of 0..1: (N, ...) float32, channels last. Pictures are
+        the work of threads, for numpy lets go of the interpreter in its loops."""
         if not len(pictures):
             return self.run(np.zeros((1, *pictures.shape[1:]), np.float32))[:0]
+        one = partial(self._one, self._layers.with_threads(max(1, threads() // len(pictures))))
         if len(pictures) < 2 or threads() < 2:
-            return np.stack([self._one(picture) for picture in pictures])
+            return np.stack([one(picture) for picture in pictures])
         with ThreadPoolExecutor(min(threads(), len(pictures))) as pool:
-            return np.stack([*pool.map(self._one, pictures)])
+            return np.stack([*pool.map(one, pictures)])
 
-    def _one(self, picture: np.ndarray) -> np.ndarray:
+    def _one(self, layers: NumpyLayers, picture: np.ndarray) -> np.ndarray:
         scale = np.float32(1 / 255 if picture.dtype == np.uint8 else 1)
-        return self.architecture(self._layers, picture * scale)
+        return self.architecture(layers, picture * scale)
 
     def parameter_sizes(self) -> dict[int, int]:
         """Addresses and bytes of the parameters."""
@@ -121,7 +181,8 @@ def _windows(image: np.ndarray, kernel: Kernel, stride: int, dilation: int) -> n
     """(H', W', rows, columns, C): views of what the kernel sees at each place of a padded copy of the image."""
     size, shift = len(kernel.weights), kernel.shift
     before = ((size - 1) // 2 - shift) * dilation
-    height, width = ((side - 1 - shift) // stride + 1 for side in image.shape[:2])
+    less = dilation * ((size + shift) % 2 == 0)  # PyTorch pads as much on both sides, which an even kernel outgrows
+    height, width = ((side - 1 - less) // stride + 1 for side in image.shape[:2])
     reach = (size - 1) * dilation + 1
     padded = np.zeros(((height - 1) * stride + reach, (width - 1) * stride + reach, image.shape[2]), np.float32)
     inner = padded[before : before + len(image), before : before + image.shape[1]]

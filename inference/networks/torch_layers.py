@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ class TorchLayers:
     def halved(self, image: Tensor) -> Tensor:
         return functional.max_pool2d(image, 2, ceil_mode=True)
 
+    def averaged(self, image: Tensor, side: int) -> Tensor:
+        return functional.avg_pool2d(image, side)
+
     def resized(self, image: Tensor, like: Tensor) -> Tensor:
         if image.shape[2:] == like.shape[2:]:
             return image
@@ -42,8 +45,40 @@ class TorchLayers:
     def joined(self, images: Sequence[Tensor]) -> Tensor:
         return torch.cat([*images], 1)
 
+    def split(self, image: Tensor, channels: Sequence[int]) -> Sequence[Tensor]:
+        return image.split([*channels], 1)
+
+    def unshuffled(self, image: Tensor) -> Tensor:
+        return functional.pixel_unshuffle(image, 2)
+
+    def correlated(self, one: Tensor, other: Tensor, radius: int) -> Tensor:
+        """As products of whole rows, of which a band is kept: half the time of sums of shifted products."""
+        number, channels, height, width = one.shape
+        here = one.permute(0, 2, 3, 1)
+        around = functional.pad(other, [radius] * 4).permute(0, 2, 3, 1)
+        side, wide = 2 * radius + 1, width + 2 * radius
+        band = (number, height, width, side), (height * width * wide, width * wide, wide + 1, 1)
+        rows = [here @ around[:, y : y + height].transpose(-1, -2) for y in range(side)]
+        return torch.cat([row.contiguous().as_strided(*band) for row in rows], -1).permute(0, 3, 1, 2) / channels
+
+    def warped(self, image: Tensor, flow: Tensor) -> Tensor:
+        height, width = image.shape[2:]
+        axes = (torch.arange(side, device=flow.device) + 0.5 for side in (height, width))
+        y, x = torch.meshgrid(*axes, indexing="ij")
+        places = torch.stack([(x + flow[:, 0]) * (2 / width) - 1, (y + flow[:, 1]) * (2 / height) - 1], -1)
+        return functional.grid_sample(image.float(), places, align_corners=False).to(image.dtype)
+
     def flattened(self, image: Tensor) -> Tensor:
         return image.flatten(1)
+
+    def each(
+        self, function: Callable[[Tensor], Sequence[Tensor]], images: Sequence[Tensor]
+    ) -> Sequence[Sequence[Tensor]]:
+        maps = function(torch.cat([*images]))
+        return [*zip(*(one.chunk(len(images)) for one in maps), strict=True)]
+
+    def detached(self, image: Tensor) -> Tensor:
+        return image.detach().float()
 
     def dropped(self, values: Tensor, part: float) -> Tensor:
         return functional.dropout(values, part, self.training)
@@ -61,7 +96,7 @@ class TorchRun(nn.Module):
 
     @torch.inference_mode()
     def run(self, pictures: np.ndarray) -> np.ndarray:
-        """What it makes of pictures (N, H, W, 3), uint8 or float of 0..1: (N, ...) float32, channels last."""
+        """What it makes of pictures (N, H, W, C), uint8 or float of 0..1: (N, ...) float32, channels last."""
         scale = 1 / 255 if pictures.dtype == np.uint8 else 1
         made = []
         for some in torch.from_numpy(pictures.copy()).split(AT_ONCE):

@@ -303,7 +303,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
         (("--photo", "one.png", "--out", "d", "--candidates", "0"), "--candidates"),
         (("--photo", "one.png", "--out", "d", "--threads", "-1"), "--threads"),
         (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "vgg"), "vgg"),
-        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "u2netp"), "makes masks"),
+        (("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "u2netp"), "makes no features"),
         (
             ("--photo", "one.png", "--out", "d", "--model", "wedge.obj", "--network", "my.npz"),
             '"my.npz" does not exist',

@@ -80,7 +80,7 @@ def test_the_chosen_device_is_used(preferences, scene):
             operator()
 
 
-@pytest.mark.parametrize(("option", "words"), [((), "device 'mps'"), (("--device", "numpy"), "makes masks")])
+@pytest.mark.parametrize(("option", "words"), [((), "device 'mps'"), (("--device", "numpy"), "makes no features")])
 def test_options_of_the_headless_command_win(preferences, scene, tmp_path, capsys, option, words):
     preferences.device = "mps"
     add_monkey()
