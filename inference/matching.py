@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
     from .verify.candidates import Candidate
+    from .verify.flow_alignment import See
     from .verify.model_ranking import Answer
     from .verify.refinement import Renderer
 
@@ -293,6 +294,14 @@ def _crops_in(
     rolls = start_poses.ALL_ROLLS if look.any_roll else start_poses.UPRIGHT_ROLLS
     extract = extractor(look.network, look.device, patches=look.method != "KNN")
     return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
+
+
+def aligner(device: str) -> See:
+    """Sees where a photo shows what a rendering shows."""
+    from .networks.aligner import look
+    from .networks.loading import load_network
+
+    return partial(look, load_network("aligner", device))
 
 
 def extractor(network: str, device: str, patches: bool = True) -> Extract:
