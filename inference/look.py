@@ -13,9 +13,9 @@ class Stages(NamedTuple):
 
     align: bool = True  # to the training views
     verify: bool = True  # choose by rendering every candidate; the next ones need it
-    flow: bool = True  # move them to where a network sees the model in the photo; without it the next three
+    flow: bool = True  # move them to where a network sees the model in the photo; it takes the place of the next one
     refine: bool = True  # align to these renderings
-    details: bool = True  # to their fine texture, too
+    details: bool = True  # to their fine texture, too, with either of these
     silhouette: bool = (
         True  # move the best onto the object's mask and edges; a mask that the user gives is followed by all
     )

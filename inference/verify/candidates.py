@@ -16,7 +16,7 @@ from ..pose.pose import Pose, placed, relative
 from ..search.start_poses import PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
-from .flow_alignment import See, fitted, followed
+from .flow_alignment import Fit, See, fit_of, fit_score, follow_flow
 from .lens import find_lens
 from .photo_edges import follow_edges
 from .refinement import (
@@ -36,6 +36,7 @@ from .silhouette import follow_found_mask, follow_given_mask
 
 # By judgement, and not measured by themselves: `python -m benchmark.accuracy` measures what they give together
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
+FIRST_ROUNDS = 3  # of following the flow, before the best one alone goes on
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
@@ -74,7 +75,7 @@ def find_candidates(
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
     if see:
-        verified = yield from within(_flowed(crops, verified, renderer, see), 0.5, 0.8)
+        verified = yield from within(_flowed(crops, verified, renderer, see, stages.details), 0.5, 0.8)
     elif stages.refine:
         for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)):
             refined = yield from within(
@@ -84,7 +85,7 @@ def find_candidates(
     if crops.lens.doubt and stages.lens:
         found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.87)
         if see:
-            found = yield from within(followed(crops, found, renderer, see), 0.87, 0.9)
+            found = yield from within(_settled(crops, found, renderer, see, stages.details), 0.87, 0.9)
         verified = _with_best(verified, found)
     if stages.silhouette and (crops.mask is not None or not see):
         verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
@@ -93,16 +94,28 @@ def find_candidates(
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
 
 
-def _flowed(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
-    """The best ones moved to where the network sees the model, all ranked by how they fit; of those that meet the best
-    one stays."""
-    found = []
-    for one, part in shares(ranked[:REFINED]):
-        found.append((yield from within(followed(crops, one, renderer, see), *part)))
-    found += [fitted(one, see) for one in ranked[REFINED:]]
-    found = _ranked(found)
-    kept = distinct([one.closeup.start for one in found], [one.closeup.pose for one in found])
-    return [found[number] for number in kept]
+def _flowed(
+    crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See, details: bool
+) -> Steps[list[Verified]]:
+    """The best ones moved to where the network sees the model, and all ranked by how they fit; of those that meet the
+    best one stays, and the best of all goes on until nothing moves."""
+    found: list[tuple[Verified, Fit]] = []
+    for one, part in shares(ranked[:REFINED], 0.0, 0.7):
+        found.append((yield from within(follow_flow(crops, one, renderer, see, rounds=FIRST_ROUNDS), *part)))
+    found += [(one, fit_of(one, see)) for one in ranked[REFINED:]]
+    found.sort(key=lambda one: -fit_score(*one))
+    kept = distinct([one.closeup.start for one, _ in found], [one.closeup.pose for one, _ in found])
+    scored = [one._replace(score=fit_score(one, fit)) for one, fit in (found[number] for number in kept)]
+    return _with_best(scored, (yield from within(_settled(crops, found[0][0], renderer, see, details), 0.7, 1.0)))
+
+
+def _settled(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, details: bool) -> Steps[Verified]:
+    """Where nothing moves any more by the flow; and then by fine texture, which knows better where there is some."""
+    one, fit = yield from within(follow_flow(crops, one, renderer, see), 0.0, 0.8)
+    if details and one.details[0].textured:
+        (one,) = yield from within(refine_verified(crops, [one], renderer), 0.8, 1.0)
+        fit = fit_of(one, see)
+    return one._replace(score=fit_score(one, fit))
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:

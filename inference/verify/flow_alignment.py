@@ -77,28 +77,13 @@ def _nearness() -> np.ndarray:
     return -np.hypot(*np.meshgrid(away, away)).ravel() / CELL
 
 
-def followed(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE) -> Steps[Verified]:
-    """The pose moved to where the network sees the model; its score tells how well it fits there, too."""
-    moved, fit = yield from follow_flow(crops, one, renderer, see, locks)
-    return _scored(moved, fit)
-
-
-def fitted(one: Verified, see: See) -> Verified:
-    """The pose as it is, with a score as that of those that followed the flow."""
-    return _scored(one, fit_of(one, _look(one, see)))
-
-
-def _scored(one: Verified, fit: Fit) -> Verified:
-    return one._replace(score=one.score + OVERLAP_WEIGHT * (fit.overlap - 1) - FLOW_WEIGHT * fit.flow)
-
-
 def follow_flow(
-    crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE
+    crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE, rounds: int = ROUNDS
 ) -> Steps[tuple[Verified, Fit]]:
     """The pose moved to where the network sees the model, and how it fits there; verified anew each time it moves."""
     looks: list[list[SeenTerm]] = []
     seen = _look(one, see)
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         flow = flow_term(one, seen)
         if flow is None:
             break
@@ -114,8 +99,8 @@ def follow_flow(
         seen = _look(one, see)
         if moved < CONVERGED:
             break
-        yield (round_ + 1) / ROUNDS
-    return one, fit_of(one, seen)
+        yield (round_ + 1) / rounds
+    return one, _fit(one, seen)
 
 
 def _look(one: Verified, see: See) -> Seen:
@@ -152,8 +137,17 @@ def _distance(one: Verified, pose: Pose) -> float:
     return float(np.linalg.norm(moved, axis=1).mean())
 
 
-def fit_of(one: Verified, seen: Seen) -> Fit:
-    """How a pose fits, by what the network sees of it."""
+def fit_of(one: Verified, see: See) -> Fit:
+    """How a pose fits as it is."""
+    return _fit(one, _look(one, see))
+
+
+def fit_score(one: Verified, fit: Fit) -> float:
+    """The score, less what the fit tells against it."""
+    return one.score + OVERLAP_WEIGHT * (fit.overlap - 1) - FLOW_WEIGHT * fit.flow
+
+
+def _fit(one: Verified, seen: Seen) -> Fit:
     cells = tuple(Cells.of(one.rendering).cells)
     visible = seen.visible[cells]
     flow = np.linalg.norm(seen.flow[cells], axis=1) @ visible / max(visible.sum(), 1e-6)
