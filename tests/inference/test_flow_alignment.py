@@ -138,6 +138,20 @@ def test_rounds_end_when_nothing_moves(crops, target):
     assert len(asked) <= 4
 
 
+def test_what_is_hidden_pulls_nowhere(crops, target):
+    def partly(*pictures: np.ndarray) -> Seen:
+        """Of the right half it only believes that it is elsewhere."""
+        seen = made_up.see(*pictures)
+        seen.flow[:, 28:] += 12
+        seen.visible[:, 28:] = 0
+        return seen
+
+    one = verified(crops, target, 2, -4, 3)
+    moved, fit = finish(flow_alignment.follow_flow(crops, one, renderer, partly))
+    assert error(moved.closeup.pose) < 1
+    assert fit.flow < 2 and fit.visible < 0.8
+
+
 def test_what_is_seen_nowhere_stays(crops, target):
     def blind(*pictures: np.ndarray) -> Seen:
         seen = made_up.see(*pictures)
