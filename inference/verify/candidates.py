@@ -40,6 +40,7 @@ FIRST_ROUNDS = 2  # of following the flow, before the best one alone goes on
 # px of flow that fine texture may add. On 44 real and rendered pictures it added 0 to 0.6 to printed boxes, where it
 # mostly helped, and 1 to 2.3 to furniture and plain parts, all of which it made worse
 MORE_FLOW = 0.75
+FINER = 0.02  # of score that it must gain: less is gained by chance, and would let the last digits decide
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
 RIVALS = 3  # next to the best, that are compared with it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
@@ -119,7 +120,8 @@ def _settled(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, det
     if details and one.details[0].textured:
         (finer,) = yield from within(refine_verified(crops, [one], renderer), 0.8, 1.0)
         after = fit_of(finer, see)
-        one, fit = (finer, after) if after.flow < fit.flow + MORE_FLOW else (one, fit)
+        if finer.score > one.score + FINER and after.flow < fit.flow + MORE_FLOW:
+            one, fit = finer, after
     return one._replace(score=fit_score(one, fit))
 
 
