@@ -49,9 +49,10 @@ class Variant(NamedTuple):
 
 VARIANTS = {
     "match": Variant(),
-    "no silhouette": Variant(without=("silhouette",)),
-    "no details": Variant(without=("details",)),
-    "no refine": Variant(without=("refine",)),
+    "no flow": Variant(without=("flow",)),  # and so the stages in its place
+    "no flow, no silhouette": Variant(without=("flow", "silhouette")),
+    "no flow, no details": Variant(without=("flow", "details")),
+    "no flow, no refine": Variant(without=("flow", "refine")),
     "no verify": Variant(without=("verify",)),
     "no align": Variant(without=("align",)),
     "retrieval only": Variant(without=("align", "verify")),

@@ -13,9 +13,12 @@ class Stages(NamedTuple):
 
     align: bool = True  # to the training views
     verify: bool = True  # choose by rendering every candidate; the next ones need it
+    flow: bool = True  # move them to where a network sees the model in the photo; it takes the place of the next one
     refine: bool = True  # align to these renderings
-    details: bool = True  # to their fine texture, too
-    silhouette: bool = True  # move the best onto the object's mask and edges, all onto a mask that the user gives
+    details: bool = True  # to their fine texture, too, with either of these
+    silhouette: bool = (
+        True  # move the best onto the object's mask and edges; a mask that the user gives is followed by all
+    )
     lens: bool = True  # find the focal length of a photo that does not tell it
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
     from .verify.candidates import Candidate
+    from .verify.flow_alignment import See
     from .verify.model_ranking import Answer
     from .verify.refinement import Renderer
 
@@ -113,7 +114,7 @@ def match(
     starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if look.method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages)
+        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages, aligner(look.device))
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, look.device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
@@ -293,6 +294,14 @@ def _crops_in(
     rolls = start_poses.ALL_ROLLS if look.any_roll else start_poses.UPRIGHT_ROLLS
     extract = extractor(look.network, look.device, patches=look.method != "KNN")
     return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
+
+
+def aligner(device: str) -> See:
+    """Sees where a photo shows what a rendering shows."""
+    from .networks.aligner import look
+    from .networks.loading import load_network
+
+    return partial(look, load_network("aligner", device))
 
 
 def extractor(network: str, device: str, patches: bool = True) -> Extract:

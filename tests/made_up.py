@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics, rotation_from_vector, view_sphere
+from photo_pose.inference.networks.aligner import Seen
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import UPRIGHT_ROLLS, PhotoCrops, start_pose
@@ -30,6 +31,8 @@ PLAIN = (120, 80, 60)  # the colour of the model without paint
 WAVES = np.random.default_rng(3).normal(size=(3, 3)) * 3.0
 CELL = 8  # px, of the made-up network
 REACH = 2  # cells around a patch that it sees
+BACKDROP = 200  # grey, of photos
+SEEN_REACH = 24  # px around a point of a rendering where the made-up aligner looks for it
 
 
 def render(camera: Camera, backdrop: int = 255, blocks: np.ndarray = BLOCKS) -> Rendering:
@@ -106,6 +109,24 @@ def extract(pictures: np.ndarray) -> np.ndarray:
     return found.reshape(*found.shape[:3], -1).astype(np.float32)
 
 
+def see(rendering: np.ndarray, photo: np.ndarray, alpha: np.ndarray) -> Seen:
+    """Stands for the aligner: every point of the rendering is where the photo, `photo_of`, has its colour nearby."""
+    object_ = np.abs(photo.astype(int) - BACKDROP).max(-1) > 8
+    rows, columns = (alpha[2::4, 2::4] > 0).nonzero()
+    seen = Seen(*(np.zeros((56, 56, *more), np.float32) for more in ((2,), (), ())), *[object_.astype(np.float32)] * 2)
+    colours = np.pad(photo.astype(np.float32), ((SEEN_REACH, SEEN_REACH), (SEEN_REACH, SEEN_REACH), (0, 0)))
+    side = 2 * SEEN_REACH + 1
+    far = np.hypot(*(np.indices((side, side)) - SEEN_REACH))  # px: of places that look alike the nearest one
+    seen.deviation[:] = 1
+    for row, column in zip(rows, columns, strict=True):
+        y, x = 4 * row + 2, 4 * column + 2
+        away = np.abs(colours[y : y + side, x : x + side] - rendering[y, x]).sum(-1)
+        down, across = np.divmod((away + far).argmin(), side)
+        seen.flow[row, column] = across - SEEN_REACH, down - SEEN_REACH
+        seen.visible[row, column] = away.min() < 12
+    return seen
+
+
 @cache
 def templates(render: Render = render) -> Templates:
     directions = view_sphere(2)
@@ -120,7 +141,7 @@ def templates(render: Render = render) -> Templates:
 
 def photo_of(camera: Camera, render: Render = render) -> Photo:
     """Taken by a camera in the model's unit sphere, in front of something else than the templates' backdrop."""
-    return Photo(Image.fromarray(render(camera, 200).rgb), camera.size, None, None, Path("photo.png"), True)
+    return Photo(Image.fromarray(render(camera, BACKDROP).rgb), camera.size, None, None, Path("photo.png"), True)
 
 
 def mask_of(camera: Camera) -> np.ndarray:

@@ -180,6 +180,25 @@ class SilhouetteTerm(NamedTuple):
         return robust(residual, slopes, np.full(len(residual), self.weight / len(residual)))
 
 
+class FlowTerm(NamedTuple):
+    """points (P, 3) of the model belong on targets (P, 2), give or take deviation (P,) px, with weight (P,); to_image
+    (3, 3) takes photo pixels there."""
+
+    points: np.ndarray
+    targets: np.ndarray
+    deviation: np.ndarray
+    to_image: np.ndarray
+    weight: np.ndarray
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        at, motion = projected_motion(pose, self.points, self.to_image)
+        if motion is None:
+            return _IMPOSSIBLE
+        residual = (at - self.targets) / self.deviation[:, None]
+        slopes = motion / self.deviation[:, None, None]
+        return robust(residual.ravel(), slopes.reshape(-1, PARAMETERS), self.weight.repeat(2))
+
+
 class LensPrior(NamedTuple):
     """log of the focal length, px, is near center, give or take deviation."""
 

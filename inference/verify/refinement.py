@@ -60,7 +60,8 @@ def approach(
     closeups = look_closely(crops, starts, [start.pose for start in starts])
     for round_ in range(rounds):
         poses = [aligned(crops, closeup, closeup.nearest) for closeup in closeups]
-        closeups = look_closely(crops, *_without_repeats([c.start for c in closeups], poses))
+        kept = distinct([closeup.start for closeup in closeups], poses)
+        closeups = look_closely(crops, [closeups[number].start for number in kept], [poses[number] for number in kept])
         if len(closeups) > count:
             closeups = _best(crops, closeups, count)
         yield (round_ + 1) / rounds
@@ -161,7 +162,7 @@ def _follow_details(crops: PhotoCrops, one: Verified, pose: Pose, locks: Locks =
     """pose, moved until the details that one shows lie on the photo's; as it is when the model is plain there."""
     closeup, index = one.closeup, one.closeup.start.target.index
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, pose.K)[-1:]
-    others = [*features, crops.box_term(index.templates.outline), *_lens_terms(crops, closeup, locks)]
+    others = [*features, crops.box_term(index.templates.outline), *lens_terms(crops, closeup, locks)]
     for details in one.details:
         term = details.term(one.rendering, closeup.view, pose.K) if details.textured else None
         if term:
@@ -173,14 +174,14 @@ def aligned(crops: PhotoCrops, closeup: Closeup, shown: Sequence[Template], lock
     """The closeup's pose moved until what the rendered views show agrees with the photo; not far from its start."""
     index, pose = closeup.start.target.index, closeup.pose
     box = crops.box_term(index.templates.outline)
-    lens = _lens_terms(crops, closeup, locks)
+    lens = lens_terms(crops, closeup, locks)
     for features in feature_terms(index.whitening, shown, closeup.view, closeup.features, pose.K):
         pose, _cost = minimise([features, box, *lens], pose, locks)
     near = rotation_angle(pose.rotation, closeup.start.pose.rotation) < FARTHEST
     return pose if near else closeup.pose
 
 
-def _lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
+def lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
     """What is free of the start's lens stays near it, for a turn of the camera does nearly the same to the picture."""
     K, terms = closeup.start.pose.K, []
     if not locks.lens:
@@ -225,11 +226,11 @@ def aligned_view(pose: Pose, templates: Templates) -> Camera:
     return Camera(K, view, (SIZE, SIZE))
 
 
-def _without_repeats(starts: Sequence[Start], poses: Sequence[Pose]) -> tuple[list[Start], list[Pose]]:
-    """Drops poses that were aligned to the same one as an earlier pose of the same model."""
-    kept: list[tuple[Start, Pose]] = []
-    for start, pose in zip(starts, poses, strict=True):
-        same = [other for other in kept if other[0].target is start.target]
-        if all(rotation_angle(other[1].rotation, pose.rotation) > SAME for other in same):
-            kept.append((start, pose))
-    return [start for start, _ in kept], [pose for _, pose in kept]
+def distinct(starts: Sequence[Start], poses: Sequence[Pose]) -> list[int]:
+    """Which poses are not the same as an earlier one of the same model."""
+    kept: list[int] = []
+    for number, (start, pose) in enumerate(zip(starts, poses, strict=True)):
+        same = [poses[other] for other in kept if starts[other].target is start.target]
+        if all(rotation_angle(other.rotation, pose.rotation) > SAME for other in same):
+            kept.append(number)
+    return kept

@@ -15,7 +15,7 @@ from ..steps import Steps
 from .refinement import Renderer, Verified, verify
 from .segmentation import segment
 
-# By judgement; `python -m benchmark.accuracy --variants "match" "no silhouette" "true mask"` measures what they give
+# By judgement; `python -m benchmark.accuracy --variants "no flow" "no flow, no silhouette"` measures what they give
 # together, no plateau was looked for. Without MARGIN found masks made textured boxes worse (1.3 to 3 degrees on real
 # photos). IOU_WEIGHT is that of a prototype, on 80 rendered pictures with true masks.
 CONTOUR_ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask

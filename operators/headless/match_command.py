@@ -45,7 +45,7 @@ from .result_fields import blender_camera, described
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
 IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
-UNREFINED = Stages(align=False, refine=False, silhouette=False)
+UNREFINED = Stages(align=False, flow=False, refine=False, silhouette=False)
 
 
 def run(options: argparse.Namespace) -> int:

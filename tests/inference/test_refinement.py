@@ -154,9 +154,7 @@ def test_poses_that_became_the_same_are_kept_once(target):
     other = target._replace(name="another")
     starts = [Start(one, TRUE, score) for one, score in ((target, 3.0), (target, 2.0), (other, 1.5), (target, 1.0))]
     poses = [Pose(rotation_from_vector(np.radians([0, 0, d])), np.zeros(3), TRUE.K) for d in (0, 3, 3, 30)]
-    kept, left = refinement._without_repeats(starts, poses)
-    assert [start.score for start in kept] == [3.0, 1.5, 1.0]
-    assert left == [poses[0], poses[2], poses[3]]
+    assert refinement.distinct(starts, poses) == [0, 2, 3]
 
 
 def test_starts_that_meet_are_merged_into_the_better(crops, target):
