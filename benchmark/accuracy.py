@@ -50,7 +50,6 @@ class Variant(NamedTuple):
 VARIANTS = {
     "match": Variant(),
     "no flow": Variant(without=("flow",)),  # and so the stages in its place
-    "no flow, no silhouette": Variant(without=("flow", "silhouette")),
     "no flow, no details": Variant(without=("flow", "details")),
     "no flow, no refine": Variant(without=("flow", "refine")),
     "no verify": Variant(without=("verify",)),

@@ -16,9 +16,7 @@ class Stages(NamedTuple):
     flow: bool = True  # move them to where a network sees the model in the photo; it takes the place of the next one
     refine: bool = True  # align to these renderings
     details: bool = True  # to their fine texture, too, with either of these
-    silhouette: bool = (
-        True  # move the best onto the object's mask and edges; a mask that the user gives is followed by all
-    )
+    silhouette: bool = True  # move them onto the mask that the user gives
     lens: bool = True  # find the focal length of a photo that does not tell it
 
 

@@ -18,7 +18,6 @@ from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
 from .flow_alignment import Fit, See, fit_of, fit_score, follow_flow
 from .lens import find_lens
-from .photo_edges import follow_edges
 from .refinement import (
     ALIGNING_ROUNDS,
     LENS_DEVIATION,
@@ -32,7 +31,7 @@ from .refinement import (
     score,
     verify,
 )
-from .silhouette import follow_found_mask, follow_given_mask
+from .silhouette import follow_given_mask
 
 # By judgement, and not measured by themselves: `python -m benchmark.accuracy` measures what they give together
 REFINED = 3  # of the verified: the others have hardly ever been the right ones
@@ -91,8 +90,8 @@ def find_candidates(
         if see:
             found = yield from within(_settled(crops, found, renderer, see, stages.details), 0.87, 0.9)
         verified = _with_best(verified, found)
-    if stages.silhouette and (crops.mask is not None or not see):
-        verified = yield from within(_follow_masks(crops, verified, renderer), 0.9, 0.95)
+    if stages.silhouette and crops.mask is not None:
+        verified = yield from within(_follow_mask(crops, verified, renderer), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
     found = [_candidate(crops, one.closeup, one.score) for one in verified]
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
@@ -197,10 +196,8 @@ def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
     return [found._replace(score=max(found.score, best.score)), *others]
 
 
-def _follow_masks(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
-    if crops.mask is None:
-        found = yield from follow_found_mask(crops, ranked[0], renderer)
-        return _with_best(ranked, (yield from follow_edges(crops, found, renderer)))
+def _follow_mask(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
+    """All of them moved onto the mask that the user gives, where that pays."""
     followed = []
     for one in ranked:
         followed.append((yield from follow_given_mask(crops, one, renderer)))

@@ -1,45 +1,27 @@
-"""Refinement by the outline: the rendered silhouette is moved onto the object's mask, where that helps."""
+"""Refinement by the outline: the rendered silhouette is moved onto the mask that the user gives, where that helps."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from ..photo.masks import edges
 from ..photo.overlay_picture import intersection_over_union
-from ..pose.alignment import SilhouetteTerm, Term, feature_terms, minimise
+from ..pose.alignment import SilhouetteTerm, feature_terms, minimise
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps
 from .refinement import Renderer, Verified, verify
 from .segmentation import segment
 
-# By judgement; `python -m benchmark.accuracy --variants "no flow" "no flow, no silhouette"` measures what they give
-# together, no plateau was looked for. Without MARGIN found masks made textured boxes worse (1.3 to 3 degrees on real
-# photos). IOU_WEIGHT is that of a prototype, on 80 rendered pictures with true masks.
-CONTOUR_ROUNDS, GIVEN_ROUNDS = 2, 3  # with a found and with a given mask
+# By judgement; `python -m benchmark.accuracy --variants "true mask"` measures what they give together, no plateau was
+# looked for. IOU_WEIGHT is that of a prototype, on 80 rendered pictures with true masks.
+ROUNDS = 3
 MOST = 400  # points of a contour
 FEWEST_CONTOUR_POINTS = 20
 CONTOUR_DEVIATION = 2.0  # px in a crop: farther off it counts less and less
 REACH = 24.0  # px: contours farther apart do not belong together
 WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
-MARGIN = 0.02  # by which overlap with a found mask must rise more than the score falls: found masks are rough
 IOU_WEIGHT = 2.0  # of overlap against the score; a given mask that is filled perfectly adds nothing to that
-
-
-def follow_found_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
-    """Moves a pose onto the mask that is found around its silhouette; it stays where it was unless that pays.
-
-    Colours tell where a plain object ends better than features do, and where a textured one ends worse.
-    """
-    for _ in range(CONTOUR_ROUNDS):
-        mask, inside = segment(one.closeup.picture, one.alpha), one.inside
-        moved = yield from _moved(crops, one, mask, inside, WEIGHT, renderer)
-        if mask_overlap(moved, mask, inside) - mask_overlap(one, mask, inside) + moved.score - one.score < MARGIN:
-            break
-        one = moved._replace(score=max(moved.score, one.score))  # among the candidates it is as good as it was
-    return one
 
 
 def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
@@ -50,7 +32,7 @@ def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
     and its colours speak for as much; to a rough one they lose more than it gains.
     """
     given, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
-    for _ in range(GIVEN_ROUNDS):
+    for _ in range(ROUNDS):
         better = yield from _better(crops, one, given, inside, renderer)
         if better is one:
             break
@@ -79,24 +61,14 @@ def mask_overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
 def _moved(
     crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float, renderer: Renderer
 ) -> Steps[Verified]:
-    """The pose with its contour on the mask's, verified in the same crop."""
+    """The pose with its contour on the mask's, as far as features and box agree; verified in the same crop."""
     term = contour_term(one, mask, inside, weight)
     if term is None:
         return one
-    return (yield from settled(crops, one, term, renderer))
-
-
-def settled(
-    crops: PhotoCrops, one: Verified, onto: SilhouetteTerm, renderer: Renderer, details: Sequence[Term] = ()
-) -> Steps[Verified]:
-    """The pose with its contour where the term onto wants it, as far as features, box and details (coarse to fine)
-    agree; verified in the same crop."""
     index, closeup = one.closeup.start.target.index, one.closeup
     box = crops.box_term(index.templates.outline)
     features = feature_terms(index.whitening, [one.shown], closeup.view, closeup.features, closeup.pose.K)
-    pose = closeup.pose
-    for finer in [[term] for term in details] or [[]]:
-        pose, _cost = minimise([*finer, *features[-1:], box, onto], pose)
+    pose, _cost = minimise([*features[-1:], box, term], closeup.pose)
     (moved,) = yield from verify(crops, [closeup._replace(pose=pose)], renderer)
     return moved
 

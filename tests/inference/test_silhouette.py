@@ -228,26 +228,3 @@ def test_a_given_mask_lies_in_the_crop_where_its_pixels_are():
     )
     side = SIZE / (200 * 1.2)  # of a photo's pixel in the crop, about
     assert len(rows) == pytest.approx((40 * side) ** 2, rel=0.1)
-
-
-@pytest.mark.parametrize("degrees", [(2, -4, 3), (5, -5, 5)])
-def test_a_plain_model_follows_the_mask_that_is_found(degrees):
-    crops = crops_of(made_up.plain)
-    before = off(crops, made_up.plain, *degrees)
-    after = finish(silhouette.follow_found_mask(crops, before, lambda _target: made_up.plain))
-    assert error(before) > 5
-    assert error(after) < 0.25 * error(before)
-    assert after.score >= before.score
-
-
-def test_a_textured_model_stays_exactly_where_it_is_right():
-    for crops in (crops_of(made_up.render), cluttered(made_up.render)):
-        one = verified(crops, made_up.render, TRUE)
-        assert finish(silhouette.follow_found_mask(crops, one, lambda _target: made_up.render)) is one
-
-
-def test_a_found_mask_is_not_followed_to_a_worse_view():
-    """The plain model would be moved, but its rendering there shows something else."""
-    crops = crops_of(made_up.plain)
-    one = off(crops, made_up.plain, 2, -4, 3)
-    assert finish(silhouette.follow_found_mask(crops, one, lambda _target: made_up.render)) is one
