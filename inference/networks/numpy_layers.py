@@ -46,11 +46,12 @@ class NumpyLayers:
 
     def __init__(self, parameters: Mapping[str, np.ndarray], threads: int = 1) -> None:
         self.threads = threads
-        self.parameters = {name: value.astype(np.float32) for name, value in parameters.items()}
-        self._kernels = {
-            name: Kernel.of(self.parameters[f"{name}.weight"], self.parameters[f"{name}.bias"])
-            for name in {name.rpartition(".")[0] for name, value in self.parameters.items() if value.ndim == 4}
+        values = {name: value.astype(np.float32) for name, value in parameters.items()}
+        convolutions = {name.rpartition(".")[0] for name, value in values.items() if value.ndim == 4}
+        self.kernels = {
+            name: Kernel.of(values.pop(f"{name}.weight"), values.pop(f"{name}.bias")) for name in convolutions
         }
+        self.others = values  # of dense layers
 
     def with_threads(self, count: int) -> NumpyLayers:
         """The same layers for pictures that may take so many threads each."""
@@ -61,7 +62,7 @@ class NumpyLayers:
     def convolution(
         self, name: str, image: np.ndarray, stride: int = 1, dilation: int = 1, then: str = ""
     ) -> np.ndarray:
-        kernel = self._kernels[name]
+        kernel = self.kernels[name]
         if len(kernel.weights) == 1 == stride:
             height, width, channels = image.shape
             out = product(image.reshape(-1, channels), kernel.weights[0, 0]).reshape(height, width, -1)
@@ -72,7 +73,7 @@ class NumpyLayers:
         return _rectified(out, then)
 
     def dense(self, name: str, values: np.ndarray, then: str = "") -> np.ndarray:
-        out = self.parameters[f"{name}.weight"] @ values + self.parameters[f"{name}.bias"]
+        out = self.others[f"{name}.weight"] @ values + self.others[f"{name}.bias"]
         return _rectified(out, then)
 
     def halved(self, image: np.ndarray) -> np.ndarray:
@@ -174,7 +175,9 @@ class NumpyNetwork:
 
     def parameter_sizes(self) -> dict[int, int]:
         """Addresses and bytes of the parameters."""
-        return {value.ctypes.data: value.nbytes for value in self._layers.parameters.values()}
+        layers = self._layers
+        arrays = [*layers.others.values(), *(part for kernel in layers.kernels.values() for part in kernel[:2])]
+        return {array.ctypes.data: array.nbytes for array in arrays}
 
 
 def _windows(image: np.ndarray, kernel: Kernel, stride: int, dilation: int) -> np.ndarray:
