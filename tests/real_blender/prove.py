@@ -49,8 +49,9 @@ def install(blender: Blender, archive: Path | None) -> None:
 
 def imports(blender: Blender, name: str) -> bool:
     """An empty folder of that name, which Python takes for a package, does not count."""
+    found = f"import importlib.util, {name}; assert importlib.util.find_spec('{name}').origin"
     try:
-        blender.run("-b", "--factory-startup", "--python-exit-code", 9, "--python-expr", f"import {name}.__init__")
+        blender.run("-b", "--factory-startup", "--python-exit-code", 9, "--python-expr", found)
     except ProofError:
         return False
     return True
