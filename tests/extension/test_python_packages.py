@@ -246,10 +246,9 @@ def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path
     panel = next(line for line in lines if line.split(" | ")[0] == "DRAWN VIEW3D_PT_photo_pose")
     assert ("Pillow Is Missing | Choose a Folder with It" in panel) == ("PIL" in lacking) and "PyTorch" not in panel
     preferences = next(line for line in lines if line.startswith("DRAWN PhotoPosePreferences"))
-    assert ("No PyTorch: NumPy is used; with PyTorch the networks run about" in preferences) == bool(lacking)
-    assert ("found: with it the networks run about" in preferences) == bool(
-        "torch" not in lacking and find_spec("torch")
-    )
+    found = "torch" not in lacking and find_spec("torch") is not None
+    assert ("No PyTorch: NumPy is used; with PyTorch the networks run about" in preferences) != found
+    assert ("found: with it the networks run about" in preferences) == found
     assert lines[-1] == "DRAWN with PyTorch imported: False"
 
 
