@@ -27,8 +27,15 @@ def drawing(kind: type, layout: bpy.types.UILayout):
     return type(kind.__name__, (), names | {"layout": layout})()
 
 
+def shown(layout: bpy.types.UILayout) -> Iterator[str]:
+    """The texts of a layout; of a long one Blender 5.2 cuts its own words off in the middle, and so none."""
+    try:
+        yield from texts(layout.introspect())
+    except SyntaxError:
+        yield "?"
+
+
 def texts(items: list[dict]) -> Iterator[str]:
-    """What a layout shows."""
     for item in items:
         yield from texts(item["items"]) if "items" in item else filter(None, [item.get("draw_string")])
 
@@ -40,10 +47,10 @@ def draw_all(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
             panel = drawing(kind, layout.column())
             for name in DRAWS:
                 getattr(panel, name, lambda _context: None)(context)
-            print(f"DRAWN {kind.__name__}", *texts(panel.layout.introspect()), sep=" | ")
+            print(f"DRAWN {kind.__name__}", *shown(panel.layout), sep=" | ")
     own = layout.column()
     sys.modules[f"{NAME}.preferences"].draw(own, context.preferences.addons[NAME].preferences)
-    print("DRAWN PhotoPosePreferences", *texts(own.introspect()), sep=" | ")
+    print("DRAWN PhotoPosePreferences", *shown(own), sep=" | ")
     print("DRAWN with PyTorch imported:", "torch" in sys.modules)
 
 
