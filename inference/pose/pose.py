@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..geometry import Camera, Sphere, rotation_from_vector
+from ..geometry import Camera, Sphere, nearest_rotation, rotation_from_vector
 
 
 class Pose(NamedTuple):
@@ -39,7 +39,9 @@ def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:
 
 
 def relative(camera: Camera, sphere: Sphere) -> Pose:
-    """How a camera in the world sees a model: the inverse of `placed`."""
-    matrix = camera.world_to_camera
-    translation = (matrix[:3, :3] @ sphere.center + matrix[:3, 3]) / sphere.radius
-    return Pose(matrix[:3, :3], translation, camera.K)
+    """How a camera in the world sees a model: the inverse of `placed`.
+
+    Blender's matrices are of few digits: what they lack of a rotation would grow with every step that starts from it.
+    """
+    rotation = nearest_rotation(camera.world_to_camera[:3, :3])
+    return Pose(rotation, rotation @ (sphere.center - camera.position) / sphere.radius, camera.K)
