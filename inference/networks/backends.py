@@ -22,7 +22,7 @@ from ..errors import LOG, PoseError
 
 DEVICES = ("auto", "numpy", "cpu", "cuda", "mps")  # all but the first two are PyTorch's
 OLDEST = (2, 0)  # PyTorch
-FASTER = 2.5  # times as fast PyTorch's CPU runs the networks, about: `python -m benchmark.demo` with and without it
+FASTER = 1.8  # times as fast PyTorch runs the networks on a processor: a crop 1.9, a pair of the aligner 1.7, one thread
 ADD = "the manual's section PyTorch says how to add it"
 REPAIR = "repair it, or disable the add-on that brought it and choose a folder with a good one in the preferences"
 
