@@ -22,7 +22,7 @@ from ..errors import LOG, PoseError
 
 DEVICES = ("auto", "numpy", "cpu", "cuda", "mps")  # all but the first two are PyTorch's
 OLDEST = (2, 0)  # PyTorch
-FASTER = 1.8  # times as fast PyTorch runs the networks on a processor: a crop 1.9, a pair of the aligner 1.7, one thread
+FASTER = 1.8  # times as fast PyTorch runs the networks on a processor: one thread, a crop 1.9, an aligned pair 1.7
 ADD = "the manual's section PyTorch says how to add it"
 REPAIR = "repair it, or disable the add-on that brought it and choose a folder with a good one in the preferences"
 
