@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .chance import Chance, constant
 from .mesh_pack import MeshPack
-from .rasteriser import IMAGE, IMAGE_LENGTH
+from .rasteriser import IMAGE, IMAGE_LENGTH, put
 from .surfaces import SEEDS
 
 SHADOW = 256  # px, side of the buffers that tell where the first lamp shines
@@ -31,9 +31,9 @@ def studio(chance: Chance, K: Tensor) -> Tensor:
     count = len(K)
     image = _seen_by(chance, K)
     cycles, turned = chance.often(0.7, count), chance.often(0.3, count)
-    _set(image, studio=1.0, two=cycles, noisy=cycles, aok=chance.uniform(count, low=0.8, high=1.2))
-    _set(image, sstrength=torch.where(turned, chance.uniform(count, high=0.5), 0.0))
-    _set(image, sradius=chance.uniform(count, high=0.15))
+    put(image, IMAGE, studio=1.0, two=cycles, noisy=cycles, aok=chance.uniform(count, low=0.8, high=1.2))
+    put(image, IMAGE, sstrength=torch.where(turned, chance.uniform(count, high=0.5), 0.0))
+    put(image, IMAGE, sradius=chance.uniform(count, high=0.15))
     return image
 
 
@@ -48,21 +48,15 @@ def room(chance: Chance, pack: MeshPack, K: Tensor, pose: Tensor, low: Tensor) -
     _backdrop(chance, image, pack)
     lamp = _view_of_lamp(chance, lamps[:, 0], pose[:, :, 3])
     count = len(K)
-    _set(image, sm=lamp.flatten(1), sbias=0.035, sradius=chance.log_uniform(0.6, 9, count))
-    _set(image, sstrength=torch.where(chance.often(0.7, count), chance.uniform(count, low=0.5), 0.0))
+    put(image, IMAGE, sm=lamp.flatten(1), sbias=0.035, sradius=chance.log_uniform(0.6, 9, count))
+    put(image, IMAGE, sstrength=torch.where(chance.often(0.7, count), chance.uniform(count, low=0.5), 0.0))
     return Light(image, lamp)
-
-
-def _set(image: Tensor, **values: Tensor | float) -> None:
-    for name, value in values.items():
-        of_each = isinstance(value, Tensor) and value.ndim == 1
-        image[:, IMAGE[name]] = value[:, None].to(image.dtype) if of_each else value
 
 
 def _seen_by(chance: Chance, K: Tensor) -> Tensor:
     image = torch.zeros(len(K), IMAGE_LENGTH, device=chance.device)
-    _set(image, fx=K[:, 0, 0], fy=K[:, 1, 1], cx=K[:, 0, 2], cy=K[:, 1, 2], btex=-1.0)
-    _set(image, seed=chance.whole(SEEDS, len(K)))
+    put(image, IMAGE, fx=K[:, 0, 0], fy=K[:, 1, 1], cx=K[:, 0, 2], cy=K[:, 1, 2], btex=-1.0)
+    put(image, IMAGE, seed=chance.whole(SEEDS, len(K)))
     return image
 
 
@@ -85,8 +79,8 @@ def _lamps(chance: Chance, image: Tensor, pose: Tensor) -> Tensor:
     soft = chance.uniform(count, LAMPS, 1, high=0.6)
     soft[:, 0] *= chance.uniform(count, 1)
     ground = sky * chance.uniform(count, 1, low=0.15, high=1.0)
-    _set(image, up=up, sky=sky, ground=ground, aok=chance.uniform(count, low=0.5, high=1.6))
-    _set(image, light=torch.cat([places, colours, soft], 2).flatten(1))
+    put(image, IMAGE, up=up, sky=sky, ground=ground, aok=chance.uniform(count, low=0.5, high=1.6))
+    put(image, IMAGE, light=torch.cat([places, colours, soft], 2).flatten(1))
     return places
 
 
@@ -108,11 +102,11 @@ def _floor(chance: Chance, image: Tensor, pack: MeshPack, pose: Tensor, low: Ten
     angle = chance.uniform(count, high=2 * math.pi)
     along = (R @ torch.stack([angle.cos(), angle.sin(), 0 * angle], 1)[..., None])[..., 0]
     textures = torch.cat([pack.floors.repeat(4), pack.prints[:20], pack.photos[:20]])
-    _set(image, floor=chance.often(0.6, count) & (height < -0.05), fn=normal, fc=height, fu=along)
-    _set(image, fv=torch.linalg.cross(normal, along), ftex=chance.pick(textures, count))
-    _set(image, ftint=chance.uniform(count, 1, low=0.05, high=0.9) ** 1.3 * chance.tint(count))
-    _set(image, fscale=chance.log_uniform(0.15, 1.5, count), ffar=chance.log_uniform(4, 40, count))
-    _set(image, fmix=torch.where(chance.often(0.25, count), 0.0, chance.uniform(count, low=0.3)))
+    put(image, IMAGE, floor=chance.often(0.6, count) & (height < -0.05), fn=normal, fc=height, fu=along)
+    put(image, IMAGE, fv=torch.linalg.cross(normal, along), ftex=chance.pick(textures, count))
+    put(image, IMAGE, ftint=chance.uniform(count, 1, low=0.05, high=0.9) ** 1.3 * chance.tint(count))
+    put(image, IMAGE, fscale=chance.log_uniform(0.15, 1.5, count), ffar=chance.log_uniform(4, 40, count))
+    put(image, IMAGE, fmix=torch.where(chance.often(0.25, count), 0.0, chance.uniform(count, low=0.3)))
 
 
 def _backdrop(chance: Chance, image: Tensor, pack: MeshPack) -> None:
@@ -123,7 +117,7 @@ def _backdrop(chance: Chance, image: Tensor, pack: MeshPack) -> None:
     mirrored = torch.where(chance.often(0.5, count), -1.0, 1.0)
     x, y = scale * turn.cos(), scale * turn.sin()
     place = chance.uniform(count), chance.uniform(count)
-    _set(image, btex=chance.pick(pictures, count))
-    _set(image, ba=torch.stack([x * mirrored, -y, place[0], -y * mirrored, -x, place[1]], 1))
-    _set(image, btint=chance.log_uniform(0.08, 1.2, count)[:, None] * chance.tint(count))
-    _set(image, bmix=torch.where(chance.often(0.13, count), 0.0, chance.uniform(count, low=0.6)))
+    put(image, IMAGE, btex=chance.pick(pictures, count))
+    put(image, IMAGE, ba=torch.stack([x * mirrored, -y, place[0], -y * mirrored, -x, place[1]], 1))
+    put(image, IMAGE, btint=chance.log_uniform(0.08, 1.2, count)[:, None] * chance.tint(count))
+    put(image, IMAGE, bmix=torch.where(chance.often(0.13, count), 0.0, chance.uniform(count, low=0.6)))

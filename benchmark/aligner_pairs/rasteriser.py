@@ -45,6 +45,13 @@ def places(first: str) -> dict[str, slice]:
     return {name: slice(start, end) for (name, start), end in zip(numbers.items(), ends, strict=False)}
 
 
+def put(rows: Tensor, table: dict[str, slice], **values: Tensor | float) -> None:
+    """Writes values by name into rows (N, ...): one for all of them, one for each (N,), or several for each (N, K)."""
+    for name, value in values.items():
+        of_each = isinstance(value, Tensor) and value.ndim == 1
+        rows[:, table[name]] = value[:, None].to(rows.dtype) if of_each else value
+
+
 WORDS = numbered("A_VERTS")
 DRAW, LOOK, IMAGE = places("D_BUFFER"), places("L_HIDE"), places("I_STUDIO")
 DRAW_LENGTH, LOOK_LENGTH = numbered("D_BUFFER")["ints"], numbered("L_HIDE")["floats"]

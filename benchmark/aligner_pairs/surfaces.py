@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .chance import Chance
 from .mesh_pack import MeshPack
-from .rasteriser import LOOK, LOOK_LENGTH
+from .rasteriser import LOOK, LOOK_LENGTH, put
 
 SEEDS = 1 << 20
 
@@ -30,14 +30,14 @@ def looks_of_object(chance: Chance, pack: MeshPack, count: int, differs: Tensor)
     part = torch.where(chance.often(0.6, count), 1.0, 0.5)  # of the materials that are recoloured
     kind = chance.uniform(count)
     other = kind > 0.92
-    _set(rendering, recolour=part * ((kind > 0.45) & (kind < 0.6) | other))
-    _set(rendering, colours=torch.where(other, 1, rendering[:, LOOK["colours"]][:, 0]))
-    _set(photo, recolour=part * (kind > 0.45))
-    _set(photo, colours=torch.where(other, 1 + chance.whole(6, count), photo[:, LOOK["colours"]][:, 0]))
+    put(rendering, LOOK, recolour=part * ((kind > 0.45) & (kind < 0.6) | other))
+    put(rendering, LOOK, colours=torch.where(other, 1, rendering[:, LOOK["colours"]][:, 0]))
+    put(photo, LOOK, recolour=part * (kind > 0.45))
+    put(photo, LOOK, colours=torch.where(other, 1 + chance.whole(6, count), photo[:, LOOK["colours"]][:, 0]))
     printed, pictures = chance.uniform(count), torch.cat([pack.prints, pack.prints, pack.floors, pack.photos])
     chosen = chance.pick(pictures, count).float()
-    _set(rendering, print=torch.where(printed < 0.14, chosen, -1.0))
-    _set(photo, print=torch.where(printed < 0.2, chosen, -1.0))
+    put(rendering, LOOK, print=torch.where(printed < 0.14, chosen, -1.0))
+    put(photo, LOOK, print=torch.where(printed < 0.2, chosen, -1.0))
     _shine(chance, photo)
     _take_apart(chance, photo, differs)
     seed = chance.whole(SEEDS, count)
@@ -46,9 +46,9 @@ def looks_of_object(chance: Chance, pack: MeshPack, count: int, differs: Tensor)
 
 def looks_of_others(chance: Chance, pack: MeshPack, count: int) -> Looks:
     look = torch.zeros(count, LOOK_LENGTH, device=chance.device)
-    _set(look, recolour=1.0 * chance.often(0.5, count), colours=1.0 + chance.whole(4, count), pscale=1.0, pmix=1.0)
+    put(look, LOOK, recolour=1.0 * chance.often(0.5, count), colours=1.0 + chance.whole(4, count), pscale=1.0, pmix=1.0)
     print_ = chance.pick(pack.prints, count).float()
-    _set(look, print=torch.where(chance.often(0.12, count), print_, -1.0))
+    put(look, LOOK, print=torch.where(chance.often(0.12, count), print_, -1.0))
     _shine(chance, look)
     return Looks(look, chance.whole(SEEDS, count))
 
@@ -56,31 +56,26 @@ def looks_of_others(chance: Chance, pack: MeshPack, count: int) -> Looks:
 def solid(look: Tensor) -> Tensor:
     """The same, but glass hides what is behind it."""
     look = look.clone()
-    _set(look, solid=1.0)
+    put(look, LOOK, solid=1.0)
     return look
-
-
-def _set(look: Tensor, **values: Tensor | float) -> None:
-    for name, value in values.items():
-        look[:, LOOK[name]] = value[:, None].to(look.dtype) if isinstance(value, Tensor) else value
 
 
 def _colours(chance: Chance, count: int) -> Tensor:
     look = torch.zeros(count, LOOK_LENGTH, device=chance.device)
-    _set(look, colours=1 + chance.whole(6, count), keep=chance.whole(3, count) * 0.5, own=1.0)
-    _set(look, bypart=chance.often(0.3, count), pox=chance.uniform(count), poy=chance.uniform(count))
+    put(look, LOOK, colours=1 + chance.whole(6, count), keep=chance.whole(3, count) * 0.5, own=1.0)
+    put(look, LOOK, bypart=chance.often(0.3, count), pox=chance.uniform(count), poy=chance.uniform(count))
     mixed = torch.where(chance.often(0.7, count), 1.0, chance.uniform(count, low=0.3))
-    _set(look, pscale=chance.log_uniform(0.4, 2.2, count), pmix=mixed)
+    put(look, LOOK, pscale=chance.log_uniform(0.4, 2.2, count), pmix=mixed)
     return look
 
 
 def _shine(chance: Chance, look: Tensor) -> None:
     count = len(look)
-    _set(look, own=chance.often(0.4, count), gloss=0.9 * chance.uniform(count) ** 2)
-    _set(look, power=chance.log_uniform(5, 120, count), metal=0.9 * chance.often(0.08, count))
+    put(look, LOOK, own=chance.often(0.4, count), gloss=0.9 * chance.uniform(count) ** 2)
+    put(look, LOOK, power=chance.log_uniform(5, 120, count), metal=0.9 * chance.often(0.08, count))
 
 
 def _take_apart(chance: Chance, look: Tensor, differs: Tensor) -> None:
     count, move = len(look), chance.normal(len(look), 3, sigma=0.15)
-    _set(look, hide=0.15 * (differs & chance.often(0.6, count)), move=0.1 * (differs & chance.often(0.4, count)))
-    _set(look, mx=move[:, 0], my=move[:, 1], mz=move[:, 2])
+    put(look, LOOK, hide=0.15 * (differs & chance.often(0.6, count)), move=0.1 * (differs & chance.often(0.4, count)))
+    put(look, LOOK, mx=move[:, 0], my=move[:, 1], mz=move[:, 2])

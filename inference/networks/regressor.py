@@ -23,6 +23,8 @@ from .efficientnet import EfficientNetLite0
 from .loading import UNREADABLE, WEIGHTS, bundled, ready
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .loading import Network
     from .torch_layers import TorchNetwork
 
@@ -164,6 +166,11 @@ def tuned(name: str) -> bool:
     return not name.startswith(TRUNK) or (words[0] == "blocks" and int(words[1]) >= TUNED)
 
 
+def stored(network: TorchNetwork) -> dict[str, Tensor]:
+    """The parameters that a file keeps, by name."""
+    return {name: value for name, value in network.state_dict().items() if tuned(name)}
+
+
 def trunk_parameters() -> dict[str, np.ndarray]:
     """Of EfficientNet-Lite0 as a Lite0Regressor names them."""
     return {f"{TRUNK}{name}": value for name, value in bundled(DEFAULT_NETWORK).items()}
@@ -172,8 +179,7 @@ def trunk_parameters() -> dict[str, np.ndarray]:
 def save_regressor(network: TorchNetwork, path: Path, about: Mapping[str, Any]) -> None:
     """Writes a file for `load_regressor`: float16, with words about its training. PoseError where it cannot."""
     kind = next(name for name, kind in REGRESSOR_CLASSES.items() if type(network.architecture) is kind)
-    parameters = {name: value.cpu().numpy() for name, value in network.state_dict().items() if tuned(name)}
-    arrays = {name: value.astype("<f2") for name, value in parameters.items()}
+    arrays = {name: value.cpu().numpy().astype("<f2") for name, value in stored(network).items()}
     words = {"kind": np.array(kind), "about": np.array(json.dumps(about))}
     with writing(path), replacing(path) as file:
         np.savez(file, **arrays, **words)

@@ -19,7 +19,7 @@ from ..files import replacing, writing
 from ..steps import Steps
 from .augmentation import OF_NO_MODEL, Views, pictures, plain
 from .backends import chosen_device
-from .regressor import predict
+from .regressor import predict, stored
 from .torch_layers import TorchNetwork
 
 # BATCH is the paper's; the rest by judgement, and not measured by itself
@@ -86,12 +86,6 @@ def train(
         yield (epoch + 1) / epochs
     network.load_state_dict({**network.state_dict(), **best})
     return Training(network.eval(), errors, _best(errors) - 1)
-
-
-def stored(network: nn.Module) -> dict[str, Tensor]:
-    """The parameters that a file keeps: all that training may change."""
-    frozen = {name for name, value in network.named_parameters() if not value.requires_grad}
-    return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
 
 def _best(errors: list[float]) -> int:

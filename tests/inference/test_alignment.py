@@ -1,10 +1,10 @@
 """Terms, their derivatives, locks and their minimum; features are made up to fit exactly."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import pytest
+from slopes import slopes
 
 from photo_pose.inference.geometry import (
     Box,
@@ -39,8 +39,6 @@ K = np.array([[900.0, 0, 410], [0, 880, 290], [0, 0, 1]])
 TO_PATCHES = (  # of a crop whose camera is turned and rolled against the photo's
     intrinsics(18, (13, 13)) @ rotation_from_vector(np.array([0.06, 0.04, 0.4])) @ np.linalg.inv(K)
 )
-STEP = 1e-6
-MOVES = np.eye(PARAMETERS)
 
 
 def pose_from(position: tuple[float, float, float], roll: float = 0.2, K: np.ndarray = K) -> Pose:
@@ -49,12 +47,6 @@ def pose_from(position: tuple[float, float, float], roll: float = 0.2, K: np.nda
 
 
 POSE = pose_from((2.0, -2.2, 1.4))
-
-
-def slopes(value: Callable[[Pose], np.ndarray], pose: Pose) -> np.ndarray:
-    """Central differences (..., PARAMETERS)."""
-    ahead, behind = (np.stack([value(pose.moved(s * STEP * move)) for move in MOVES], -1) for s in (1, -1))
-    return (ahead - behind) / (2 * STEP)
 
 
 def place_term(true: Pose, points: np.ndarray = POINTS) -> FeatureTerm:

@@ -10,10 +10,11 @@ import made_up
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
+from slopes import slopes
 
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
 from photo_pose.inference.photo.image import Photo
-from photo_pose.inference.pose.alignment import PARAMETERS, Locks, SilhouetteTerm, minimise, projected
+from photo_pose.inference.pose.alignment import Locks, SilhouetteTerm, minimise, projected
 from photo_pose.inference.pose.details import agreement
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
@@ -76,12 +77,8 @@ def test_gradient_is_that_of_the_cost():
     targets = projected(TRUE, points, np.eye(3)) + random.normal(0, 6, (40, 2))
     term = SilhouetteTerm(points, targets, np.stack([np.cos(turns), np.sin(turns)], 1), np.eye(3), 2.0, 1.5)
     cost, hessian, gradient = term(TRUE)
-    step = 1e-6
-    ahead, behind = (
-        np.array([term(TRUE.moved(sign * step * move)).cost for move in np.eye(PARAMETERS)]) for sign in (1, -1)
-    )
     assert cost > 0.1 and np.abs(gradient).min() > 0
-    np.testing.assert_allclose(gradient, (ahead - behind) / 2 / step, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, slopes(lambda pose: term(pose).cost, TRUE), rtol=1e-5, atol=1e-6)
     assert np.linalg.eigvalsh(hessian).min() > -1e-9 * np.trace(hessian)
     assert np.isinf(term(TRUE._replace(translation=np.zeros(3))).cost)
 
