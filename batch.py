@@ -114,10 +114,15 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
     )
-    parser.add_argument("--sphere", choices=("upper", "full"), default="upper", help="where the object is seen from")
-    roll = parser.add_mutually_exclusive_group()
-    roll.add_argument("--upright", dest="any_roll", action="store_false", help="the camera is about level (default)")
-    roll.add_argument("--any-roll", dest="any_roll", action="store_true")
+    stands = parser.add_mutually_exclusive_group()
+    stands.add_argument(
+        "--stands",
+        choices=("automatic", "upright", "any_way"),
+        help="how the object stands: on a floor before a level camera, in any way, or found out (default)",
+    )
+    stands.add_argument("--upright", dest="stands", action="store_const", const="upright", help="--stands upright")
+    stands.add_argument("--any-roll", dest="stands", action="store_const", const="any_way", help="--stands any_way")
+    parser.add_argument("--sphere", choices=("upper", "full"), help="where it is seen from; default: by --stands")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
     machine_arguments(parser)
 

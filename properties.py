@@ -16,13 +16,14 @@ from bpy.props import (
     StringProperty,
 )
 
-from .inference.look import DEFAULT_NETWORK
+from .inference.look import ANY_WAY, AUTOMATIC, DEFAULT_NETWORK, UPRIGHT
 from .inference.networks.registry import DIRECTION_NETWORK
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
-SPHERE_ITEMS = (
-    ("UPPER", "Upper Half", "The object stands on a floor and is seen from the side or from above"),
-    ("FULL", "Full", "The object may lie on any face and be seen from anywhere"),
+STANDS_ITEMS = (
+    (AUTOMATIC, "Automatic", "Upright, and where that is doubtful in any way; the first time that needs more views"),
+    (UPRIGHT, "Upright", "The object stands on a floor and is seen from the side or from above, by a level camera"),
+    (ANY_WAY, "Any Way", "The object may lie on any face and be seen from anywhere; the photo may be turned"),
 )
 BACKGROUND_ITEMS = (
     ("WHITE", "White", "White, the light even from all sides, as in the paper"),
@@ -94,13 +95,16 @@ def _key(candidate: PhotoPoseCandidate) -> str:
     return str((candidate.id_data.photo_pose.photo, *candidate.matrix, candidate.focal, *candidate.principal_point))
 
 
-class SphereProperty:
-    """From where models are seen: settings of the scene and of operators, as all classes up to LockProperties."""
+class StandsProperty:
+    """How the object stands, and so from where models are seen: settings of the scene and of operators, as all classes
+    up to LockProperties."""
 
-    sphere: EnumProperty(name="View Sphere", items=SPHERE_ITEMS, description="Where the object is seen from")
+    stands: EnumProperty(
+        name="Stands", translation_context=OURS, items=STANDS_ITEMS, description="How the object stands in the photo"
+    )
 
 
-class ViewProperties(SphereProperty):
+class ViewProperties(StandsProperty):
     """Which training views."""
 
     subdivisions: IntProperty(
@@ -108,7 +112,7 @@ class ViewProperties(SphereProperty):
         default=3,
         min=0,
         max=4,
-        description="Fineness of the view sphere; 3 gives 209 views",
+        description="Fineness of the view sphere; 3 gives 209 views from above",
     )
 
 
@@ -138,7 +142,6 @@ class LensProperties:
 class LookProperties(LensProperties, ViewProperties):
     """How photos are looked at, besides the method."""
 
-    any_roll: BoolProperty(name="Any Roll", description="The photo may be turned, or the object may lie on its side")
     network: StringProperty(
         name="Network",
         description="What looks at the photo: efficientnet_lite0 compares it with training views; "

@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from math import tau
 from pathlib import Path
@@ -93,7 +93,8 @@ def measure(chosen: Sequence[Query], variants: Sequence[str], path: Path, thread
 class Workshop:
     """Blender's scene with the models that were needed, and what the matcher wants of those that are needed now."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, file_of: Callable[[str], Path] = lambda name: models()[name]) -> None:
+        """file_of: the file of a model of that name."""
         import_product()
         import bpy
 
@@ -102,10 +103,11 @@ class Workshop:
         set_threads(threads)
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
         bpy.context.scene.render.threads_mode, bpy.context.scene.render.threads = "FIXED", threads
-        self.scene = bpy.context.scene
+        self.scene, self._file_of = bpy.context.scene, file_of
         self.roots: dict[str, Any] = {}
         self.targets: dict[str, Any] = {}
         self.renderer: Any = None
+        self.all_around: Any = None
         self._opened = ExitStack()
 
     def fetch(self, names: Sequence[str]) -> None:
@@ -118,7 +120,9 @@ class Workshop:
             return
         self._opened.close()
         self.targets = {}
-        targets = finish(model_targets.prepare([self._root(name) for name in names], ViewOptions(device="cpu"), VIEWS))
+        roots, options = [self._root(name) for name in names], ViewOptions(device="cpu")
+        targets = finish(model_targets.prepare(roots, options, VIEWS))
+        self.all_around = model_targets.all_around(roots, options, VIEWS)
         self.targets = dict(zip(names, targets, strict=True))
         self.renderer = self._opened.enter_context(model_targets.target_renderer())
 
@@ -133,7 +137,7 @@ class Workshop:
         from photo_pose.operators.models.model_files import import_models
 
         if name not in self.roots:
-            (self.roots[name],) = import_models(self.scene, models()[name])
+            (self.roots[name],) = import_models(self.scene, self._file_of(name))
         return self.roots[name]
 
 
@@ -200,6 +204,7 @@ def _judged(candidate: Any, workshop: Workshop, query: Query) -> dict[str, Any]:
     """A candidate's score and errors: view and rotation in degrees, overlay in sizes of the model's box, focal
     in shares of the true one. Only the score when it is of another model."""
     line = {"model": workshop.name_of(candidate.model), "score": float(candidate.score), "alike": candidate.alike}
+    line["agreement"] = [float(value) for value in candidate.agreement or ()]
     if line["model"] != query.model:
         return line
     to_camera = candidate.camera.world_to_camera @ np.array(workshop.roots[query.model].matrix_world)

@@ -49,7 +49,6 @@ def cube_case() -> Case:
     focal = np.sqrt(truth.K[0, 0] * truth.K[1, 1])
     options = ["--focal", f"{focal:.1f}", "--principal-point", *(f"{c:.1f}" for c in truth.K[:2, 2])]
     box = Box.around(truth.project(cube.vertices))
-    options += ["--sphere", "full", "--any-roll"]
     return Case("cube", cube.obj, photo, box, options, truth, cube.vertices)
 
 

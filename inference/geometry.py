@@ -223,7 +223,12 @@ def view_sphere(subdivisions: int = 3, full: bool = False) -> np.ndarray:
     points = np.concatenate(faces)
     _, first = np.unique(points.round(9) + 0.0, axis=0, return_index=True)  # edges belong to two faces
     points = points[np.sort(first)]
-    return points if full else points[points[:, 2] > -1e-9]
+    return points if full else points[above(points)]
+
+
+def above(directions: np.ndarray) -> np.ndarray:
+    """Which of directions (N, 3) belong to the upper half of a view sphere, equator included: (N,) bool."""
+    return directions[:, 2] > -1e-9
 
 
 def _cube_face(axis: int, side: int, subdivisions: int) -> np.ndarray:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 DEFAULT_NETWORK = "efficientnet_lite0"  # also makes the features where a regressor names directions
 DEFAULT_CANDIDATES = 6
+# How the object stands: as on a floor before a level camera; in any way, seen from anywhere, in a turned photo; or
+# whichever of these is found, the first one first
+UPRIGHT, ANY_WAY, AUTOMATIC = "UPRIGHT", "ANY_WAY", "AUTOMATIC"
 
 
 class Stages(NamedTuple):
@@ -27,13 +30,13 @@ class Look(NamedTuple):
     """The same for all photos of a batch; what belongs to one photo, as its lens and its mask do, is no part of it.
 
     method: MATCH, VOTE or KNN, as in the panel.
-    any_roll: whether the photo may be turned, or the object may lie on its side.
+    stands: UPRIGHT, ANY_WAY or AUTOMATIC.
     count: of candidates, at most.
     network: of the features, or a regressor, whose directions then take the place of retrieval or join its vote.
     """
 
     method: str = "MATCH"
-    any_roll: bool = False
+    stands: str = AUTOMATIC
     count: int = DEFAULT_CANDIDATES
     stages: Stages = ALL_STAGES
     network: str = DEFAULT_NETWORK

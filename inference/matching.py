@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,13 +11,13 @@ import numpy as np
 
 from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
-from .look import DEFAULT_LOOK, DEFAULT_NETWORK, Look
+from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, UPRIGHT, Look
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
 from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
-from .steps import Steps, all_aside, shares, within
+from .steps import Steps, all_aside, aside, shares, within
 
 if TYPE_CHECKING:
     from .pose.alignment import Locks
@@ -26,28 +26,35 @@ if TYPE_CHECKING:
     from .verify.candidates import Candidate
     from .verify.flow_alignment import See
     from .verify.model_ranking import Answer
-    from .verify.refinement import Renderer
+    from .verify.refinement import Renderer, Verified
 
 
 FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
 # By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
-SURE = 0.95  # confidence from which no other place is tried
+SURE = 0.95  # confidence from which no other place, and no other way of standing, is tried
+CONVINCING = 1.1  # score of a pose in a place from which no smaller objects are looked for
+STANDING = 0.1  # of score, that an object which does not stand upright must be ahead of one that does
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
 # and the one below which it does (chosen on rendered chairs)
 SEVERAL, CLEAR, UNLIKE = 4, 1.2, 0.75
 
+AllAround = Callable[[], Steps[Sequence["Target"]]]  # gives the same targets with views from below, too
+
 
 class Match(NamedTuple):
     """Candidates, best first, and the seconds spent on features, match and refine; located: nobody gave the box; share:
-    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree; verified:
-    whether they were compared with the photo, as nearest views are not."""
+    of the votes, 0..1, for the best candidate, where its direction is one on which views of all models agree."""
 
     candidates: list[Candidate]
     seconds: dict[str, float]
     located: bool = False
     share: float | None = None
-    verified: bool = True
+
+    @property
+    def verified(self) -> bool:
+        """Whether they were compared with the photo, as nearest views are not."""
+        return self.share is not None or self.candidates[0].agreement is not None
 
     @property
     def confidence(self) -> float | None:
@@ -124,7 +131,7 @@ def match(
     seconds = {"features": features, "match": matched - began - features, "refine": time.perf_counter() - matched}
     times = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     LOG.info("%s: score %.2f; %s", candidates[0].model, candidates[0].score, times)
-    return Match(candidates, seconds, share=share, verified=look.method != "KNN")
+    return Match(candidates, seconds, share=share)
 
 
 def _starts(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], look: Look) -> Steps[list[Start]]:
@@ -175,7 +182,6 @@ def _retrieved(photo: Photo, crops: PhotoCrops, targets: Sequence[Target], count
     return starts
 
 
-@all_aside
 def find_and_match(
     photo: Photo,
     camera: Camera,
@@ -186,47 +192,86 @@ def find_and_match(
     *,
     lens: Focal | None = None,
     mask: np.ndarray | None = None,
+    all_around: AllAround | None = None,
 ) -> Steps[tuple[Box, Match]]:
-    """`match` in the given box, or in the mask's, or else in one that is found: that box and the match."""
+    """`match` in the given box, or in the mask's, or else in one that is found: that box and the match.
+
+    all_around: asked where nobody knows how the object stands, and upright it is found in doubt only.
+    """
     box = box or mask_box(mask, photo)
     _check_shown(photo, box)
+    if look.method != "MATCH":
+        all_around = None
     if box is None:
-        return (yield from _located(photo, camera, targets, renderer, look, lens))
-    return box, (yield from match(photo, camera, box, targets, renderer, look, lens=lens, mask=mask))
+        return (yield from _located(photo, camera, targets, renderer, look, lens, all_around))
+    steps = partial(match, photo, camera, box, renderer=renderer, lens=lens, mask=mask)
+    return box, (yield from _however_it_stands(steps, targets, look, all_around))
+
+
+def _however_it_stands(
+    steps: Callable[..., Steps[Match]], targets: Sequence[Target], look: Look, all_around: AllAround | None
+) -> Steps[Match]:
+    """`match`, of which steps wants targets and look; where that is left open, the better answer for an object that
+    stands and, if that is doubtful, for one in any way."""
+    if look.stands != AUTOMATIC or all_around is None:
+        return (yield from steps(targets, look=look))
+    standing = yield from within(steps(targets, look=look._replace(stands=UPRIGHT)), 0.0, 0.4)
+    if standing.confidence > SURE or standing.share is not None:
+        return standing
+    everywhere = yield from within(_same(all_around, targets), 0.4, 0.7)
+    lying = yield from within(steps(everywhere, look=look._replace(stands=ANY_WAY)), 0.7, 1.0)
+    better = lying.candidates[0].score > standing.candidates[0].score + STANDING
+    first, second = (lying, standing) if better else (standing, lying)
+    return _with_others(first, second.candidates, look.count)
+
+
+def _same(all_around: AllAround, targets: Sequence[Target]) -> Steps[list[Target]]:
+    """The targets, with views from below, too."""
+    names = {target.name for target in targets}
+    return [target for target in (yield from all_around()) if target.name in names]
+
+
+def _with_others(found: Match, others: Sequence[Candidate], count: int) -> Match:
+    """The match, with the best of other candidates that are not among its own behind its first one."""
+    from .verify.candidates import distinct_candidates
+
+    best, *more = found.candidates
+    ranked = sorted([*more, *others], key=lambda one: -one.score)
+    return found._replace(candidates=distinct_candidates([best, *ranked])[:count])
 
 
 def _located(
-    photo: Photo, camera: Camera, targets: Sequence[Target], renderer: Renderer, look: Look, lens: Focal | None
+    photo: Photo,
+    camera: Camera,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    look: Look,
+    lens: Focal | None,
+    all_around: AllAround | None,
 ) -> Steps[tuple[Box, Match]]:
     """`match` for a photo whose box nobody knows.
 
     Every target is posed in the places where the photo looks like it; the likeliest one is matched again in its own
     box, and so are the next ones as long as that is doubtful.
     """
-    from .networks.loading import extract_features, feature_network, has_patches, load_network
+    from .networks.loading import feature_network, has_patches, load_network
     from .networks.salient_objects import proposed_boxes
     from .pose.alignment import projected
-    from .search.detection import Overview
-    from .verify.location import locate
 
-    network = feature_network(feature_name(look.network), look.device)
-    if not has_patches(network) or look.method == "VOTE":  # then nothing but what stands out can be told
-        box = proposed_boxes(photo, load_network("u2netp", look.device))[0]
+    if not has_patches(feature_network(feature_name(look.network), look.device)) or look.method == "VOTE":
+        # then nothing but what stands out can be told
+        box = (yield from aside(proposed_boxes, photo, load_network("u2netp", look.device)))[0]
         found = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         return box, found._replace(located=True)
-    extract = partial(extract_features, network)
-    seen = yield from within(Overview.of(photo, camera, extract, look.any_roll), 0.0, 0.2)
-    found = []
-    for target, part in shares(targets, 0.2, 0.5):
-        found += yield from within(locate(seen, target, renderer), *part)
-    if not found:
+    places, look, targets = yield from within(_places(photo, camera, targets, renderer, look, all_around), 0.0, 0.5)
+    if not places:
         raise PoseError("The models are nowhere to be found in the photo: drag a box around the object.")
     tried: list[tuple[Box, Match]] = []
-    for one, part in shares(sorted(found, key=lambda one: -one.score)[:TRIES], 0.5, 1.0):
-        target = one.closeup.start.target
+    for one, part in shares(places[:TRIES], 0.5, 1.0):
+        target = next(target for target in targets if target.name == one.closeup.start.target.name)
         box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
-        steps = match(photo, camera, box, [target], renderer, look, lens=lens)
-        tried.append((box, (yield from within(steps, *part))))
+        steps = partial(match, photo, camera, box, renderer=renderer, lens=lens)
+        tried.append((box, (yield from within(_however_it_stands(steps, [target], look, all_around), *part))))
         if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
@@ -234,6 +279,41 @@ def _located(
         together = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         best = best if together.share is None else together
     return box, best._replace(located=True)
+
+
+def _places(
+    photo: Photo,
+    camera: Camera,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    look: Look,
+    all_around: AllAround | None,
+) -> Steps[tuple[list[Verified], Look, Sequence[Target]]]:
+    """Poses of the targets in places where the photo looks like them, likeliest first, and how they were looked for.
+
+    As long as none is convincing they are looked for in any way, where that is left open, and in a larger picture,
+    where small ones are seen.
+    """
+    from .search.detection import FINER, SIDES
+    from .verify.location import seen_everywhere
+
+    extract, see = extractor(look.network, look.device), aligner(look.device)
+    ways = [(SIDES, look)]
+    if look.stands == AUTOMATIC and all_around:
+        ways = [(SIDES, look), (SIDES, look._replace(stands=ANY_WAY))]
+    if max(photo.image.size) >= FINER[0]:
+        ways.append((FINER, ways[-1][1]))
+    found: list[Verified] = []
+    for (sides, way), (begins, ends) in shares(ways):
+        if found and found[0].score > CONVINCING:
+            break
+        if way.stands != look.stands:
+            targets = yield from within(_same(all_around, targets), begins, begins)
+        look = way
+        steps = seen_everywhere(photo, camera, targets, renderer, extract, see, look.stands == ANY_WAY, sides)
+        found += yield from within(steps, begins, ends)
+        found.sort(key=lambda one: -one.score)
+    return found, look, targets
 
 
 def _check_shown(photo: Photo, box: Box | None) -> None:
@@ -271,7 +351,8 @@ def refine(
     from .verify import candidates
 
     crops = crops_for(photo, camera, box, extractor(network, device))
-    return (yield from candidates.improve(crops, target, camera, renderer, locks or Locks()))
+    see = aligner(device)
+    return (yield from candidates.improve(crops, target, camera, renderer, see, locks or Locks()))
 
 
 def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -> PhotoCrops:
@@ -291,7 +372,7 @@ def _crops_in(
     """To look for the models in the photo's box."""
     from .search import start_poses
 
-    rolls = start_poses.ALL_ROLLS if look.any_roll else start_poses.UPRIGHT_ROLLS
+    rolls = start_poses.ALL_ROLLS if look.stands == ANY_WAY else start_poses.UPRIGHT_ROLLS
     extract = extractor(look.network, look.device, patches=look.method != "KNN")
     return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
 

@@ -28,6 +28,7 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             row = layout.row()
             row.prop(settings, "sensor")
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
+        layout.prop(settings, "stands")
         self._draw_button(context, settings)
         lines = layout.column(align=True)
         for line in settings.result.split(", ") if settings.result else ():
@@ -52,7 +53,7 @@ class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for name in ("method", "network", "any_roll", "use_photo_size"):
+        for name in ("method", "network", "use_photo_size"):
             layout.prop(context.scene.photo_pose, name)
 
 

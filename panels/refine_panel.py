@@ -21,7 +21,7 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
             locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
         button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")
         button.filepath, button.box = settings.photo, settings.known_box
-        copy(button, settings, "sphere", "subdivisions", *LOCKS)
+        copy(button, settings, "stands", "subdivisions", *LOCKS)
         layout.operator("photopose.perspective_strength", icon="CAMERA_DATA")
 
 

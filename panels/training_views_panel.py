@@ -6,7 +6,7 @@ import bpy
 
 from .sidebar import SidebarPanel, copy
 
-VIEWS = ("sphere", "subdivisions", "background")
+VIEWS = ("stands", "subdivisions", "background")
 
 
 class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
@@ -33,7 +33,6 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         settings, layout = context.scene.photo_pose, self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.prop(settings, "sphere")
         layout.prop(settings, "subdivisions")
         layout.prop(settings, "background")
         layout.prop(settings, "crop")
@@ -42,7 +41,7 @@ class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
         save.crop = settings.crop
         for button in (render, save):
             copy(button, settings, *VIEWS)
-        layout.operator("photopose.train_regressor").sphere = settings.sphere
+        layout.operator("photopose.train_regressor").stands = settings.stands
 
 
 classes = (

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..geometry import Camera, Sphere, nearest_rotation, rotation_from_vector
 
+LEVEL = 0.1  # sine of the elevation from below which still counts as level
+
 
 class Pose(NamedTuple):
     """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
@@ -29,6 +31,22 @@ class Pose(NamedTuple):
         K[:2, 2] += step[7:] * K[0, 0]
         K[[0, 1], [0, 1]] *= np.exp(step[6])
         return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
+
+
+def confused(pose: Pose) -> list[Pose]:
+    """What is easily taken for this pose of a model whose outline is as symmetric as its box: the model turned by half
+    about each axis, and turned inside out, concave for convex, for a picture does not tell near from far."""
+    away = pose.translation / np.linalg.norm(pose.translation)
+    mirrored = np.eye(3) - 2 * np.outer(away, away)  # near for far
+    turned = [pose.rotation @ np.diag(2.0 * axis - 1) for axis in np.eye(3)]
+    reversed_ = [mirrored @ pose.rotation @ np.diag(1 - 2.0 * axis) for axis in np.eye(3)]
+    return [pose._replace(rotation=rotation) for rotation in (*turned, *reversed_)]
+
+
+def stands(pose: Pose) -> bool:
+    """Whether a level camera may see it so, from above or nearly so."""
+    place = -pose.rotation.T @ pose.translation
+    return bool(place[2] > -LEVEL * np.linalg.norm(place) and pose.rotation[1, 2] < 0)
 
 
 def placed(camera: Camera, pose: Pose, sphere: Sphere) -> Camera:

@@ -26,6 +26,7 @@ from .start_poses import Extract
 # By judgement where nothing is said, and not measured by themselves; `python batch.py match` of photos without boxes
 # shows what they give together.
 SIDES = (896, 448, 224, 112)  # px, longer sides of the reduced photos that are searched
+FINER = (1792,)  # the same, where nothing is found in these
 LARGEST = 2048  # px, side of the photo: the smallest finds fill half a crop of it
 CELLS = (6, 8, 11)  # patches along the longer side of a stencil: with SIDES, half an octave from size to size
 FEWEST_CELLS = 4  # of stencils that look for small objects, in the largest picture
@@ -170,11 +171,13 @@ class Overview(NamedTuple):
     pictures: list[Picture]
 
     @classmethod
-    def of(cls, photo: Photo, camera: Camera, extract: Extract, any_roll: bool = False) -> Steps[Overview]:
+    def of(
+        cls, photo: Photo, camera: Camera, extract: Extract, any_roll: bool = False, sides: Sequence[int] = SIDES
+    ) -> Steps[Overview]:
         """It serves to look for any number of models. photo: a smaller copy where it is large."""
         photo = reduced(photo, max(photo.image.size) / LARGEST)
         rolls = QUARTERS if any_roll else np.zeros(1)
-        views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in SIDES]
+        views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in sides]
         maps = []
         for (view, _roll), (_began, done) in shares(views):
             maps.append(extract(warp_views(photo, camera, [view]))[0])
@@ -187,11 +190,12 @@ class Overview(NamedTuple):
         """The places where the photo looks like the model, likeliest first, at most PLACES: of each the closer looks
         that show it, best first."""
         first: list[Found] = []
+        largest = max(max(picture.view.size) for picture in self.pictures)
         for cells, (_began, done) in shares((FEWEST_CELLS, *CELLS), 0.0, 0.5):
             stencils = Stencils.of(templates, self.whitening, cells)
             if not len(stencils.views):
                 return []
-            large = [picture for picture in self.pictures if cells > FEWEST_CELLS or max(picture.view.size) >= SIDES[0]]
+            large = [picture for picture in self.pictures if cells > FEWEST_CELLS or max(picture.view.size) >= largest]
             search, found = Search.everywhere(self.camera, stencils, large)
             first += found
             yield done

@@ -8,27 +8,29 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import PoseError
-from ..geometry import Camera
+from ..geometry import Camera, rotation_angle
 from ..look import ALL_STAGES, DEFAULT_CANDIDATES, Stages
 from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
-from ..pose.pose import Pose, placed, relative
-from ..search.start_poses import PhotoCrops, Start, Target
+from ..pose.pose import Pose, confused, placed, relative, stands
+from ..search.start_poses import APART, PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
-from .flow_alignment import Fit, See, fit_of, fit_score, follow_flow
+from .agreement import Agreement
+from .flow_alignment import See, follow_flow, judged
 from .lens import find_lens
 from .refinement import (
     ALIGNING_ROUNDS,
     LENS_DEVIATION,
+    SAME,
     Closeup,
     Renderer,
     Verified,
+    agreement,
     approach,
     distinct,
     look_closely,
     refine_verified,
-    score,
     verify,
 )
 from .silhouette import follow_given_mask
@@ -41,7 +43,8 @@ FIRST_ROUNDS = 2  # of following the flow, before the best one alone goes on
 MORE_FLOW = 0.75
 FINER = 0.02  # of score that it must gain: less is gained by chance, and would let the last digits decide
 LEAD_LIMIT = 0.5  # of score: a larger lead says no more
-RIVALS = 3  # next to the best, that are compared with it
+COMPARED = 3  # next to the best, whose looks are compared with its own
+RIVALS, RIVALRY = 2, 0.5  # of poses that are easily taken for the best one; of score, that they may be behind it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
 
 
@@ -50,6 +53,7 @@ class Candidate(NamedTuple):
 
     lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess.
     alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
+    agreement: what the score is made of, where that was measured.
     """
 
     model: str
@@ -57,6 +61,7 @@ class Candidate(NamedTuple):
     score: float
     lens_deviation: float = 0.0
     alike: bool = False
+    agreement: Agreement | None = None
 
 
 def find_candidates(
@@ -69,15 +74,16 @@ def find_candidates(
 ) -> Steps[list[Candidate]]:
     """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found.
 
-    see: the network that aligns renderings to the photo; without it they are aligned as without that stage.
+    see: the network that aligns renderings to the photo and judges them; without it they are aligned as without that
+    stage.
     """
-    see = see if stages.flow else None
     closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
-        found = [_candidate(crops, closeup, score(crops, closeup, closeup.nearest[0])) for closeup in closeups]
+        agreements = [agreement(crops, closeup, closeup.nearest[0]) for closeup in closeups]
+        found = [_candidate(crops, *known) for known in zip(closeups, agreements, strict=True)]
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
-    if see:
+    if see and stages.flow:
         verified = yield from within(_flowed(crops, verified, renderer, see, stages.details), 0.5, 0.8)
     elif stages.refine:
         for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)):
@@ -85,43 +91,77 @@ def find_candidates(
                 refine_verified(crops, verified[:count], renderer, details=stages.details), start, end
             )
             verified = _ranked([*refined, *verified[count:]])
+    if see and not stages.flow:
+        verified = _ranked([judged(one, see) for one in verified])
     if crops.lens.doubt and stages.lens:
         found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.87)
-        if see:
-            found = yield from within(_settled(crops, found, renderer, see, stages.details), 0.87, 0.9)
+        if see and stages.flow:
+            found = yield from within(_settled(crops, found, renderer, see, details=stages.details), 0.87, 0.9)
         verified = _with_best(verified, found)
     if stages.silhouette and crops.mask is not None:
-        verified = yield from within(_follow_mask(crops, verified, renderer), 0.9, 0.95)
+        verified = yield from within(_follow_mask(crops, verified, renderer, see), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
-    found = [_candidate(crops, one.closeup, one.score) for one in verified]
+    found = [_verified_candidate(crops, one) for one in verified]
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
 
 
 def _flowed(
-    crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See, details: bool
+    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, see: See, details: bool
 ) -> Steps[list[Verified]]:
-    """The best ones moved to where the network sees the model, and all ranked by how they fit; of those that meet the
-    best one stays, and the best of all goes on until nothing moves."""
-    found: list[tuple[Verified, Fit]] = []
-    for one, part in shares(ranked[:REFINED], 0.0, 0.7):
-        found.append((yield from within(follow_flow(crops, one, renderer, see, rounds=FIRST_ROUNDS), *part)))
-    found += [(one, fit_of(one, see)) for one in ranked[REFINED:]]
-    found.sort(key=lambda one: -fit_score(*one))
-    kept = distinct([one.closeup.start for one, _ in found], [one.closeup.pose for one, _ in found])
-    scored = [one._replace(score=fit_score(one, fit)) for one, fit in (found[number] for number in kept)]
-    return _with_best(scored, (yield from within(_settled(crops, found[0][0], renderer, see, details), 0.7, 1.0)))
+    """The best ones moved to where the network sees the model; so are those that are easily taken for the best one. Of
+    poses that meet the best one stays, and the best of all goes on until nothing moves."""
+    ranked = _ranked([judged(one, see) for one in verified])
+    yield 0.1
+    followed = yield from within(_followed(crops, ranked[:REFINED], renderer, see), 0.1, 0.5)
+    ranked = _apart(_ranked([*followed, *ranked[REFINED:]]))
+    rivals = yield from within(_rivals(crops, ranked, renderer, see), 0.5, 0.8)
+    ranked = _apart(_ranked([*ranked, *rivals]))
+    settled = yield from within(_settled(crops, ranked[0], renderer, see, details=details), 0.8, 1.0)
+    return _with_best(ranked, settled)
 
 
-def _settled(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, details: bool) -> Steps[Verified]:
+def _followed(crops: PhotoCrops, some: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
+    moved = []
+    for one, part in shares(some):
+        moved.append((yield from within(follow_flow(crops, one, renderer, see, rounds=FIRST_ROUNDS), *part)))
+    return moved
+
+
+def _rivals(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
+    """Other ways to see the best one's outline that nobody has tried, as far as they agree nearly as well."""
+    best = ranked[0]
+    known = np.stack([one.closeup.pose.rotation for one in ranked])
+    poses = [
+        pose
+        for pose in confused(best.closeup.pose)
+        if rotation_angle(known, pose.rotation).min() > APART and (not crops.level or stands(pose))
+    ]
+    starts = [best.closeup.start._replace(pose=pose) for pose in poses]
+    if not starts:
+        return []
+    tried = yield from within(verify(crops, look_closely(crops, starts, poses), renderer), 0.0, 0.4)
+    close = _ranked([judged(one, see) for one in tried if one.score > best.agreement.alone.score - RIVALRY])[:RIVALS]
+    return (yield from within(_followed(crops, close, renderer, see), 0.4, 1.0))
+
+
+def _apart(ranked: Sequence[Verified]) -> list[Verified]:
+    kept = distinct([one.closeup.start for one in ranked], [one.closeup.pose for one in ranked])
+    return [ranked[number] for number in kept]
+
+
+def _settled(
+    crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE, details: bool = True
+) -> Steps[Verified]:
     """Moved by the flow until nothing moves; and then by fine texture, which knows better where a print is, and worse
     where light and shade only look like one."""
-    one, fit = yield from within(follow_flow(crops, one, renderer, see), 0.0, 0.8)
+    one = yield from within(follow_flow(crops, one, renderer, see, locks), 0.0, 0.8)
     if details and one.details[0].textured:
-        (finer,) = yield from within(refine_verified(crops, [one], renderer), 0.8, 1.0)
-        after = fit_of(finer, see)
-        if finer.score > one.score + FINER and after.flow < fit.flow + MORE_FLOW:
-            one, fit = finer, after
-    return one._replace(score=fit_score(one, fit))
+        alone = one._replace(score=one.agreement.alone.score)
+        (finer,) = yield from within(refine_verified(crops, [alone], renderer, locks), 0.8, 1.0)
+        gained, finer = finer.score - alone.score, judged(finer, see)
+        if gained > FINER and finer.agreement.flow < one.agreement.flow + MORE_FLOW:
+            return finer
+    return one
 
 
 def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[bool]]:
@@ -129,7 +169,7 @@ def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) ->
     best, *others = ranked
     asked = [
         one
-        for one in others[:RIVALS]
+        for one in others[:COMPARED]
         if one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target
     ]
     closeups = [best.closeup._replace(pose=one.closeup.pose) for one in asked]
@@ -144,28 +184,29 @@ def _same_view(first: Verified, second: Verified) -> bool:
     return bool(features[0] @ features[1] > ALIKE_FEATURES and intersection_over_union(*shapes) > ALIKE_SHAPES)
 
 
-def judge(crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer) -> Steps[Verified]:
+def judge(crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, see: See) -> Steps[Verified]:
     """A camera of the world that sees the target; crops looks through the camera's intrinsics."""
     start = Start(target, relative(camera, target.sphere), 0.0)
-    (seen,) = yield from verify(crops, look_closely(crops, [start], [start.pose]), renderer)
-    return seen
+    (shown,) = yield from verify(crops, look_closely(crops, [start], [start.pose]), renderer)
+    return judged(shown, see)
 
 
 def improve(
-    crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, locks: Locks = FREE
+    crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, see: See, locks: Locks = FREE
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that already sees the target about right, before and after refinement.
 
     What locks names stays; where the score does not rise, all stays. A free principal point stays, too, where
     that is better. crops looks through the camera's intrinsics.
     """
-    before = yield from within(judge(crops, target, camera, renderer), 0.0, 0.2)
+    before = yield from within(judge(crops, target, camera, renderer, see), 0.0, 0.2)
     ways = [locks] if locks.principal_point else [locks._replace(principal_point=True), locks]
     tried = []
     for way, part in shares(ways, 0.2, 1.0):
-        tried.append((yield from within(_improved(crops, before, renderer, way), *part)))
+        tried.append((yield from within(_settled(crops, before, renderer, see, way), *part)))
+    yield 1.0
     after = max(tried, key=lambda one: one.score)
-    first, last = (_candidate(crops, one.closeup, one.score) for one in (before, after))
+    first, last = (_verified_candidate(crops, one) for one in (before, after))
     if not after.score > before.score:
         return first._replace(camera=camera), first._replace(camera=camera)
     if last.camera.focal != camera.focal:
@@ -173,17 +214,11 @@ def improve(
     return first._replace(camera=camera), last
 
 
-def _improved(crops: PhotoCrops, one: Verified, renderer: Renderer, locks: Locks) -> Steps[Verified]:
-    for _round, part in shares(range(ALIGNING_ROUNDS)):
-        (one,) = yield from within(refine_verified(crops, [one], renderer, locks), *part)
-    return one
-
-
 def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:
     """Starts taken for the answer, in their order, with the scores of their renderings."""
     closeups = look_closely(crops, starts, [start.pose for start in starts])
     verified = yield from verify(crops, closeups, renderer)
-    return [_candidate(crops, one.closeup, one.score) for one in verified]
+    return [_verified_candidate(crops, one) for one in verified]
 
 
 def _ranked(verified: Sequence[Verified]) -> list[Verified]:
@@ -196,16 +231,25 @@ def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
     return [found._replace(score=max(found.score, best.score)), *others]
 
 
-def _follow_mask(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) -> Steps[list[Verified]]:
-    """All of them moved onto the mask that the user gives, where that pays."""
+def _follow_mask(
+    crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See | None
+) -> Steps[list[Verified]]:
+    """All of them moved onto the mask that the user gives, where that pays; how they fill it counts, too."""
     followed = []
     for one in ranked:
-        followed.append((yield from follow_given_mask(crops, one, renderer)))
+        moved = yield from follow_given_mask(crops, one._replace(score=one.agreement.alone.score), renderer)
+        filled = moved.score - moved.agreement.alone.score
+        moved = judged(moved, see) if see else moved._replace(score=moved.agreement.score)
+        followed.append(moved._replace(score=moved.score + filled))
     return _ranked(followed)
 
 
-def _candidate(crops: PhotoCrops, closeup: Closeup, value: float) -> Candidate:
-    return candidate_of(crops, closeup.start, closeup.pose, value)
+def _verified_candidate(crops: PhotoCrops, one: Verified) -> Candidate:
+    return _candidate(crops, one.closeup, one.agreement)._replace(score=one.score)
+
+
+def _candidate(crops: PhotoCrops, closeup: Closeup, agrees: Agreement) -> Candidate:
+    return candidate_of(crops, closeup.start, closeup.pose, agrees.score)._replace(agreement=agrees)
 
 
 def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
@@ -223,6 +267,16 @@ def finite(candidates: Sequence[Candidate]) -> list[Candidate]:
     if not known:
         raise PoseError("No pose can be computed from this photo: drag another box around the object.")
     return known
+
+
+def distinct_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose camera is not turned as that of an earlier one of the same model."""
+    kept: list[Candidate] = []
+    for one in candidates:
+        same = [other.camera.camera_to_world[:3, :3] for other in kept if other.model == one.model]
+        if not same or rotation_angle(np.stack(same), one.camera.camera_to_world[:3, :3]).min() > SAME:
+            kept.append(one)
+    return kept
 
 
 def as_candidates(crops: PhotoCrops, starts: Sequence[Start]) -> list[Candidate]:

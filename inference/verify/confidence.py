@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry import Box
+from .agreement import WEIGHTS
 from .candidates import LEAD_LIMIT, Candidate
 
 # What is a reason is by judgement; the odds are fitted
@@ -19,8 +20,8 @@ OVERLAP = 0.5  # of the model with the object's mask
 KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
 UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
-SCORE_ODDS, LEAD_ODDS, ODDS = 3.1, 5.0, -2.3  # by benchmark.calibrate
-LOCATED_ODDS = -2.5  # chosen on 69 real photos without their boxes, nine of which were matched wrongly
+# Of what `known_of` gives, and the constant; by benchmark.calibrate
+ODDS = np.array([*(3.1 * np.array(WEIGHTS)), 5.0, -2.5, -2.3])
 SHARE_ODDS, VOTE_ODDS = 5.10, -2.90  # by benchmark.category
 
 
@@ -81,13 +82,17 @@ def _cut_off(box: Box, size: tuple[int, int]) -> bool:
 def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
     """Probability, 0..1, that the first candidate's view is less than 10 degrees off; located: nobody gave the box.
 
-    By logistic regression on its score and on its lead over the next one that looks different; fitted on real photos
-    and the tuning half of the rendered benchmark (benchmark.calibrate), and only for verified candidates.
+    By logistic regression on what was measured of it and on its lead over the next one that looks different
+    (benchmark.calibrate); only for verified candidates.
     """
     best, *others = candidates
     lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    odds = SCORE_ODDS * best.score + LEAD_ODDS * lead + ODDS + LOCATED_ODDS * located
-    return probability(odds)
+    return probability(float(known_of(best.agreement.signs, lead, located) @ ODDS[:-1] + ODDS[-1]))
+
+
+def known_of(signs: np.ndarray, lead: float, located: bool) -> np.ndarray:
+    """What confidence depends on: an agreement's signs (9,), a lead, whether nobody gave the box."""
+    return np.array([*signs, lead, located])
 
 
 def probability(log_odds: float) -> float:

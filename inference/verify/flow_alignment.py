@@ -14,7 +14,7 @@ import numpy as np
 from ..pose.alignment import FREE, FlowTerm, Locks, SilhouetteTerm, Term, minimise, projected
 from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops
-from ..steps import Steps
+from ..steps import Steps, within
 from ..views.templates import Rendering
 from .refinement import Renderer, Verified, lens_terms, look_closely, verify
 from .silhouette import contour_term, mask_overlap, to_crop
@@ -34,19 +34,9 @@ FINEST = 0.5  # px: nothing is known more exactly, whatever the network says
 # Of the contour of the network's mask against its flow: 1 and 0 were worse on real furniture that its models do not
 # quite show, and as good on a printed cube
 MASK_WEIGHT = 3.0
-OVERLAP_WEIGHT, FLOW_WEIGHT = 1.0, 0.05  # against the score
 
 See = Callable[[np.ndarray, np.ndarray, np.ndarray], "Seen"]  # rendering, crop (SIZE, SIZE, 3) and alpha, all uint8
 SeenTerm = FlowTerm | SilhouetteTerm  # of one look: the flow, and the mask's contour where there is one
-
-
-class Fit(NamedTuple):
-    """How a pose fits the photo, as the network sees it. flow: that is left, px of the crop, mean over what is seen;
-    visible: share of the model that the photo shows; overlap: of the silhouette with the object's mask; 0..1."""
-
-    flow: float
-    visible: float
-    overlap: float
 
 
 class Cells(NamedTuple):
@@ -79,8 +69,8 @@ def _nearness() -> np.ndarray:
 
 def follow_flow(
     crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, locks: Locks = FREE, rounds: int = ROUNDS
-) -> Steps[tuple[Verified, Fit]]:
-    """The pose moved to where the network sees the model, and how it fits there; verified anew each time it moves."""
+) -> Steps[Verified]:
+    """The pose moved to where the network sees the model, and judged there; verified anew each time it moves."""
     looks: list[list[SeenTerm]] = []
     seen = _look(one, see)
     for round_ in range(rounds):
@@ -95,12 +85,29 @@ def follow_flow(
         if moved > SETTLING:  # what was seen from afar is less exact, and the crop no longer frames the model
             looks.clear()
             (closeup,) = look_closely(crops, [closeup.start], [pose])
-        (one,) = yield from verify(crops, [closeup], renderer)
+        (one,) = yield from within(verify(crops, [closeup], renderer), round_ / rounds, (round_ + 1) / rounds)
         seen = _look(one, see)
         if moved < CONVERGED:
             break
-        yield (round_ + 1) / rounds
-    return one, _fit(one, seen)
+    return _judged(one, seen)
+
+
+def judged(one: Verified, see: See) -> Verified:
+    """With what the network sees of it in its score."""
+    return _judged(one, _look(one, see))
+
+
+def _judged(one: Verified, seen: Seen) -> Verified:
+    cells = tuple(Cells.of(one.rendering).cells)
+    visible = seen.visible[cells]
+    weights = visible / max(visible.sum(), 1e-6)
+    agrees = one.agreement._replace(
+        outside=1 - mask_overlap(one, seen.whole, one.inside),
+        hidden=1 - float(visible.mean()) if len(visible) else 1.0,
+        flow=float(np.linalg.norm(seen.flow[cells], axis=1) @ weights),
+        deviation=float(seen.deviation[cells] @ weights),
+    )
+    return one._replace(agreement=agrees, score=agrees.score)
 
 
 def _look(one: Verified, see: See) -> Seen:
@@ -135,21 +142,3 @@ def _distance(one: Verified, pose: Pose) -> float:
     points, to_image = Cells.of(one.rendering).points, to_crop(one)
     moved = projected(pose, points, to_image) - projected(one.closeup.pose, points, to_image)
     return float(np.linalg.norm(moved, axis=1).mean())
-
-
-def fit_of(one: Verified, see: See) -> Fit:
-    """How a pose fits as it is."""
-    return _fit(one, _look(one, see))
-
-
-def fit_score(one: Verified, fit: Fit) -> float:
-    """The score, less what the fit tells against it."""
-    return one.score + OVERLAP_WEIGHT * (fit.overlap - 1) - FLOW_WEIGHT * fit.flow
-
-
-def _fit(one: Verified, seen: Seen) -> Fit:
-    cells = tuple(Cells.of(one.rendering).cells)
-    visible = seen.visible[cells]
-    flow = np.linalg.norm(seen.flow[cells], axis=1) @ visible / max(visible.sum(), 1e-6)
-    share = float(visible.mean()) if len(visible) else 0.0
-    return Fit(float(flow), share, mask_overlap(one, seen.whole, one.inside))

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..geometry import Camera
+from ..photo.image import Photo
 from ..search.detection import Found, Overview, mean_box
-from ..search.start_poses import APART, PhotoCrops, Start, Target, start_pose
-from ..steps import Steps, shares, within
+from ..search.start_poses import APART, Extract, PhotoCrops, Start, Target, start_pose
+from ..steps import Steps, all_aside, shares, within
 from ..views.crops import photo_view
 from ..views.retrieval import diverse
+from .flow_alignment import See, judged
 from .refinement import Renderer, Verified, approach, refine_verified, verify
 
 # By judgement, and not measured by themselves
@@ -20,13 +22,32 @@ STARTS_PER_PLACE = 3  # in each place
 LOCATING_ROUNDS = 2  # of alignment
 
 
-def locate(seen: Overview, target: Target, renderer: Renderer) -> Steps[list[Verified]]:
-    """Poses in which the target looks like the photo, one in each of the places where it was found."""
+@all_aside
+def seen_everywhere(
+    photo: Photo,
+    camera: Camera,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    extract: Extract,
+    see: See,
+    any_way: bool,
+    sides: Sequence[int],
+) -> Steps[list[Verified]]:
+    """Poses of the targets in pictures of the whole photo, of which these are the longer sides."""
+    seen = yield from within(Overview.of(photo, camera, extract, any_way, sides), 0.0, 0.4)
+    found: list[Verified] = []
+    for target, part in shares(targets, 0.4, 1.0):
+        found += yield from within(locate(seen, target, renderer, see), *part)
+    return found
+
+
+def locate(seen: Overview, target: Target, renderer: Renderer, see: See) -> Steps[list[Verified]]:
+    """Poses in which the target looks like the photo, one in each of the places where it was found, best first."""
     places = yield from within(seen.find(target.index.templates), 0.0, 0.5)
     found: list[Verified] = []
     for looks, part in shares(places, 0.5, 1.0):
         found += yield from within(posed(seen, target, looks, renderer), *part)
-    return found
+    return sorted((judged(one, see) for one in found), key=lambda one: -one.score)
 
 
 def posed(seen: Overview, target: Target, looks: Sequence[Found], renderer: Renderer) -> Steps[list[Verified]]:

@@ -10,27 +10,26 @@ import numpy as np
 from ..geometry import Camera, rotation_angle
 from ..photo.warping import warp_views
 from ..pose.alignment import FREE, LensPrior, Locks, PrincipalPointPrior, Term, feature_terms, minimise
-from ..pose.details import STEPS, Details, agreement
+from ..pose.details import STEPS, Details
+from ..pose.details import agreement as detail_agreement
 from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops, Start, Target, with_flip
 from ..steps import Steps, shares, within
 from ..views.crops import DISTANCE, SIZE
 from ..views.retrieval import Whitening, pooled, unit
 from ..views.templates import Render, Rendering, Template, Templates
+from .agreement import Agreement
 
-# By judgement where nothing is said; five rounds and eight neighbours were no better on real photos. Details of other
-# materials agree up to CHANCE. `python -m benchmark.accuracy` measures stages as a whole.
+# By judgement where nothing is said; five rounds and eight neighbours were no better on real photos.
+# `python -m benchmark.accuracy` measures stages as a whole.
 ALIGNING_ROUNDS = 3  # of alignment to the training views, each in a new crop
 NEIGHBOURS = 3  # templates aligned together: their errors differ, and each shows other parts
 FARTHEST = np.radians(30)  # that alignment may turn a start: further off it is another view's business
 SAME = np.radians(5)  # poses nearer than this are one
-MISFIT_WEIGHT = 0.16  # of the box in the score
 LENS_DEVIATION, LENS_WEIGHT = 0.1, 0.05  # of a lens that is free but was somehow known: log focal length, cost
 # Of a principal point that is free: in the photo's longer sides, twice what calibrated cameras have it off the middle,
 # for small crops; cost
-POINT_DEVIATION, POINT_WEIGHT = 0.04, 0.05
-DETAIL_WEIGHT, CHANCE = 2.0, 0.08  # of the agreement of details in the score, as far as it exceeds chance
-RETRIEVAL_WEIGHT = 0.02  # of a start's score in the final one; chosen on real photos, on a broad plateau
+POINT_DEVIATION, POINT_WEIGHT = 0.04, 0.1
 
 Renderer = Callable[[Target], Render]  # what draws a target in its unit sphere
 
@@ -69,7 +68,7 @@ def approach(
 
 
 def _best(crops: PhotoCrops, closeups: Sequence[Closeup], count: int) -> list[Closeup]:
-    scores = np.array([score(crops, closeup, closeup.nearest[0]) for closeup in closeups])
+    scores = np.array([agreement(crops, closeup, closeup.nearest[0]).score for closeup in closeups])
     rotations = np.stack([closeup.pose.rotation for closeup in closeups])
     chosen = with_flip(np.argsort(-scores)[:count].tolist(), scores, rotations, count)
     return [closeups[index] for index in chosen]
@@ -83,6 +82,7 @@ class Verified(NamedTuple):
     rendering: Rendering
     inside: np.ndarray  # (SIZE, SIZE) bool, what of the crop the photo shows
     details: list[Details]  # coarse to fine
+    agreement: Agreement
     score: float
 
     @property
@@ -114,24 +114,24 @@ def _verified(
         details.append(Details.of(rendered, alpha, closeup.picture, step))
         if not details[-1].textured:  # nor are finer ones
             break
-    certain = max(agreement(details) - CHANCE, 0.0)
-    return Verified(closeup, shown, rendering, inside, details, score(crops, closeup, shown) + DETAIL_WEIGHT * certain)
+    agrees = agreement(crops, closeup, shown)._replace(details=detail_agreement(details))
+    return Verified(closeup, shown, rendering, inside, details, agrees, agrees.score)
 
 
-def score(crops: PhotoCrops, closeup: Closeup, shown: Template) -> float:
-    """How well the photo's crop and the box agree with what a view of the model shows."""
+def agreement(crops: PhotoCrops, closeup: Closeup, shown: Template) -> Agreement:
+    """Of the photo's crop and the box with what a view of the model shows."""
     index = closeup.start.target.index
     misfit = crops.box_term(index.templates.outline).misfit(closeup.pose)
     similar = patch_similarity(index.whitening, shown, closeup.features)
-    return similar - MISFIT_WEIGHT * misfit + RETRIEVAL_WEIGHT * closeup.start.score
+    return Agreement(*similar, misfit, closeup.start.score)
 
 
-def patch_similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> float:
-    """Cosine of the pooled maps (-1..1) plus the mean cosine of the whitened patches on the model (-1..1)."""
+def patch_similarity(whitening: Whitening, shown: Template, features: np.ndarray) -> tuple[float, float]:
+    """Cosine of the pooled maps, and the mean cosine of the whitened patches: -1..1 each."""
     coarse = unit(pooled(features[None]))[0] @ unit(pooled(shown.features[None]))[0]
     cosines = (unit(whitening(features)) * unit(whitening(shown.features))).sum(-1)
     covered = shown.covered
-    return float(coarse + (cosines * covered).sum() / max(covered.sum(), 1))
+    return float(coarse), float((cosines * covered).sum() / max(covered.sum(), 1))
 
 
 def refine_verified(

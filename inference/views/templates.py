@@ -105,6 +105,14 @@ class Templates:
         most = np.argsort(-self.coverage, None)[: FEWEST * len(features)]
         return features[np.unravel_index(most, self.coverage.shape)]
 
+    def with_views(self, more: Templates, places: np.ndarray) -> Templates:
+        """Also the views of more of the same model, at those places (M,) of all; its own ones keep their order."""
+        own = np.setdiff1d(np.arange(len(self.directions) + len(more.directions)), places)
+        order = np.argsort(np.concatenate([own, places]))
+        views = [f.name for f in fields(self) if f.name != "outline"]
+        joined = {name: np.concatenate([getattr(self, name), getattr(more, name)])[order] for name in views}
+        return Templates(**joined, outline=self.outline)
+
     def save(self, file: BinaryIO, **more: Any) -> None:
         np.savez(file, **{f.name: getattr(self, f.name) for f in fields(self)}, **more)
 

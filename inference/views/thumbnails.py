@@ -25,6 +25,12 @@ def thumbnail(path: Path, view: int) -> Image.Image | None:
         return None
 
 
+def blank() -> Image.Image:
+    from PIL import Image
+
+    return Image.new("RGB", (THUMBNAIL, THUMBNAIL), "white")
+
+
 def thumbnail_sheet(pictures: list[Image.Image]) -> Image.Image:
     from PIL import Image
 

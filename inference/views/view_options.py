@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import PoseError
 from ..geometry import view_sphere
-from ..look import DEFAULT_NETWORK
+from ..look import ANY_WAY, AUTOMATIC, DEFAULT_NETWORK
 
 
 class ViewOptions(NamedTuple):
@@ -24,6 +24,14 @@ class ViewOptions(NamedTuple):
     def directions(self) -> np.ndarray:
         """(V, 3) unit."""
         return view_sphere(self.subdivisions, full=self.sphere == "FULL")
+
+
+def sphere_for(stands: str, height: float = 0.0) -> str:
+    """From where an object that so stands, as in look.py, is seen: from below, too, where that is known beforehand.
+
+    height: of the camera that sees it, above its middle, where there is one.
+    """
+    return "FULL" if stands == ANY_WAY or (stands == AUTOMATIC and height < 0) else "UPPER"
 
 
 def subdivisions_for(count: int, sphere: str) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
+from ...preferences import preferred
 from ..blender import cameras
 from ..blender.models import evaluated
 from ..pictures.camera_view import shown_model
@@ -17,6 +18,8 @@ from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
+    from ...inference.views.view_options import ViewOptions
+    from ...properties import PhotoPoseSettings
 
 
 class Subject(NamedTuple):
@@ -42,6 +45,13 @@ class Subject(NamedTuple):
             if camera.to_camera(model.sphere.center)[2] <= 0:
                 raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
             return cls(photo, camera, cameras.sensor_of(current, camera_object), root, model.sphere, model.vertices)
+
+    def views(self, settings: PhotoPoseSettings) -> ViewOptions:
+        """The training views that tell how well the camera sees the model."""
+        from ...inference.views.view_options import ViewOptions, sphere_for
+
+        height = self.camera.position[2] - self.sphere.center[2]
+        return ViewOptions(sphere_for(settings.stands, height), settings.subdivisions, device=preferred().device)
 
     def changed(self, nudge: Nudge, strength: float) -> Camera:
         camera = self.camera

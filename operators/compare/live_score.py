@@ -71,17 +71,17 @@ class LiveScore:
         if photo is None:
             raise PoseError("No score: the camera belongs to no photo.")
         yield from aside(require_packages)
-        from ...inference.matching import crops_for, extractor
+        from ...inference.matching import aligner, crops_for, extractor
         from ...inference.verify.candidates import judge
         from ..pictures.model_targets import prepare, target_renderer
         from ..pictures.view_cache import cache_folder
 
         (target,) = yield from prepare([root], views, cache_folder())
         crops = crops_for(photo, start, box, extractor(views.network, views.device))
-        camera, first = start, None
+        camera, first, see = start, None, aligner(views.device)
         with target_renderer() as renderer:
             while True:
-                seen = yield from all_aside(judge)(crops, target, camera, renderer)
+                seen = yield from all_aside(judge)(crops, target, camera, renderer, see)
                 first = seen.score if first is None else first
                 self._judged, self._gain = camera, seen.score - first
                 base = first if self._known is None else self._known

@@ -163,10 +163,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
                 restore()
 
     def _live_score(self, current: bpy.types.Scene) -> LiveScore:
-        from ...inference.views.view_options import ViewOptions
-
-        settings, box = current.photo_pose, tuple(current.camera.data.photo_pose.box)
-        views = ViewOptions(settings.sphere, settings.subdivisions)
+        views, box = self._subject.views(current.photo_pose), tuple(current.camera.data.photo_pose.box)
         photo, camera, _sensor, root, *_model = self._subject
         known = known_score(current, current.camera)
         return LiveScore(photo, camera, Box(*box) if any(box) else None, root, views, known)

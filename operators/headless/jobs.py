@@ -13,9 +13,10 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError
+from ...inference.look import ANY_WAY, AUTOMATIC, UPRIGHT
 from ...inference.photo.image import Photo, load_mask
 from ...inference.search.start_poses import Target
-from ...inference.views.view_options import ViewOptions, subdivisions_for
+from ...inference.views.view_options import ViewOptions, sphere_for, subdivisions_for
 from ..blender.models import chosen_models, with_key
 from ..models.model_files import import_models, model_files
 
@@ -126,8 +127,13 @@ def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
     return chosen_models(bpy.context.scene, options.object)
 
 
+def stands_of(options: argparse.Namespace) -> str:
+    """How the objects stand: as --stands says, else as the views that are asked for let them."""
+    return (options.stands or {"upper": UPRIGHT, "full": ANY_WAY}.get(options.sphere, AUTOMATIC)).upper()
+
+
 def view_options(options: argparse.Namespace) -> ViewOptions:
-    sphere = options.sphere.upper()
+    sphere = (options.sphere or sphere_for(stands_of(options))).upper()
     subdivisions = 3 if options.views is None else subdivisions_for(options.views, sphere)
     return ViewOptions(sphere, subdivisions, network=options.network, device=options.device)
 

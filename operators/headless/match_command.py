@@ -29,7 +29,7 @@ from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet_blender import quiet
-from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .jobs import Job, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .output import (
     Batch,
     add_camera,
@@ -76,7 +76,8 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
     results = []
     path = options.out / "results.jsonl"
     with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
-        work = Batch(options, targets, renderer, [])
+        everywhere = model_targets.all_around(models, view_options(options), cache)
+        work = Batch(options, targets, renderer, [], everywhere)
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
             onboarding = 0.0  # only the first photo waits for the training views
@@ -152,12 +153,13 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Batch) -> tupl
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     lens = matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"])
     targets, look = wanted(work.targets, job["object"]), _look(options)
-    return finish(matching.find_and_match(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask))
+    told = {"lens": lens, "mask": mask, "all_around": work.all_around}
+    return finish(matching.find_and_match(photo, camera, box, targets, work.renderer, look, **told))
 
 
 def _look(options: argparse.Namespace) -> Look:
     stages = ALL_STAGES if options.refine else UNREFINED
-    how = options.method.upper(), options.any_roll, options.candidates, stages
+    how = options.method.upper(), stands_of(options), options.candidates, stages
     return Look(*how, network=options.network, device=options.device)
 
 

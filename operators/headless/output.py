@@ -15,6 +15,7 @@ import numpy as np
 from ...inference.errors import PoseError, printable, sentence_of
 from ...inference.files import writing
 from ...inference.geometry import Camera, Sphere
+from ...inference.matching import AllAround
 from ...inference.networks.backends import set_threads
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.contact_sheet import Cell, contact_sheet
@@ -37,6 +38,7 @@ class Batch(NamedTuple):
     targets: Sequence[Target]
     renderer: Renderer
     cameras: list[bpy.types.Object]  # of the photos so far
+    all_around: AllAround | None = None
 
 
 def open_scene(options: argparse.Namespace) -> None:

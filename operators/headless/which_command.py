@@ -18,7 +18,7 @@ from ...inference.verify.model_ranking import is_strange
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
-from .jobs import Job, mask_of, models_of, read_jobs, stems_of, view_options, wanted
+from .jobs import Job, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .match_command import check_network
 from .output import Batch, failing_alone, open_scene, save_overlay, threads, to_stderr
 from .result_fields import described
@@ -72,7 +72,7 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
     targets = wanted(work.targets, job["object"])
-    look = Look(any_roll=options.any_roll, network=options.network, device=options.device)
+    look = Look(stands=stands_of(options), network=options.network, device=options.device)
     box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, mask=mask))
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")

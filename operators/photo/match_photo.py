@@ -53,14 +53,14 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import find_and_match
-        from ..pictures.model_targets import prepare, target_renderer
+        from ..pictures.model_targets import all_around, prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None)
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
-            told = {"lens": self.focal_of(photo), "mask": photo.mask}
+            told = {"lens": self.focal_of(photo), "mask": photo.mask, "all_around": all_around(roots, views, cache)}
             finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)

@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 
 from ...inference.errors import printable
 
-KEPT = ("focal_source", "lens", "sensor", "sphere", "subdivisions", "any_roll", "method", "network", "use_photo_size")
+KEPT = ("focal_source", "lens", "sensor", "stands", "subdivisions", "method", "network", "use_photo_size")
 
 
 class PHOTOPOSE_OT_preset_add(AddPresetBase, bpy.types.Operator):

@@ -26,14 +26,15 @@ class LookingProperties(LookProperties):
     """Mixin: how photos are looked at, as matching wants it."""
 
     def views_and_cache(self) -> tuple[ViewOptions, Path]:
-        from ...inference.views.view_options import ViewOptions
+        from ...inference.views.view_options import ViewOptions, sphere_for
         from ..pictures.view_cache import cache_folder
 
         look = self.look()
-        return ViewOptions(self.sphere, self.subdivisions, network=look.network, device=look.device), cache_folder()
+        sphere = sphere_for(self.stands)
+        return ViewOptions(sphere, self.subdivisions, network=look.network, device=look.device), cache_folder()
 
     def look(self, method: str = DEFAULT_LOOK.method) -> Look:
-        return Look(method, self.any_roll, network=bpy.path.abspath(self.network), device=preferred().device)
+        return Look(method, self.stands, network=bpy.path.abspath(self.network), device=preferred().device)
 
     def focal_of(self, photo: Photo) -> Focal | None:
         """How far the photo's focal length is known; None: it is given."""

@@ -68,7 +68,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import find_and_match, photo_camera
-        from ..pictures.model_targets import prepare, target_renderer
+        from ..pictures.model_targets import all_around, prepare, target_renderer
 
         items = context.scene.photo_pose.photos
         boxes = {item.path: item.known_box for item in items if not (self.skip_matched and item.state == "MATCHED")}
@@ -77,11 +77,12 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         look, (views, cache) = self.look(self.method), self.views_and_cache()
         roots = chosen_models(context.scene)
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
+        everywhere = all_around(roots, views, cache)
         with target_renderer() as renderer:
 
             def match(photo: Photo, box: Box | None, known: Focal | None) -> Steps[Shot]:
                 camera = photo_camera(photo, known.focal) if known else self.camera_of(context, photo)
-                told = {"lens": known or self.focal_of(photo), "mask": photo.mask}
+                told = {"lens": known or self.focal_of(photo), "mask": photo.mask, "all_around": everywhere}
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, look, **told)
                 return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
 

@@ -26,6 +26,7 @@ from .rendering import studio
 from .view_cache import cached_file
 
 if TYPE_CHECKING:
+    from ...inference.matching import AllAround
     from ...inference.search.start_poses import Target
     from ...inference.verify.refinement import Renderer
 
@@ -63,6 +64,18 @@ def prepare(
                 warn(told.format(name=target.name))
     yield 1.0
     return targets
+
+
+def all_around(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> AllAround:
+    """Prepares the same models with views from below, too, when somebody asks, and keeps them for the next one."""
+    known: list[list[Target]] = []
+
+    def ask() -> Steps[list[Target]]:
+        if not known:
+            known.append((yield from prepare(roots, options._replace(sphere="FULL"), cache, LOG.debug)))
+        return known[0]
+
+    return ask
 
 
 def _onboarded(

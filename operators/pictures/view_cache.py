@@ -30,7 +30,7 @@ UNWRITABLE = (
     'The folder for training views, "{path}", cannot be written ({reason}); choose another one in the preferences, or '
     "with --cache."
 )
-FORMAT = 1  # of the cache files; raise it when their content or the way it is made changes
+FORMAT = 2  # of the cache files; raise it when their content or the way it is made changes
 TEMPLATE_SAMPLES = 1  # of Cycles; four take three times as long and match no better (measured on real photos)
 SETTLED = 3 * 10**9  # ns since a folder's last change, from which the next one gets another time on any disk
 

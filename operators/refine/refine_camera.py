@@ -15,7 +15,7 @@ from ...preferences import preferred
 from ...properties import OURS, LockProperties, ViewProperties
 from ..blender import cameras
 from ..blender.match_record import keep_score, known_score, lens_deviation
-from ..blender.models import chosen_models, scene_object
+from ..blender.models import chosen_models, evaluated, scene_object
 from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         from ...inference.photo.checks import checked_box
         from ...inference.photo.image import load_photo
         from ...inference.pose.alignment import Locks
-        from ...inference.views.view_options import ViewOptions
+        from ...inference.views.view_options import ViewOptions, sphere_for
         from ..blender.models import model_in_view
         from ..pictures.model_targets import prepare, target_renderer
         from ..pictures.view_cache import cache_folder
@@ -51,8 +51,11 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = cameras.read_camera(context.scene, camera_object, photo.size)
         roots = chosen_models(context.scene, [self.object] if self.object else None)
-        views = ViewOptions(self.sphere, self.subdivisions, device=preferred().device)
-        preparing = prepare([model_in_view(roots, camera, box)], views, cache_folder(), self.warn)
+        root = model_in_view(roots, camera, box)
+        with evaluated(root) as model:
+            sphere = sphere_for(self.stands, camera.position[2] - model.sphere.center[2])
+        views = ViewOptions(sphere, self.subdivisions, device=preferred().device)
+        preparing = prepare([root], views, cache_folder(), self.warn)
         (target,) = yield from within(preparing, 0.0, 0.5)
         locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:

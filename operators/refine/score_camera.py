@@ -9,7 +9,6 @@ from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.geometry import Box, Camera
 from ...inference.steps import Steps, all_aside, shares, within
-from ...preferences import preferred
 from ..blender.match_record import keep_score, read_pose
 from ..compare.camera_and_model import Subject
 from ..running.long_operator import MATCHING, StepsOperator
@@ -33,11 +32,8 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.views.view_options import ViewOptions
-
-        settings, match = context.scene.photo_pose, context.scene.camera.data.photo_pose
-        views = ViewOptions(settings.sphere, settings.subdivisions, device=preferred().device)
-        subject = Subject.read(context.scene)
+        match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
+        views = subject.views(context.scene.photo_pose)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
         cameras, score, box = [subject.camera, read_pose(known, match.size)], known.score, tuple(match.box)
         now, then = yield from scores(views, subject, box, cameras)
@@ -47,17 +43,17 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
 
 def scores(views: ViewOptions, subject: Subject, box: tuple[float, ...], cameras: list[Camera]) -> Steps[list[float]]:
     """How well what each of the cameras sees of the subject's model agrees with its photo: comparable numbers."""
-    from ...inference.matching import crops_for, extractor
+    from ...inference.matching import aligner, crops_for, extractor
     from ...inference.verify.candidates import judge
     from ..pictures.model_targets import prepare, target_renderer
     from ..pictures.view_cache import cache_folder
 
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
-    extract, found = extractor(views.network, views.device), []
+    extract, see, found = extractor(views.network, views.device), aligner(views.device), []
     with target_renderer() as renderer:
         for camera, part in shares(cameras, 0.5, 1.0):
             crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
-            seen = yield from within(all_aside(judge)(crops, target, camera, renderer), *part)
+            seen = yield from within(all_aside(judge)(crops, target, camera, renderer, see), *part)
             found.append(seen.score)
     return found
 

@@ -107,11 +107,12 @@ class Gallery:
     """The view sphere of one model, drawn over 3D views; hovered: number of the view under the mouse."""
 
     def __init__(self, scene: bpy.types.Scene) -> None:
-        from ...inference.views.view_options import ViewOptions
+        from ...inference.views.view_options import ViewOptions, sphere_for
         from ..pictures.view_cache import cache_folder, cached_file
 
         settings = scene.photo_pose
-        options = ViewOptions(settings.sphere, settings.subdivisions, network=bpy.path.abspath(settings.network))
+        sphere, network = sphere_for(settings.stands), bpy.path.abspath(settings.network)
+        options = ViewOptions(sphere, settings.subdivisions, network=network)
         with evaluated(_active_model(scene)) as model:
             self.name, self.sphere = model.name, model.sphere
             self.file: Path = cached_file(model, options, cache_folder())

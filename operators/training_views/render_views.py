@@ -21,9 +21,10 @@ class PictureOptions(PictureProperties):
     """What both operators ask for; the panel fills it from the scene's settings."""
 
     def view_options(self):
-        from ...inference.views.view_options import ViewOptions
+        from ...inference.views.view_options import ViewOptions, sphere_for
 
-        return ViewOptions(self.sphere, self.subdivisions, self.background, device=preferred().device)
+        options = sphere_for(self.stands), self.subdivisions, self.background
+        return ViewOptions(*options, device=preferred().device)
 
 
 class PHOTOPOSE_OT_render_views(PictureOptions, StepsOperator, bpy.types.Operator):

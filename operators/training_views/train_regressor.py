@@ -16,7 +16,7 @@ from ...inference.networks.backends import require_torch
 from ...inference.networks.registry import REGRESSORS
 from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
-from ...properties import SphereProperty
+from ...properties import StandsProperty
 from ..blender.missing_textures import warn_of_lacking
 from ..blender.models import chosen_models, evaluated
 from ..running.log import LOG
@@ -88,7 +88,7 @@ def train_on(
     return training
 
 
-class PHOTOPOSE_OT_train_regressor(SphereProperty, FileOperator, bpy.types.Operator):
+class PHOTOPOSE_OT_train_regressor(StandsProperty, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.train_regressor"
     bl_label = "Train Regressor"
     bl_description = (
@@ -113,10 +113,13 @@ class PHOTOPOSE_OT_train_regressor(SphereProperty, FileOperator, bpy.types.Opera
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         if not self.filepath:
             raise PoseError("Choose a file for the network.")
+        from ...inference.views.view_options import sphere_for
+
         path = Path(bpy.path.abspath(self.filepath))
         backgrounds = Path(bpy.path.abspath(self.backgrounds)) if self.backgrounds else None
-        names = ("network", "sphere", "views", "epochs", "seed", "resume")
+        names = ("network", "views", "epochs", "seed", "resume")
         options = {name: getattr(self, name) for name in names} | {"device": preferred().device, "warn": self.warn}
+        options["sphere"] = sphere_for(self.stands)
         training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
         context.scene.photo_pose.network = printable(str(path))
         error = np.degrees(training.errors[training.best])

@@ -157,14 +157,14 @@ def test_a_preset_is_kept_used_and_removed(scene, monkeypatch) -> None:
     panel = bpy.types.PHOTOPOSE_PT_presets
     monkeypatch.setattr(panel, "bl_label", panel.bl_label)  # which Blender changes when a preset is used
     settings = scene.photo_pose
-    settings.sphere, settings.lens, settings.any_roll, settings.photo = "FULL", 85, True, "/photo.jpg"
+    settings.stands, settings.lens, settings.photo = "ANY_WAY", 85, "/photo.jpg"
     settings.method = "KNN"
     assert bpy.ops.photopose.preset_add(name="Test Shots") == {"FINISHED"}
     path = bpy.utils.preset_find("Test_Shots", "photo_pose")
-    settings.sphere, settings.lens, settings.any_roll, settings.photo = "UPPER", 50, False, "/other.jpg"
+    settings.stands, settings.lens, settings.photo = "AUTOMATIC", 50, "/other.jpg"
     settings.method = "MATCH"
     bpy.ops.script.execute_preset(filepath=path, menu_idname="PHOTOPOSE_PT_presets")
-    assert (settings.sphere, settings.lens, settings.any_roll, settings.photo) == ("FULL", 85, True, "/other.jpg")
+    assert (settings.stands, settings.lens, settings.photo) == ("ANY_WAY", 85, "/other.jpg")
     assert bpy.ops.photopose.preset_add(name="Test_Shots", remove_name=True) == {"FINISHED"}
     assert not Path(path).exists()
 

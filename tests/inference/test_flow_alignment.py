@@ -102,16 +102,18 @@ def test_each_cell_is_stood_for_by_its_best_covered_pixel():
 @pytest.mark.parametrize("degrees", OFF)
 def test_a_pose_is_moved_to_where_the_network_sees_the_model(crops, target, degrees):
     one = verified(crops, target, *degrees)
-    moved, fit = finish(flow_alignment.follow_flow(crops, one, renderer, made_up.see))
+    moved = finish(flow_alignment.follow_flow(crops, one, renderer, made_up.see))
     assert error(moved.closeup.pose) < 0.8
     assert apart(crops, moved.closeup.pose, TRUE) < 0.005
-    assert fit.flow < 1.5 and fit.visible > 0.9 and fit.overlap > 0.95
+    fit = moved.agreement
+    assert fit.flow < 1.5 and fit.hidden < 0.1 and fit.outside < 0.05
+    assert moved.score < fit.alone.score == finish(refinement.verify(crops, [moved.closeup], renderer))[0].score
 
 
 def test_the_answer_does_not_depend_on_the_start(crops, target):
     """Refinement that stops by gates and numbers of rounds makes large differences of small ones."""
     followed = [
-        finish(flow_alignment.follow_flow(crops, verified(crops, target, *degrees), renderer, made_up.see))[0]
+        finish(flow_alignment.follow_flow(crops, verified(crops, target, *degrees), renderer, made_up.see))
         for degrees in ((5, -4, 3), (5.001, -4, 3), (-4, 6, -2))
     ]
     first, near, other = (one.closeup.pose for one in followed)
@@ -144,9 +146,9 @@ def test_what_is_hidden_pulls_nowhere(crops, target):
         return seen
 
     one = verified(crops, target, 2, -4, 3)
-    moved, fit = finish(flow_alignment.follow_flow(crops, one, renderer, partly))
+    moved = finish(flow_alignment.follow_flow(crops, one, renderer, partly))
     assert error(moved.closeup.pose) < 1
-    assert fit.flow < 2 and fit.visible < 0.8
+    assert moved.agreement.flow < 2 and moved.agreement.hidden > 0.2
 
 
 def test_what_is_seen_nowhere_stays(crops, target):
@@ -155,15 +157,15 @@ def test_what_is_seen_nowhere_stays(crops, target):
         return seen._replace(visible=0 * seen.visible, flow=seen.flow + 9)
 
     one = verified(crops, target, 2, -4, 3)
-    moved, fit = finish(flow_alignment.follow_flow(crops, one, renderer, blind))
-    assert moved is one
-    assert fit.visible == 0
+    moved = finish(flow_alignment.follow_flow(crops, one, renderer, blind))
+    assert moved.closeup is one.closeup
+    assert moved.agreement.hidden == 1
 
 
 def test_what_is_locked_stays(crops, target):
     one = verified(crops, target, 2, -4, 3)
     locks = Locks(position=True)
-    moved, _fit = finish(flow_alignment.follow_flow(crops, one, renderer, made_up.see, locks))
+    moved = finish(flow_alignment.follow_flow(crops, one, renderer, made_up.see, locks))
     assert moved is not one
     places = [each.closeup.pose.camera_to_world()[:3, 3] for each in (moved, one)]
     np.testing.assert_allclose(*places, atol=1e-9)
@@ -189,7 +191,8 @@ def test_candidates_that_meet_are_one_and_the_best_fits_best(crops, target):
 def test_the_bundled_network_leads_there(crops, target, degrees):
     see: See = partial(look, load_network("aligner", "numpy"))
     one = verified(crops, target, *degrees)
-    moved, fit = finish(flow_alignment.follow_flow(crops, one, renderer, see))
+    moved = finish(flow_alignment.follow_flow(crops, one, renderer, see))
     assert error(moved.closeup.pose) < 0.25 * error(one.closeup.pose)
     assert apart(crops, moved.closeup.pose, TRUE) < 0.006
-    assert fit.flow < 1 and fit.visible > 0.9 and fit.overlap > 0.95
+    fit = moved.agreement
+    assert fit.flow < 1 and fit.hidden < 0.1 and fit.outside < 0.05

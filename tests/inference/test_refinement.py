@@ -24,6 +24,7 @@ from photo_pose.inference.pose.pose import Pose, placed, relative
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target, find_starts
 from photo_pose.inference.steps import finish
 from photo_pose.inference.verify import candidates, confidence, refinement
+from photo_pose.inference.verify.agreement import Agreement
 from photo_pose.inference.verify.candidates import Candidate
 from photo_pose.inference.views.crops import FIRST_PATCH, GRID, PADDING, SIZE, STRIDE
 from photo_pose.inference.views.retrieval import Index
@@ -309,7 +310,7 @@ def test_progress_of_finding_only_grows(crops, target):
 
 
 def candidate(score: float, alike: bool = False) -> Candidate:
-    return Candidate("desk", CAMERA, score, 0.0, alike)
+    return Candidate("desk", CAMERA, score, 0.0, alike, Agreement(score / 2, score / 2, 0.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -351,7 +352,7 @@ def test_a_given_mask_moves_every_candidate(crops, target):
 @pytest.mark.parametrize("degrees", [(2, -4, 3), (-4, 1, 2), (6, -7, 8)])
 def test_a_camera_of_the_world_is_improved(crops, target, degrees):
     camera = placed(crops.camera, turned(crops, *degrees), SPHERE)
-    before, after = finish(candidates.improve(crops, target, camera, renderer))
+    before, after = finish(candidates.improve(crops, target, camera, renderer, made_up.see))
     assert before.camera is camera and before.model == after.model == "desk"
     assert after.score > before.score + 0.1
     assert error(relative(after.camera, SPHERE)) < 0.5 * error(relative(camera, SPHERE))
@@ -371,7 +372,7 @@ def blind_after(shown: int) -> refinement.Renderer:
 )
 def test_a_camera_that_does_not_get_better_is_kept_exactly(crops, target, draw, locks):
     camera = placed(crops.camera, turned(crops, 2, -4, 3), SPHERE)
-    before, after = finish(candidates.improve(crops, target, camera, draw, locks))
+    before, after = finish(candidates.improve(crops, target, camera, draw, made_up.see, locks))
     assert before.camera is camera and after.camera is camera
     assert before.score == after.score
 
@@ -390,7 +391,7 @@ def test_improving_respects_locks(crops, target, name):
     """All else is free, which raises the score; but what of the lens need not move does not."""
     camera = placed(crops.camera, turned(crops, -4, 1, 2), SPHERE)
     locks = Locks(lens=False, principal_point=False)._replace(**{name: True})
-    before, after = finish(candidates.improve(crops, target, camera, renderer, locks))
+    before, after = finish(candidates.improve(crops, target, camera, renderer, made_up.see, locks))
     assert after.score > before.score
     tolerance = 2e-3 if name == "roll" else 1e-9
     np.testing.assert_allclose(LOCKED[name](after.camera), LOCKED[name](camera), atol=tolerance)
@@ -403,7 +404,9 @@ def test_improving_respects_locks(crops, target, name):
 def test_a_freed_principal_point_stays_near_and_never_costs_score(crops, target, degrees, held):
     camera = placed(crops.camera, turned(crops, *degrees), SPHERE)
     free = held._replace(principal_point=False)
-    locked, freed = (finish(candidates.improve(crops, target, camera, renderer, locks))[1] for locks in (held, free))
+    locked, freed = (
+        finish(candidates.improve(crops, target, camera, renderer, made_up.see, locks))[1] for locks in (held, free)
+    )
     assert freed.score >= locked.score
     moved = np.linalg.norm(freed.camera.K[:2, 2] - camera.K[:2, 2]) / max(crops.camera.size)
     assert moved < 3 * refinement.POINT_DEVIATION
@@ -415,12 +418,12 @@ def test_a_principal_point_that_is_off_is_moved_back(crops, target):
     wrong = PhotoCrops(crops.photo, replace(crops.camera, K=K), crops.box, crops.rolls, crops.extract)
     camera = placed(wrong.camera, TRUE._replace(K=K), SPHERE)
     _before, after = finish(
-        candidates.improve(wrong, target, camera, renderer, Locks(True, True, principal_point=False))
+        candidates.improve(wrong, target, camera, renderer, made_up.see, Locks(True, True, principal_point=False))
     )
     off = [np.linalg.norm(one.K[:2, 2] - crops.camera.K[:2, 2]) for one in (camera, after.camera)]
     assert off[1] < 0.5 * off[0]
 
 
 def test_progress_of_improving_only_grows(crops, target):
-    steps = list(candidates.improve(crops, target, placed(crops.camera, TRUE, SPHERE), renderer))
+    steps = list(candidates.improve(crops, target, placed(crops.camera, TRUE, SPHERE), renderer, made_up.see))
     assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)

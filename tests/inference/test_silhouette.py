@@ -15,7 +15,6 @@ from slopes import slopes
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.pose.alignment import Locks, SilhouetteTerm, minimise, projected
-from photo_pose.inference.pose.details import agreement
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import finish
@@ -170,9 +169,7 @@ def test_the_score_tells_how_well_a_given_mask_is_filled():
     mask = crops.mask_in(after.closeup.view, after.closeup.pose.K)
     filled = silhouette.mask_overlap(after, mask, INSIDE)
     assert silhouette.mask_overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
-    certain = max(agreement(after.details) - refinement.CHANCE, 0)
-    alone = refinement.score(crops, after.closeup, after.shown) + refinement.DETAIL_WEIGHT * certain
-    assert after.score == pytest.approx(alone + silhouette.IOU_WEIGHT * (filled - 1))
+    assert after.score == pytest.approx(after.agreement.score + silhouette.IOU_WEIGHT * (filled - 1))
 
 
 def cut_off(width: int = 220) -> PhotoCrops:

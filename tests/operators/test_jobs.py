@@ -7,8 +7,10 @@ import pytest
 
 pytest.importorskip("bpy")
 
+from photo_pose.batch import parser  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
-from photo_pose.operators.headless.jobs import JOB_KEYS, read_jobs, stems_of  # noqa: E402
+from photo_pose.inference.look import DEFAULT_LOOK  # noqa: E402
+from photo_pose.operators.headless.jobs import JOB_KEYS, read_jobs, stands_of, stems_of, view_options  # noqa: E402
 from photo_pose.operators.headless.match_command import _result  # noqa: E402
 
 GOOD = {"photo": "one.png", "box": [1, 2, 30, 40], "object": ["a", "b"], "lens": 35, "sensor": 24}
@@ -144,3 +146,26 @@ def test_the_longest_names_leave_room_for_those_of_their_pictures(tmp_path, stem
     for one in stems:
         if "\ud800" not in one:
             (tmp_path / f"{one}_undistorted.png").touch()
+
+
+@pytest.mark.parametrize("command", ["match", "which"])
+@pytest.mark.parametrize(
+    ("given", "stands", "sphere"),
+    [
+        ("", "AUTOMATIC", "UPPER"),
+        ("--stands automatic", "AUTOMATIC", "UPPER"),
+        ("--stands upright", "UPRIGHT", "UPPER"),
+        ("--stands any_way", "ANY_WAY", "FULL"),
+        ("--upright", "UPRIGHT", "UPPER"),
+        ("--any-roll", "ANY_WAY", "FULL"),
+        ("--sphere full", "ANY_WAY", "FULL"),
+        ("--sphere upper", "UPRIGHT", "UPPER"),
+        ("--upright --sphere full", "UPRIGHT", "FULL"),
+        ("--any-roll --sphere upper", "ANY_WAY", "UPPER"),
+    ],
+)
+def test_how_objects_stand_and_from_where_they_are_seen_fit(command, given, stands, sphere):
+    """What is not given follows from the other; without either it is as in the panel, found out."""
+    options = parser(command, True).parse_args(f"--out here --photo a.jpg {given}".split())
+    assert (stands_of(options), view_options(options).sphere) == (stands, sphere)
+    assert DEFAULT_LOOK.stands == "AUTOMATIC"

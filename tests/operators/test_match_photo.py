@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
 from photo_pose.batch import main  # noqa: E402
-from photo_pose.inference.geometry import angle_between  # noqa: E402
+from photo_pose.inference import matching  # noqa: E402
+from photo_pose.inference.geometry import Box, angle_between, look_at  # noqa: E402
 from photo_pose.inference.photo.overlay_picture import intersection_over_union  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.inference.views.crops import template_view  # noqa: E402
+from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
@@ -235,11 +238,51 @@ def test_a_missing_package_is_named(monkey, photo, monkeypatch):
 
 def test_training_views_are_rendered_ahead(monkey, scene, views_folder):
     before = snapshot()
-    assert bpy.ops.photopose.render_views(subdivisions=1, sphere="FULL") == {"FINISHED"}
+    assert bpy.ops.photopose.render_views(subdivisions=1, stands="ANY_WAY") == {"FINISHED"}
     assert differences(before, snapshot()) == {}
     files = set(views_folder.iterdir())
-    bpy.ops.photopose.render_views(subdivisions=1, sphere="FULL")
+    bpy.ops.photopose.render_views(subdivisions=1, stands="ANY_WAY")
     assert set(views_folder.iterdir()) == files
+
+
+def test_of_views_from_all_around_those_from_above_are_not_rendered_again(monkey, scene, tmp_path, monkeypatch):
+    """And they are the same as if all had been rendered at once."""
+    rendered, make = [], rendered_views.template_view
+    monkeypatch.setattr(rendered_views, "template_view", lambda *seen: rendered.append(seen) or make(*seen))
+    options = ViewOptions(subdivisions=1)
+    everywhere = options._replace(sphere="FULL")
+    with evaluated(monkey) as model:
+        finish(rendered_views.model_templates(model, options, tmp_path / "one"))
+        joined = finish(rendered_views.model_templates(model, everywhere, tmp_path / "one"))
+        assert len(rendered) == len(everywhere.directions)
+        at_once = finish(rendered_views.model_templates(model, everywhere, tmp_path / "two"))
+        files = [view_cache.cached_file(model, everywhere, tmp_path / name) for name in ("one", "two")]
+    for field in fields(at_once):
+        np.testing.assert_array_equal(getattr(joined, field.name), getattr(at_once, field.name))
+    sheets = [np.array(Image.open(file.with_suffix(".png"))) for file in files]
+    np.testing.assert_array_equal(*sheets)
+
+
+def test_a_model_that_does_not_stand_is_found_and_its_lower_views_are_rendered_only_then(
+    monkey, scene, tmp_path, views_folder
+):
+    """Automatic, as everywhere by default."""
+    match(photographed(monkey, tmp_path / "upright.png"), monkey)
+    assert scene.camera.data.photo_pose.confidence > matching.SURE
+    views = len(list(views_folder.glob("*.npz")))
+    below = TRUE.placed(look_at(np.array([1.0, -3.0, -3.0]) + PLACE, np.array(PLACE), 2.5))
+    photo = photographed(monkey, tmp_path / "below.png", below)
+    seen = tuple(Box.around(below.project(vertices(monkey))))
+    assert match(photo, monkey, box=seen, stands="UPRIGHT") == {"FINISHED"}
+    center = np.array(monkey.matrix_world.translation)
+
+    def off() -> float:
+        found = cameras.read_camera(scene, scene.camera, SIZE)
+        return float(np.degrees(angle_between(found.position - center, below.position - center)))
+
+    assert off() > 20 and len(list(views_folder.glob("*.npz"))) == views
+    assert match(photo, monkey, box=seen) == {"FINISHED"}
+    assert off() < 8 and len(list(views_folder.glob("*.npz"))) == views + 1
 
 
 def test_a_scene_without_models_is_refused(scene, tmp_path):

@@ -1,0 +1,237 @@
+"""`python -m benchmark.photographs FOLDER`: matches a set of photographs with known poses, and tells how far off it is.
+
+FOLDER/index.json: {"samples": [{id, set, category, photo, mesh, size, K, R, t, bbox, occluded, symmetry}]}, paths
+relative to it; x_cam = R x + t in the numbers of the mesh file, OpenCV axes, pixel centres at integers; symmetry:
+[{axis, n}], turns about the middle of the mesh's box after which it looks the same. All is matched with the product's
+own defaults. Every answer is written down at once: what was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from math import tau
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmark import report
+from benchmark.accuracy import FOLDER, Workshop, product_hash
+from inference.errors import PoseError
+from inference.geometry import Box, Camera, angle_between, rotation_angle, rotation_from_vector
+
+RIGHT = 10.0  # degrees of view error
+SURE = 0.9  # confidence
+LARGE = 0.1  # share of the picture that the object's box covers
+MOST_VERTICES = 3000
+WORST_OVERLAY = 10.0
+
+Line = dict[str, Any]
+
+
+class Sample(NamedTuple):
+    """A photograph of a model: the camera that sees the mesh file's own numbers, and the turns (N, 4, 4) of the model
+    after which it looks the same."""
+
+    id: str
+    group: str
+    category: str
+    photo: Path
+    mesh: Path
+    camera: Camera
+    box: Box
+    same: np.ndarray
+    vertices: np.ndarray
+
+
+def samples(folder: Path, sets: Sequence[str] | None = None, limit: int | None = None) -> Iterator[Sample]:
+    """Of the folder's index, those that nothing hides, one of each pose, model after model, at most limit of
+    each."""
+    listed = json.loads((folder / "index.json").read_text())["samples"]
+    chosen = [one for one in listed if not one["occluded"] and (not sets or one["set"] in sets)]
+    for _mesh, group in groupby(sorted(chosen, key=lambda one: one["mesh"]), key=lambda one: one["mesh"]):
+        poses = {str((one["R"], one["t"])): one for one in reversed(list(group))}  # one light is enough
+        of_model = list(reversed(poses.values()))
+        vertices = _vertices(folder / of_model[0]["mesh"])
+        for one in of_model[:limit]:
+            yield _sample(one, folder, vertices)
+
+
+def _sample(known: dict[str, Any], folder: Path, vertices: np.ndarray) -> Sample:
+    K, world_to_camera = np.array(known["K"], float), np.eye(4)
+    K[:2, 2] += 0.5  # pixel centres are at halves here
+    world_to_camera[:3, :3], world_to_camera[:3, 3] = known["R"], known["t"]
+    camera = Camera(K, np.linalg.inv(world_to_camera), tuple(known["size"]))
+    same = _turns(known.get("symmetry") or [], (vertices.min(0) + vertices.max(0)) / 2)
+    names = known["id"], known["set"], known["category"], folder / known["photo"], folder / known["mesh"]
+    return Sample(*names, camera, Box(*known["bbox"]), same, vertices)
+
+
+def _turns(symmetry: Sequence[dict[str, Any]], middle: np.ndarray) -> np.ndarray:
+    turns = np.eye(4)[None]
+    for one in symmetry:
+        axis = np.array(one["axis"], float) / np.linalg.norm(one["axis"])
+        steps = np.tile(np.eye(4), (int(one["n"]), 1, 1))
+        for number, step in enumerate(steps):
+            step[:3, :3] = rotation_from_vector(axis * tau * number / len(steps))
+            step[:3, 3] = middle - step[:3, :3] @ middle
+        turns = np.concatenate([turns @ step for step in steps])
+    return turns
+
+
+def _vertices(mesh: Path) -> np.ndarray:
+    """(N, 3), some thousands at most, of an .obj or a .ply of text."""
+    text = mesh.read_text(errors="replace").splitlines()
+    if mesh.suffix == ".ply":
+        count = int(next(line for line in text if line.startswith("element vertex")).split()[-1])
+        first = text.index("end_header") + 1
+        rows = [line.split()[:3] for line in text[first : first + count]]
+    else:
+        rows = [line.split()[1:4] for line in text if line.startswith("v ")]
+    points = np.array(rows, float)
+    return points[:: len(points) // MOST_VERTICES + 1]
+
+
+def measure(chosen: Sequence[Sample], path: Path, options: argparse.Namespace) -> None:
+    """Appends a line to path for every sample that it has no line of, model after model."""
+    done = {line["id"] for line in report.lines(path)}
+    wanted = [sample for sample in chosen if sample.id not in done]
+    with closing(Workshop(options.threads, Path)) as workshop, path.open("a", encoding="utf-8") as file:
+        for number, sample in enumerate(wanted, 1):
+            line = {"id": sample.id, "set": sample.group, "category": sample.category}
+            line["large"] = bool(sample.box.width * sample.box.height > LARGE * np.prod(sample.camera.size))
+            began = time.process_time()
+            try:
+                line |= _answer(workshop, sample, _model(sample, chosen, options.wrong), options)
+            except PoseError as error:
+                line["error"] = str(error)
+            line["seconds"] = time.process_time() - began
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            told = line.get("error") or f"view {line['view']:6.1f}  overlay {line['overlay']:.4f}"
+            print(f"{number} of {len(wanted)}  {sample.id:40} {told}  {line.get('confidence') or 0:.2f}", flush=True)
+
+
+def _model(sample: Sample, chosen: Sequence[Sample], wrong: bool) -> Path:
+    """The sample's model, or another one, of its category where there are several."""
+    if not wrong:
+        return sample.mesh
+    kinds = [other.mesh for other in chosen if other.category == sample.category] + [other.mesh for other in chosen]
+    return next(mesh for mesh in kinds if mesh != sample.mesh)
+
+
+def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.Namespace) -> Line:
+    from photo_pose.inference import matching
+    from photo_pose.inference.errors import PoseError as ProductError
+    from photo_pose.inference.geometry import Box as ProductBox
+    from photo_pose.inference.look import Look
+    from photo_pose.inference.photo.image import load_photo
+    from photo_pose.inference.steps import finish
+
+    workshop.fetch([str(model)])
+    photo, lens = load_photo(sample.photo), {}
+    if not options.no_focal:
+        lens = {"focal": sample.camera.focal, "principal_point": tuple(sample.camera.K[:2, 2])}
+    camera = matching.photo_camera(photo, **lens)
+    told = {"lens": matching.photo_focal(photo) if options.no_focal else None, "all_around": workshop.all_around}
+    box = None if options.no_box else ProductBox(*sample.box)
+    given = photo, camera, box, list(workshop.targets.values()), workshop.renderer
+    try:
+        found_box, found = finish(matching.find_and_match(*given, Look(stands=options.stands, device="cpu"), **told))
+    except ProductError as error:
+        raise PoseError(str(error)) from error
+    own = np.array(workshop.roots[str(model)].matrix_world)
+    judged = [
+        {"score": one.score, "alike": bool(one.alike), **_agreement(one), **errors(sample, one.camera, own)}
+        for one in found.candidates
+    ]
+    best = min(judged, key=lambda one: one["view"])["view"]
+    line = {**judged[0], "best_of_candidates": best, "confidence": found.confidence, "candidates": judged}
+    return {**line, "box": list(found_box), "wrong_model": options.wrong}
+
+
+def _agreement(candidate: Any) -> Line:
+    known = candidate.agreement
+    return {} if known is None else {"agreement": [float(value) for value in known]}
+
+
+def errors(sample: Sample, found: Camera, own: np.ndarray) -> Line:
+    """Of the turn that is nearest to the truth: view and rotation in degrees, overlay in sizes of the box, focal length
+    as a part of the true one. own (4, 4): the model's place in the scene."""
+    to_camera, truth = found.world_to_camera @ own, sample.camera.world_to_camera
+    pose = min((to_camera @ turn for turn in sample.same), key=lambda one: rotation_angle(one[:3, :3], truth[:3, :3]))
+    center = sample.vertices.mean(0)
+    seen = sample.vertices @ pose[:3, :3].T + pose[:3, 3]
+    pixels = seen @ found.K.T
+    off = np.linalg.norm(pixels[:, :2] / pixels[:, 2:] - sample.camera.project(sample.vertices), axis=1).mean()
+    off = off / max(sample.box.width, sample.box.height) if seen[:, 2].min() > 0 else WORST_OVERLAY
+    view = angle_between(np.linalg.inv(pose)[:3, 3] - center, sample.camera.position - center)
+    rotation = rotation_angle(pose[:3, :3], truth[:3, :3])
+    values = {"view": np.degrees(view), "rotation": np.degrees(rotation), "overlay": min(off, WORST_OVERLAY)}
+    return {name: float(value) for name, value in values.items()} | {
+        "focal": abs(found.focal / sample.camera.focal - 1)
+    }
+
+
+def table(found: Sequence[Line]) -> Iterator[str]:
+    """Rows of Markdown: all, by set, by category, by size; then what the confidence is worth."""
+    groups: dict[str, list[Line]] = defaultdict(list)
+    for line in found:
+        for name in ("all", line["set"], f"{line['set']}: {line['category']}", "large" if line["large"] else "small"):
+            groups[name].append(line)
+    columns = ("view", "overlay", "focal", "best_of_candidates")
+    yield "| | n | " + " | ".join(f"{name} mean/median" for name in columns) + " | < 10° | best < 10° | seconds |"
+    yield "|---" * (len(columns) + 5) + "|"
+    for name, some in groups.items():
+        good = [line for line in some if "error" not in line]
+        cells = [_both([line[column] for line in good]) for column in columns]
+        right = [sum(line[column] < RIGHT for line in good) / len(some) for column in ("view", "best_of_candidates")]
+        seconds = np.mean([line["seconds"] for line in some])
+        yield f"| {name} | {len(some)} | " + " | ".join(cells) + f" | {right[0]:.0%} | {right[1]:.0%} | {seconds:.1f} |"
+    told = [(line["confidence"], line["view"] < RIGHT) for line in found if line.get("confidence") is not None]
+    if told:
+        sure, right = np.array(told, float).T
+        wrong = int(((sure >= SURE) * (1 - right)).sum())
+        brier = ((sure - right) ** 2).mean()
+        yield ""
+        yield f"Confidence: mean {sure.mean():.2f}, right {right.mean():.0%}, Brier {brier:.3f};"
+        yield f"of {int((sure >= SURE).sum())} told with {SURE} or more {wrong} are wrong."
+
+
+def _both(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.3g}/{np.median(values):.3g}" if values else "-"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these sets of the folder")
+    parser.add_argument("--limit", type=int, help="photographs of each model, at most")
+    parser.add_argument("--no-box", action="store_true", help="the object is looked for")
+    parser.add_argument("--no-focal", action="store_true", help="the focal length is estimated")
+    parser.add_argument("--wrong", action="store_true", help="asks for another model, of the same category if possible")
+    parser.add_argument("--stands", default="AUTOMATIC", choices=("AUTOMATIC", "UPRIGHT", "ANY_WAY"))
+    parser.add_argument("--run", help="name of the results; default: a hash of the matcher's sources")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    asked = [name for name in ("no_box", "no_focal", "wrong") if getattr(options, name)]
+    path = FOLDER / ("_".join([options.run or product_hash(), options.folder.resolve().name, *asked]) + ".jsonl")
+    chosen = list(samples(options.folder.resolve(), options.sets, options.limit))
+    measure(chosen, path, options)
+    names = {sample.id for sample in chosen}
+    print("\n".join(table([line for line in report.lines(path) if line["id"] in names])))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseError as error:
+        sys.exit(str(error))
