@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
     from .verify.candidates import Candidate
-    from .verify.flow_alignment import See
     from .verify.model_ranking import Answer
-    from .verify.refinement import Renderer, Verified
+    from .verify.refinement import Renderer, See, Verified
 
 
 FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
@@ -121,7 +120,7 @@ def match(
     starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if look.method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, look.count, look.stages, aligner(look.device))
+        steps = finding.find_candidates(crops, starts, renderer, aligner(look.device), look.count, look.stages)
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, look.device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)

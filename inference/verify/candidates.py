@@ -17,7 +17,7 @@ from ..search.start_poses import APART, PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
 from .agreement import Agreement
-from .flow_alignment import See, follow_flow, judged
+from .flow_alignment import follow_flow, judged
 from .lens import find_lens
 from .refinement import (
     ALIGNING_ROUNDS,
@@ -25,6 +25,7 @@ from .refinement import (
     SAME,
     Closeup,
     Renderer,
+    See,
     Verified,
     agreement,
     approach,
@@ -68,34 +69,29 @@ def find_candidates(
     crops: PhotoCrops,
     starts: Sequence[Start],
     renderer: Renderer,
+    see: See,
     count: int = DEFAULT_CANDIDATES,
     stages: Stages = ALL_STAGES,
-    see: See | None = None,
 ) -> Steps[list[Candidate]]:
-    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found.
-
-    see: the network that aligns renderings to the photo and judges them; without it they are aligned as without that
-    stage.
-    """
+    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
     closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         agreements = [agreement(crops, closeup, closeup.nearest[0]) for closeup in closeups]
         found = [_candidate(crops, *known) for known in zip(closeups, agreements, strict=True)]
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
-    if see and stages.flow:
+    if stages.flow:
         verified = yield from within(_flowed(crops, verified, renderer, see, stages.details), 0.5, 0.8)
-    elif stages.refine:
-        for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)):
+    else:
+        for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)) if stages.refine else ():
             refined = yield from within(
                 refine_verified(crops, verified[:count], renderer, details=stages.details), start, end
             )
             verified = _ranked([*refined, *verified[count:]])
-    if see and not stages.flow:
         verified = _ranked([judged(one, see) for one in verified])
     if crops.lens.doubt and stages.lens:
         found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.87)
-        if see and stages.flow:
+        if stages.flow:
             found = yield from within(_settled(crops, found, renderer, see, details=stages.details), 0.87, 0.9)
         verified = _with_best(verified, found)
     if stages.silhouette and crops.mask is not None:
@@ -231,15 +227,13 @@ def _with_best(ranked: Sequence[Verified], found: Verified) -> list[Verified]:
     return [found._replace(score=max(found.score, best.score)), *others]
 
 
-def _follow_mask(
-    crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See | None
-) -> Steps[list[Verified]]:
+def _follow_mask(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
     """All of them moved onto the mask that the user gives, where that pays; how they fill it counts, too."""
     followed = []
     for one in ranked:
-        moved = yield from follow_given_mask(crops, one._replace(score=one.agreement.alone.score), renderer)
+        moved = yield from follow_given_mask(crops, one._replace(score=one.agreement.alone.score), renderer, see)
         filled = moved.score - moved.agreement.alone.score
-        moved = judged(moved, see) if see else moved._replace(score=moved.agreement.score)
+        moved = judged(moved, see)
         followed.append(moved._replace(score=moved.score + filled))
     return _ranked(followed)
 

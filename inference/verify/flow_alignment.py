@@ -6,7 +6,7 @@ digits of features. Learned flow in such rounds: DeepIM (Li et al., ECCV 2018), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..pose.pose import Pose
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps, within
 from ..views.templates import Rendering
-from .refinement import Renderer, Verified, lens_terms, look_closely, verify
+from .refinement import Renderer, See, Verified, lens_terms, look_closely, verify
 from .silhouette import contour_term, mask_overlap, to_crop
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ FINEST = 0.5  # px: nothing is known more exactly, whatever the network says
 # quite show, and as good on a printed cube
 MASK_WEIGHT = 3.0
 
-See = Callable[[np.ndarray, np.ndarray, np.ndarray], "Seen"]  # rendering, crop (SIZE, SIZE, 3) and alpha, all uint8
 SeenTerm = FlowTerm | SilhouetteTerm  # of one look: the flow, and the mask's contour where there is one
 
 

@@ -13,8 +13,8 @@ from ..search.start_poses import APART, Extract, PhotoCrops, Start, Target, star
 from ..steps import Steps, all_aside, shares, within
 from ..views.crops import photo_view
 from ..views.retrieval import diverse
-from .flow_alignment import See, judged
-from .refinement import Renderer, Verified, approach, refine_verified, verify
+from .flow_alignment import judged
+from .refinement import Renderer, See, Verified, approach, refine_verified, verify
 
 # By judgement, and not measured by themselves
 FOUND_DEVIATION = 0.25  # of the edges of a find's box, in units of its longer side

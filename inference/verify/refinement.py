@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from ..views.retrieval import Whitening, pooled, unit
 from ..views.templates import Render, Rendering, Template, Templates
 from .agreement import Agreement
 
+if TYPE_CHECKING:
+    from ..networks.aligner import Seen
+
 # By judgement where nothing is said; five rounds and eight neighbours were no better on real photos.
 # `python -m benchmark.accuracy` measures stages as a whole.
 ALIGNING_ROUNDS = 3  # of alignment to the training views, each in a new crop
@@ -32,6 +35,7 @@ LENS_DEVIATION, LENS_WEIGHT = 0.1, 0.05  # of a lens that is free but was someho
 POINT_DEVIATION, POINT_WEIGHT = 0.04, 0.1
 
 Renderer = Callable[[Target], Render]  # what draws a target in its unit sphere
+See = Callable[[np.ndarray, np.ndarray, np.ndarray], "Seen"]  # rendering, crop (SIZE, SIZE, 3) and alpha, all uint8
 
 
 class Closeup(NamedTuple):

@@ -10,8 +10,7 @@ from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import SilhouetteTerm, feature_terms, minimise
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps
-from .refinement import Renderer, Verified, verify
-from .segmentation import segment
+from .refinement import Renderer, See, Verified, verify
 
 # By judgement; `python -m benchmark.accuracy --variants "true mask"` measures what they give together, no plateau was
 # looked for. IOU_WEIGHT is that of a prototype, on 80 rendered pictures with true masks.
@@ -20,20 +19,19 @@ MOST = 400  # points of a contour
 FEWEST_CONTOUR_POINTS = 20
 CONTOUR_DEVIATION = 2.0  # px in a crop: farther off it counts less and less
 REACH = 24.0  # px: contours farther apart do not belong together
-WEIGHT, GIVEN_WEIGHT = 1.0, 3.0  # of a found and of a given mask against the features
+GIVEN_WEIGHT = 3.0  # of a given mask against the features
 IOU_WEIGHT = 2.0  # of overlap against the score; a given mask that is filled perfectly adds nothing to that
 
 
-def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> Steps[Verified]:
-    """Moves a pose onto the user's mask where that pays, else onto one that is found; its score then tells how well it
-    fills the user's too.
+def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See) -> Steps[Verified]:
+    """Moves a pose onto the user's mask where that pays; its score then tells how well it fills it, too.
 
     Masks are drawn around the object, beside it or as a box. An exact one is filled better by a pose that the picture
-    and its colours speak for as much; to a rough one they lose more than it gains.
+    speaks for as much; to a rough one they lose more than it gains.
     """
     given, inside = crops.mask_in(one.closeup.view, one.closeup.pose.K), one.inside
     for _ in range(ROUNDS):
-        better = yield from _better(crops, one, given, inside, renderer)
+        better = yield from _better(crops, one, given, inside, renderer, see)
         if better is one:
             break
         one = better
@@ -41,16 +39,13 @@ def follow_given_mask(crops: PhotoCrops, one: Verified, renderer: Renderer) -> S
 
 
 def _better(
-    crops: PhotoCrops, one: Verified, given: np.ndarray, inside: np.ndarray, renderer: Renderer
+    crops: PhotoCrops, one: Verified, given: np.ndarray, inside: np.ndarray, renderer: Renderer, see: See
 ) -> Steps[Verified]:
-    """The pose on the given mask, else on the one that is found, if by score and both masks it is the better one."""
-    found = segment(one.closeup.picture, one.alpha)
-    for mask, weight in ((given, GIVEN_WEIGHT), (found, WEIGHT)):
-        moved = yield from _moved(crops, one, mask, inside, weight, renderer)
-        gain = sum(mask_overlap(moved, each, inside) - mask_overlap(one, each, inside) for each in (given, found))
-        if moved.score - one.score + IOU_WEIGHT * gain > 0:
-            return moved
-    return one
+    """The pose on the given mask, if by score, that mask and the one that the aligner sees it is the better one."""
+    seen = see(one.rendering.rgb, one.closeup.picture, one.alpha).whole
+    moved = yield from _moved(crops, one, given, inside, renderer)
+    gain = sum(mask_overlap(moved, each, inside) - mask_overlap(one, each, inside) for each in (given, seen))
+    return moved if moved.score - one.score + IOU_WEIGHT * gain > 0 else one
 
 
 def mask_overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
@@ -59,10 +54,10 @@ def mask_overlap(one: Verified, mask: np.ndarray, inside: np.ndarray) -> float:
 
 
 def _moved(
-    crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, weight: float, renderer: Renderer
+    crops: PhotoCrops, one: Verified, mask: np.ndarray, inside: np.ndarray, renderer: Renderer
 ) -> Steps[Verified]:
     """The pose with its contour on the mask's, as far as features and box agree; verified in the same crop."""
-    term = contour_term(one, mask, inside, weight)
+    term = contour_term(one, mask, inside, GIVEN_WEIGHT)
     if term is None:
         return one
     index, closeup = one.closeup.start.target.index, one.closeup

@@ -46,9 +46,8 @@ def show_candidates(
     photo: Photo, box: Box, candidates: Sequence[Candidate], targets: Sequence[Target], renderer: Renderer
 ) -> Shown:
     """Draws the candidates, best first, in the photo's box and a little around it."""
-    from ...inference.photo.overlay_picture import intersection_over_union, laid_over
+    from ...inference.photo.overlay_picture import laid_over
     from ...inference.verify.confidence import Evidence
-    from ...inference.verify.segmentation import segment
 
     window, by_name = _window(box), {target.name: target for target in targets}
     views = [in_unit_sphere(one.camera, by_name[one.model].sphere) for one in candidates]
@@ -56,10 +55,9 @@ def show_candidates(
         renderer(by_name[one.model])(view.windowed(window, (SIDE, SIDE))).rgba
         for one, view in zip(candidates, views, strict=True)
     ]
-    picture, alpha = _part(photo, window), renderings[0][..., 3]
-    mask = segment(np.array(picture), alpha) > 0.5
+    picture, best = _part(photo, window), candidates[0]
     shown = Box.around(views[0].project(by_name[candidates[0].model].index.templates.outline))
-    evidence = Evidence(box, photo.size, shown, intersection_over_union(mask, alpha >= 128))
+    evidence = Evidence(box, photo.size, shown, 1.0 - best.agreement.outside if best.agreement else 1.0)
     return Shown([laid_over(picture.copy(), rgba) for rgba in renderings], evidence)
 
 

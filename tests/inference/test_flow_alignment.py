@@ -18,7 +18,8 @@ from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import PhotoCrops, Start, Target
 from photo_pose.inference.steps import finish
 from photo_pose.inference.verify import candidates, flow_alignment, refinement
-from photo_pose.inference.verify.flow_alignment import Cells, See
+from photo_pose.inference.verify.flow_alignment import Cells
+from photo_pose.inference.verify.refinement import See
 from photo_pose.inference.views.crops import SIZE
 from photo_pose.inference.views.retrieval import Index
 from photo_pose.inference.views.templates import Rendering
@@ -177,7 +178,7 @@ def test_candidates_that_meet_are_one_and_the_best_fits_best(crops, target):
     starts.append(Start(target, made_up.turned(CAMERA, crops, 0, 180, 0), 0.0))
 
     def found(**stages: bool) -> list[candidates.Candidate]:
-        steps = candidates.find_candidates(crops, starts, renderer, 6, Stages(align=False, **stages), made_up.see)
+        steps = candidates.find_candidates(crops, starts, renderer, made_up.see, 6, Stages(align=False, **stages))
         return finish(steps)
 
     best, *others = found()

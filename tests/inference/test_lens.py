@@ -108,9 +108,9 @@ def test_only_a_free_lens_is_searched(target, doubt, deviation):
     camera, free = camera_with(30), doubt > 0
     crops = told(camera, Focal(40 * MM, deviation, doubt))
     starts = [start(crops, camera, target)]
-    (found,) = finish(candidates.find_candidates(crops, starts, renderer, stages=UNREFINED))
+    (found,) = finish(candidates.find_candidates(crops, starts, renderer, made_up.see, stages=UNREFINED))
     stages = UNREFINED._replace(lens=False)
-    (without,) = finish(candidates.find_candidates(crops, starts, renderer, stages=stages))
+    (without,) = finish(candidates.find_candidates(crops, starts, renderer, made_up.see, stages=stages))
     assert without.camera.focal == crops.camera.focal and without.lens_deviation == pytest.approx(deviation)
     assert (found.camera.focal != crops.camera.focal) is free
     assert 0 < found.lens_deviation < 0.2 if free else found.lens_deviation == pytest.approx(deviation)
@@ -124,7 +124,9 @@ def test_perspective_overrules_a_doubtful_lens_where_it_contradicts(target, said
     """And is overruled where it does not: the one that was told is more exact."""
     camera = camera_with(30)
     crops = told(camera, Focal(said * MM, 0.02, doubt))
-    (found,) = finish(candidates.find_candidates(crops, [start(crops, camera, target)], renderer, stages=UNREFINED))
+    (found,) = finish(
+        candidates.find_candidates(crops, [start(crops, camera, target)], renderer, made_up.see, stages=UNREFINED)
+    )
     if 29 < said < 31:
         assert found.camera.focal == pytest.approx(said * MM, rel=0.015)
     assert abs(np.log(found.camera.focal / camera.focal)) < 0.08
@@ -137,7 +139,7 @@ def test_every_candidate_has_a_deviation_of_its_own(target):
     crops = guessed(camera, 40)
     right = start(crops, camera, target)
     wrong = right._replace(pose=right.pose._replace(rotation=right.pose.rotation @ np.diag([-1.0, -1, 1])))
-    best, other = finish(candidates.find_candidates(crops, [wrong, right], renderer, stages=UNREFINED))
+    best, other = finish(candidates.find_candidates(crops, [wrong, right], renderer, made_up.see, stages=UNREFINED))
     assert best.lens_deviation < 0.2 and best.camera.focal != crops.camera.focal
     assert other.lens_deviation == SPREAD and other.camera.focal == pytest.approx(crops.camera.focal)
 
@@ -150,7 +152,7 @@ def test_answers_without_verification_say_how_well_their_lens_is_known(target, k
     answers = [
         *candidates.as_candidates(crops, [begin]),
         *finish(candidates.as_they_are(crops, [begin], renderer)),
-        *finish(candidates.find_candidates(crops, [begin], renderer, stages=Stages(verify=False))),
+        *finish(candidates.find_candidates(crops, [begin], renderer, made_up.see, stages=Stages(verify=False))),
     ]
     assert [one.lens_deviation for one in answers] == [known.spread] * 3
 

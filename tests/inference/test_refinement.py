@@ -250,7 +250,9 @@ def test_refinement_respects_locks(crops, verified):
 @pytest.mark.parametrize("align", [False, True])
 def test_without_verification_nothing_is_rendered(crops, target, align):
     starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((0, 180, 0), (3, -4, 5))]
-    found = finish(candidates.find_candidates(crops, starts, unused, stages=Stages(align=align, verify=False)))
+    found = finish(
+        candidates.find_candidates(crops, starts, unused, made_up.see, stages=Stages(align=align, verify=False))
+    )
     assert [candidate.score for candidate in found] == sorted((c.score for c in found), reverse=True)
     unmoved = any(np.allclose(found[0].camera.camera_to_world[:3, :3].T, s.pose.rotation) for s in starts)
     assert unmoved is not align
@@ -261,7 +263,7 @@ def test_the_photo_s_camera_is_found(crops, target):
     starts = finish(find_starts(crops, target))
     errors = []
     for stages in (Stages(align=False, verify=False), Stages(refine=False), Stages()):
-        best = finish(candidates.find_candidates(crops, starts, renderer, stages=stages))[0]
+        best = finish(candidates.find_candidates(crops, starts, renderer, made_up.see, stages=stages))[0]
         assert best.model == "desk"
         seen = (best.camera.position - SPHERE.center) / SPHERE.radius
         errors.append(float(np.degrees(angle_between(seen, CAMERA.position))))
@@ -287,25 +289,25 @@ def test_views_that_look_the_same_are_alike(target, render, other, alike):
     """The photo shows no paint, and so leaves it to the model to tell them apart."""
     crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, made_up.plain))
     starts = [Start(target, pose, 0.0) for pose in (TRUE, other)]
-    found = finish(candidates.find_candidates(crops, starts, lambda _target: render, stages=AS_THEY_ARE))
+    found = finish(candidates.find_candidates(crops, starts, lambda _target: render, made_up.see, stages=AS_THEY_ARE))
     assert found[0].score - found[1].score < candidates.LEAD_LIMIT
     assert [one.alike for one in found] == [False, alike]
 
 
 def test_another_model_is_never_alike(crops, target):
     starts = [Start(one, TRUE, 0.0) for one in (target, target._replace(name="another"), target)]
-    found = finish(candidates.find_candidates(crops, starts, renderer, stages=AS_THEY_ARE))
+    found = finish(candidates.find_candidates(crops, starts, renderer, made_up.see, stages=AS_THEY_ARE))
     assert [(one.model, one.alike) for one in found] == [("desk", False), ("another", False), ("desk", True)]
 
 
 def test_no_more_candidates_than_asked_for(crops, target):
     starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in SOME]
-    assert len(finish(candidates.find_candidates(crops, starts, renderer, 2))) == 2
+    assert len(finish(candidates.find_candidates(crops, starts, renderer, made_up.see, 2))) == 2
 
 
 def test_progress_of_finding_only_grows(crops, target):
     starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((2, -4, 3), (-4, 10, 2), (5, -8, 2))]
-    steps = list(candidates.find_candidates(crops, starts, renderer, stages=AS_THEY_ARE))
+    steps = list(candidates.find_candidates(crops, starts, renderer, made_up.see, stages=AS_THEY_ARE))
     assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
 
 
@@ -343,7 +345,7 @@ def test_a_given_mask_moves_every_candidate(crops, target):
     starts = [Start(target, turned(crops, *degrees), 0.0) for degrees in ((3, -4, 5), (0, 180, 0), (-4, 5, 3))]
     stages = Stages(align=False, refine=False)
     masked = made_up.crops_of(CAMERA, crops.photo, mask=made_up.mask_of(CAMERA))
-    found = finish(candidates.find_candidates(masked, starts, renderer, stages=stages))
+    found = finish(candidates.find_candidates(masked, starts, renderer, made_up.see, stages=stages))
     errors = [error(relative(candidate.camera, SPHERE)) for candidate in found]
     assert max(errors[:2]) < 1 and errors[2] > 90
     assert min(c.score for c in found[:2]) > found[2].score + 0.2

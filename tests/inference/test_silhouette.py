@@ -113,7 +113,10 @@ def test_a_mask_that_ends_far_from_the_model_moves_nothing(box):
     mask[top:bottom, left:right] = True
     crops = crops_of(made_up.render, mask)
     one = verified(crops, made_up.render, TRUE)
-    assert finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render)).closeup is one.closeup
+    assert (
+        finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render, made_up.see)).closeup
+        is one.closeup
+    )
 
 
 @pytest.mark.parametrize("degrees", [(2, -4, 3), (-4, 1, 2), (5, -5, 5)])
@@ -122,7 +125,7 @@ def test_a_given_mask_brings_a_pose_closer(model, degrees):
     render = RENDERS[model]
     crops = crops_of(render, MASK)
     before = off(crops, render, *degrees)
-    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render))
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render, made_up.see))
     assert error(before) > 4.5
     assert error(after) < 0.6
     np.testing.assert_allclose(after.closeup.pose.translation, TRUE.translation, atol=0.02)
@@ -157,7 +160,7 @@ def test_a_rough_mask_does_not_move_a_pose_that_is_right(model, name):
     render = RENDERS[model]
     crops = crops_of(render, ROUGH[name])
     before = verified(crops, render, TRUE)
-    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render))
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: render, made_up.see))
     assert error(after) < 0.6
     assert after.score < before.score - 0.1
 
@@ -165,7 +168,7 @@ def test_a_rough_mask_does_not_move_a_pose_that_is_right(model, name):
 def test_the_score_tells_how_well_a_given_mask_is_filled():
     crops = crops_of(made_up.render, MASK)
     before = off(crops, made_up.render, 5, -5, 5)
-    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: made_up.render))
+    after = finish(silhouette.follow_given_mask(crops, before, lambda _target: made_up.render, made_up.see))
     mask = crops.mask_in(after.closeup.view, after.closeup.pose.K)
     filled = silhouette.mask_overlap(after, mask, INSIDE)
     assert silhouette.mask_overlap(before, mask, INSIDE) < 0.85 < 0.98 < filled
@@ -185,7 +188,7 @@ def test_a_cut_off_object_s_mask_does_not_end_at_the_border():
     """At the true pose there is nothing to move, and it fills the mask."""
     crops = cut_off()
     one = verified(crops, made_up.render, TRUE)
-    after = finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render))
+    after = finish(silhouette.follow_given_mask(crops, one, lambda _target: made_up.render, made_up.see))
     assert error(after) < 0.5
     view = one.closeup.view
     mask, inside = crops.mask_in(view, TRUE.K), crops.inside(view, TRUE.K)
