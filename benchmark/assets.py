@@ -27,6 +27,7 @@ SHA256 = {
     "visp-images-data cube": "11bb8510f04335711592d57511e79b2a8d6e1fa8e09ef8a0c5a11fb8be2b3c46",
     "sweethome3d-furniture chairs": "c515400dbe3fe2184940f1e6173bd46391744ce9788b2f05a4c3ab4504918fb7",
     "sweethome3d-furniture benchmark": "c2c70d54c17a120de75c298e9ae03c930d6f5e9443b7c1427700e978bc3a1a6a",
+    "sweethome3d-furniture made up": "7822f00bc97d63f3570af9b2606111e94ea60ea20fde330841ddd5b5c6c50b93",
     "opencv-doc": "7c036c9afc3ab8ce367ab026175543dfb9f3f6d6cc22c5e26aa19e5d3ec06dea",
     "mate-backgrounds": "5e01491fc1a023610900de70b8c63f35e70ecd2e169a208e3ea59423bf4b002f",
     "blendswap-cc-0/chairWithCushion": "6ac2b7774436a8c437c430219bb2db9969730e4c8f6c464c1eabd81a448200ad",

@@ -76,7 +76,7 @@ def furnish(
         offset = (radius + size) * random.uniform(0.9, 1.7) * np.array([np.cos(away), np.sin(away), 0])
         stage.place(piece, size / _radius(stage.world_vertices(piece)), random.uniform(0, 7), foot + offset)
     if recipe.new_materials:
-        _repaint(obj, random)
+        repaint(obj, random)
     if recipe.occluder:
         _occlude(stage.import_obj(objs[recipe.occluder]), obj, points, camera, random)
 
@@ -105,7 +105,7 @@ def _occlude(
             return
 
 
-def _repaint(obj: bpy.types.Object, random: Random) -> None:
+def repaint(obj: bpy.types.Object, random: Random) -> None:
     """Gives every material of the object another colour and another gloss; keeps some textures."""
     for material in obj.data.materials:
         shader = material.node_tree.nodes["Principled BSDF"]

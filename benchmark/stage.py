@@ -155,9 +155,9 @@ def set_up(camera: Camera, lens: float, transparent: bool, threads: int) -> None
     settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
 
 
-def render_layers(obj: bpy.types.Object) -> Layers:
-    """The scene as its camera sees it; obj is the model."""
-    channels = _rendered(SHARE, SAMPLES)
+def render_layers(obj: bpy.types.Object, share: int = SHARE) -> Layers:
+    """The scene as its camera sees it; obj is the model; share: percentage of the picture's size that is rendered."""
+    channels = _rendered(share, SAMPLES)
     size = bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y
     red, green, blue, alpha = (_enlarged(channels[f"Combined.{c}"], size) for c in "RGBA")
     whole = silhouette(obj)

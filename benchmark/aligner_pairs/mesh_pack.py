@@ -198,7 +198,7 @@ def _packed(mesh: Mesh) -> dict[str, np.ndarray]:
     """As it is kept: in small whole numbers, a vertex for each different corner, faces sorted by parts."""
     vertices = _in_unit_sphere(mesh.vertices, mesh.faces)
     uv = np.zeros((*mesh.faces.shape, 2)) if mesh.uv is None else mesh.uv
-    normals = _creased_normals(vertices, mesh.faces) if mesh.normals is None else mesh.normals
+    normals = creased_normals(vertices, mesh.faces) if mesh.normals is None else mesh.normals
     scale = min(TEXTURE, COORDINATE / max(np.abs(uv).max(), 1e-6))
     places = (vertices[mesh.faces] * COORDINATE).round().clip(-COORDINATE, COORDINATE)
     rows = np.concatenate([places, (uv * scale).round(), (unit(normals) * 127).round()], -1).astype(np.int16)
@@ -235,7 +235,7 @@ def _outline(points: np.ndarray) -> np.ndarray:
     return extreme[np.linspace(0, len(extreme) - 1, OUTLINE).astype(int)].astype(np.float16)
 
 
-def _creased_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def creased_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(F, 3, 3): of each corner the mean of the faces around that turn by less than CREASE."""
     normals = unit(cross_products(vertices, faces))
     corner = _welded(vertices)[faces].ravel()

@@ -65,7 +65,7 @@ def write_pack(path: Path, more: Path | None) -> None:
     for photo in photos:
         for _ in range(CROPS):
             writer.add_picture("photos", square_of(photo, 0.5, 1, random), PHOTO_SIDE)
-    for texture in _textures():
+    for texture in textures():
         writer.add_picture("floors", texture, FLOOR_SIDE)
     for _ in range(PRINTS):
         writer.add_picture("prints", label(random, (PRINT_SIDE, PRINT_SIDE), photos), PRINT_SIDE)
@@ -116,7 +116,7 @@ def _of_package(package: str, file: str) -> Path:
         ) from error
 
 
-def _textures() -> list[Image.Image]:
+def textures() -> list[Image.Image]:
     """Of floors and walls."""
     jar = assets.fetch_deb("sweethome3d") / "usr/share/sweethome3d/sweethome3d.jar"
     with zipfile.ZipFile(jar) as archive:
