@@ -72,10 +72,10 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         description="Processor threads for the networks; 0: as many as suit the processor",
     )
     engine: EnumProperty(
-        name="Verify With",
+        name="Render With",
         items=ENGINE_ITEMS,
         default=DEFAULTS.engine,
-        description="What renders the views by which poses are judged",
+        description="What renders training views, and the views by which poses are judged",
     )
     cache: StringProperty(
         name="Training Views",

@@ -61,8 +61,12 @@ def available() -> bool:
 
 def preferable(model: Model) -> bool:
     """Whether to draw a model and not to render it: where that is safe, and faithful or what the user wants."""
-    engine = preferred().engine
-    return engine != "CYCLES" and available() and (engine == "GPU" or drawable(model))
+    return faithful(model) or preferred().engine == "GPU" and available()
+
+
+def faithful(model: Model) -> bool:
+    """Whether a model can be drawn safely, and as it would be rendered, and the user does not want it rendered."""
+    return preferred().engine != "CYCLES" and available() and drawable(model)
 
 
 @contextmanager
