@@ -214,6 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these sets of the folder")
     parser.add_argument("--limit", type=int, help="photographs of each model, at most")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every so manieth only, of all kinds alike")
     parser.add_argument("--no-box", action="store_true", help="the object is looked for")
     parser.add_argument("--no-focal", action="store_true", help="the focal length is estimated")
     parser.add_argument("--wrong", action="store_true", help="asks for another model, of the same category if possible")
@@ -224,7 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     asked = [name for name in ("no_box", "no_focal", "wrong") if getattr(options, name)]
     path = FOLDER / ("_".join([options.run or product_hash(), options.folder.resolve().name, *asked]) + ".jsonl")
-    chosen = list(samples(options.folder.resolve(), options.sets, options.limit))
+    chosen = list(samples(options.folder.resolve(), options.sets, options.limit))[:: options.every]
     measure(chosen, path, options)
     names = {sample.id for sample in chosen}
     print("\n".join(table([line for line in report.lines(path) if line["id"] in names])))

@@ -111,7 +111,7 @@ def test_views_are_alike_whatever_shows_them(preferences, scene, tmp_path):
     covered = drawn.covered & rendered.covered
     assert covered.sum() > 0.95 * max(drawn.covered.sum(), rendered.covered.sum())
     apart = np.linalg.norm(drawn.points - rendered.points, axis=-1)[covered]
-    assert np.isnan(apart).mean() < 0.05 and np.nanpercentile(apart, 95) < 0.01
+    assert np.isnan(apart).mean() < 0.1 and np.nanpercentile(apart, 95) < 0.01
     cosines = (unit(drawn.features.astype(float)) * unit(rendered.features.astype(float))).sum(-1)
     others = (unit(drawn.features.astype(float)) * unit(np.roll(rendered.features, 1, 0).astype(float))).sum(-1)
     assert cosines[covered].mean() > 0.93 > 0.7 > others[covered].mean()
