@@ -5,6 +5,8 @@ All is drawn over the view: nothing in the scene changes, and so nothing has to 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import bpy
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_tip as tip_
@@ -86,7 +88,7 @@ class Comparison:
     """What is laid over views through the active camera, and the handlers that keep it right."""
 
     def __init__(self, context: bpy.types.Context, view: str) -> None:
-        self.view, self.blink, self.path = view, 0.0, ""
+        self.view, self.blink, self.path, self.matched = view, 0.0, "", ""
         self.renew(context)
 
     def renew(self, context: bpy.types.Context) -> None:
@@ -100,6 +102,7 @@ class Comparison:
         photo = load_photo(path) if path != self.path else None
         size = photo.size if photo else self.overlay.size
         camera = cameras.read_camera(context.scene, camera_object, size)
+        self.matched = matched_with(camera_object)
         with evaluated(shown_model(context.scene, camera_object, camera)) as model:
             if photo:
                 self.overlay, self.path = PhotoOverlay(photo, model), path
@@ -146,11 +149,30 @@ def show(context: bpy.types.Context, view: str) -> None:
     redraw(context)
 
 
+def show_match(context: bpy.types.Context) -> None:
+    """After a match: whether the model lies on the photo, for whoever looks and has chosen no other view."""
+    if watched() and not _running:
+        with suppress(PoseError):  # what cannot be drawn is matched nevertheless
+            show(context, "EDGES")
+
+
+def watched() -> bool:
+    """Whether there is a window in which somebody sees what is drawn."""
+    return not bpy.app.background
+
+
 @persistent
 def stop(*_file: object) -> None:
     """Shows no comparison any more, in another file either."""
     while _running:
         _running.pop().stop()
+
+
+@persistent
+def _undone(*_scene: object) -> None:
+    """An undo of the first match leaves no photo to be compared with."""
+    if _running and not any(cameras.PHOTO in one for one in bpy.context.scene.objects):
+        stop()
 
 
 def redraw(context: bpy.types.Context) -> None:
@@ -161,7 +183,8 @@ def redraw(context: bpy.types.Context) -> None:
 
 
 def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
-    """Takes photo and model anew, soon, where another camera is active or more than cameras has moved."""
+    """Takes photo and model anew, soon, where another camera is active, or has another model, or more than cameras has
+    moved."""
     path = current.camera.get(cameras.PHOTO) if current.camera else None
     solid = [
         update
@@ -169,8 +192,15 @@ def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if isinstance(update.id, bpy.types.Object) and update.id.type != "CAMERA"
         if update.is_updated_geometry or update.is_updated_transform
     ]
-    if path and (solid or path != _running[0].path) and not bpy.app.timers.is_registered(_renew):
+    known = _running[0].path, _running[0].matched
+    if path and (solid or (path, matched_with(current.camera)) != known) and not bpy.app.timers.is_registered(_renew):
         bpy.app.timers.register(_renew, first_interval=REDRAW_PAUSE)
+
+
+def matched_with(camera_object: bpy.types.Object) -> str:
+    """The name of the model that a camera was matched with; empty where there is none."""
+    model = camera_object.data.photo_pose.model if camera_object.type == "CAMERA" else None
+    return model.name_full if model else ""
 
 
 def _renew() -> None:
@@ -192,10 +222,12 @@ classes = (PHOTOPOSE_OT_compare, PhotoPoseCompare)
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_compare = PointerProperty(type=PhotoPoseCompare)
+    bpy.app.handlers.undo_post.append(_undone)
     bpy.app.handlers.load_pre.append(stop)  # for good: Blender skips one where another leaves the list meanwhile
 
 
 def unregister() -> None:
     stop()
+    bpy.app.handlers.undo_post.remove(_undone)
     bpy.app.handlers.load_pre.remove(stop)
     del bpy.types.WindowManager.photo_pose_compare

@@ -174,6 +174,19 @@ def test_a_moved_model_is_taken_anew_and_a_moved_camera_is_not(monkey, camera):
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 
+def test_a_candidate_of_another_model_is_taken_anew(monkey, camera):
+    bpy.ops.photopose.compare(view="EDGES")
+    bpy.ops.mesh.primitive_cube_add(location=monkey.location)
+    bpy.context.view_layer.update()
+    compare_views._renew()
+    bpy.app.timers.unregister(compare_views._renew)
+    camera.data.photo_pose.model = bpy.context.object
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(compare_views._renew)
+    compare_views._renew()
+    assert compare_views._running[0].overlay.stage.sphere.radius == pytest.approx(3**0.5, rel=1e-3)  # the cube's
+
+
 def test_a_camera_that_is_gone_ends_it(monkey, camera):
     bpy.ops.photopose.compare(view="EDGES")
     bpy.data.objects.remove(camera)
