@@ -58,6 +58,7 @@ def scene_state(scene: bpy.types.Scene) -> dict[str, object]:
         "lens": [camera.data.lens, camera.data.sensor_width, camera.data.shift_x, camera.data.shift_y],
         "backgrounds": len(camera.data.background_images),
         "candidates": len(camera.data.photo_pose.candidates),
+        "pictures": sum(one.icon > 0 for one in camera.data.photo_pose.candidates),
         "result": scene.photo_pose.result,
         "box": list(scene.photo_pose.box),
         "models": [item.object.name for item in scene.photo_pose.models],

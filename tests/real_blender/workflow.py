@@ -99,6 +99,7 @@ def match(window: Window, truth: dict) -> dict:
     check(off < 10, f"the match finds the view, {off:.1f} degrees off")
     check(state["perspective"] == "CAMERA", "the view looks through the camera")
     check(state["compare"] == "EDGES", "the match ends in Edges")
+    check(matched["pictures"] == matched["candidates"] > 0, "every candidate has a picture")
     check(matched["render"] == before["render"], "the render size is kept")
     window.picture("matched")
     window.screen.press("ctrl+z")
@@ -159,7 +160,7 @@ def save(window: Window) -> dict:
 
 def reload(window: Window, saved: dict) -> dict:
     state = window.settled()
-    check(state["scene"] == saved, "the saved file has the match, its candidates and the camera")
+    check(state["scene"] == saved, "the saved file has the match, its candidates with pictures and the camera")
     check(state["perspective"] == "CAMERA", "the saved file still looks through the camera")
     window.picture("reloaded")
     return state
