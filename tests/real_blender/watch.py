@@ -81,6 +81,7 @@ def state() -> dict[str, object]:
         "progress": manager.photo_pose.progress,
         "modal": [operator.bl_idname for operator in manager.windows[0].modal_operators],
         "compare": manager.photo_pose_compare.view,
+        "fit": manager.photo_pose_compare.told,
         "perspective": area.spaces.active.region_3d.view_perspective,
         "view": rectangle(view),
         "sidebar": rectangle(sidebar),

@@ -32,6 +32,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             cancel_match(window)
             matched = match(window, truth)
             take_candidate(window, matched)
+            fit(window, truth)
             compare(window, truth)
             browse(window, truth)
             saved = save(window)
@@ -135,6 +136,24 @@ def compare(window: Window, truth: dict) -> None:
     check(off < CLOSE, f"the orange outline is where the photo shows the model, {off:.1%} of the box off")
     for view in ("EDGES", "DIFFERENCE", "WIPE"):
         check(difference(pictures[view], pictures["PHOTO"], place) > 3, f"{view.title()} looks unlike the photo alone")
+
+
+def fit(window: Window, truth: dict) -> None:
+    """Of the match and of another candidate, until a click on the first tells that it is of another camera."""
+    pictures, off = [], []
+    for index, column in ((0, 0.25), (1, 0.75)):
+        window.click(f"photopose.take_candidate(index={index})", column)
+        window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
+        window.click("photopose.compare(view='FIT')", 0.85)
+        state = window.until(f"Fit tells of candidate {index + 1}", lambda state: "%" in state["fit"], LONG)
+        off.append(float(state["fit"].partition("%")[0].split()[-1]))
+        pictures.append(window.picture("compare_fit"))
+    place = photo_on_screen(state["frame"], truth["size"])
+    check(off[0] < 1 < off[1], f"Fit tells the match, {off[0]} % off, from another candidate, {off[1]} % off")
+    check(difference(*pictures, place) > 3, "and shows it")
+    window.click("photopose.take_candidate(index=0)", 0.25)
+    state = window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
+    check(state["compare"] == "FIT", "a click on a candidate keeps the way to compare")
 
 
 def browse(window: Window, truth: dict) -> None:
