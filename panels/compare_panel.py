@@ -21,7 +21,8 @@ class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
             button.view = item.identifier
         if shown.view == "WIPE":
             layout.prop(shown, "wipe", slider=True)
-        draw_text(context, layout, shown.told)
+        if shown.told:
+            draw_text(context, layout, shown.told)
         for slot in _photos(context.scene.camera) if shown.view == "PHOTO" else ():
             layout.prop(slot, "alpha", text="Opacity", slider=True)
         by_hand = layout.row(align=True)
