@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 import bpy.utils.previews
+import numpy as np
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
@@ -16,8 +19,12 @@ from bpy.props import (
     StringProperty,
 )
 
+from .inference.errors import PoseError
 from .inference.look import ANY_WAY, AUTOMATIC, DEFAULT_NETWORK, UPRIGHT
 from .inference.networks.registry import DIRECTION_NETWORK
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
 STANDS_ITEMS = (
@@ -79,20 +86,28 @@ BOX_FOUND = BoolProperty(name="Box Found", description="Nobody gave the box: the
 _pictures: list[bpy.utils.previews.ImagePreviewCollection] = []  # one, while the extension is enabled
 
 
-def picture_of(candidate: PhotoPoseCandidate) -> bpy.types.ImagePreview:
-    """A candidate's picture, new and empty when it has none; pictures are not saved in files."""
-    (pictures,), key = _pictures, _key(candidate)
-    return pictures[key] if key in pictures else pictures.new(key)
+def picture_of(candidate: PhotoPoseCandidate) -> bpy.types.ImagePreview | None:
+    """A candidate's picture, which is unpacked when it is first asked for; None where there is none."""
+    (pictures,), text = _pictures, candidate.picture
+    if text and text not in pictures:
+        try:
+            from .inference.photo.picture_text import from_text
+
+            _draw(from_text(text), pictures.new(text))
+        except (ImportError, PoseError):  # without Pillow, or in a damaged file; panels must be drawn nevertheless
+            return None
+    return pictures[text] if text else None
+
+
+def _draw(picture: Image.Image, icon: bpy.types.ImagePreview) -> None:
+    rows = np.array(picture.convert("RGBA"), np.float32)[::-1] / 255  # Blender's begin at the bottom
+    icon.image_size = picture.size
+    icon.image_pixels_float.foreach_set(rows.ravel())
 
 
 def _icon(candidate: PhotoPoseCandidate) -> int:
-    (pictures,), key = _pictures, _key(candidate)
-    return pictures[key].icon_id if key in pictures else 0
-
-
-def _key(candidate: PhotoPoseCandidate) -> str:
-    """Follows from the pose, so that pictures are right after undo and in copies of the camera."""
-    return str((candidate.id_data.photo_pose.photo, *candidate.matrix, candidate.focal, *candidate.principal_point))
+    picture = picture_of(candidate)
+    return picture.icon_id if picture else 0
 
 
 class StandsProperty:
@@ -207,6 +222,7 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
         description="Uncertainty of the focal length, as a part of it; 0: it was given, 0.45: a guess",
     )
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
+    picture: StringProperty(name="Picture", options={"HIDDEN"})  # as text: so it is saved, copied, appended and undone
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .sidebar import SidebarPanel
+from .sidebar import SidebarPanel, draw_text
 
 
 class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
@@ -21,6 +21,8 @@ class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
             button.view = item.identifier
         if shown.view == "WIPE":
             layout.prop(shown, "wipe", slider=True)
+        if shown.told:
+            draw_text(context, layout, shown.told)
         for slot in _photos(context.scene.camera) if shown.view == "PHOTO" else ():
             layout.prop(slot, "alpha", text="Opacity", slider=True)
         by_hand = layout.row(align=True)

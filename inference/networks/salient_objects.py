@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # By judgement, from what U2-Net-p says of such pictures
 FAINT = 0.2  # contrast of a mask that shows nothing: evenly grey pictures have 0.002, objects 0.9 and more
+WINDOWS = (1.0, 0.6, 0.36, 0.2)  # of the photo's longer side, around a point at which something is looked for
 LABELLED_SIDE = 160  # px of the reduced map in which touching pixels are found
 
 
@@ -88,14 +89,59 @@ def proposed_boxes(photo: Photo, network: Network) -> list[Box]:
 
     Where the photo's transparency shows its object the network is not asked.
     """
-    scale = min(1.0, U2NetP.side / max(photo.size))
-    size = tuple(max(1, round(side * scale)) for side in photo.size)
+    whole = Box(0.0, 0.0, *map(float, photo.size))
+    return _boxes_in(photo, network, whole) or [whole]
+
+
+def object_at(photo: Photo, network: Network, x: float, y: float) -> Box | None:
+    """Box, px of photo.size, of what stands out at a point; None where nothing does.
+
+    What does not stand out in all of the photo is looked for in ever narrower windows around the point, until one holds
+    all of it.
+    """
+    for part in WINDOWS:
+        window = _window(photo.size, (x, y), part)
+        for box in _boxes_in(photo, network, window):
+            if box.left <= x <= box.right and box.top <= y <= box.bottom and _is_whole(box, window, photo.size):
+                return box
+    return None
+
+
+def _window(size: tuple[int, int], at: tuple[float, float], part: float) -> Box:
+    """Around a point, within a photo, with this part of its longer side, or of all of the shorter one."""
+    width, height = (min(part * max(size), side) for side in size)
+    left, top = (
+        min(max(middle - extent / 2, 0.0), side - extent)
+        for middle, extent, side in zip(at, (width, height), size, strict=True)
+    )
+    return Box(left, top, left + width, top + height)
+
+
+def _is_whole(box: Box, window: Box, size: tuple[int, int]) -> bool:
+    """Whether the window does not end within it; where it ends with the photo nothing goes on."""
+    ends = zip(box, window, (0, 0, *size), strict=True)
+    return all(abs(edge - end) >= 1 or abs(end - last) < 1 for edge, end, last in ends)
+
+
+def _boxes_in(photo: Photo, network: Network, window: Box) -> list[Box]:
+    """Of what stands out in a part of the photo, px of photo.size, best first."""
+    scale = min(1.0, U2NetP.side / max(window.width, window.height))
+    size = tuple(max(1, round(side * scale)) for side in (window.width, window.height))
     mask = photo.mask
     if mask is None:
-        found = saliency(network, photo.image.resize(size, Resampling.LANCZOS, reducing_gap=2.0))
+        part = photo.image.resize(size, Resampling.LANCZOS, _scaled(window, photo, photo.image.size), 2.0)
+        found = saliency(network, part)
     else:
-        found = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Resampling.BOX)) / 255
-    factors = np.divide(photo.size, size)
-    boxes = [Box(*(float(v) for v in np.multiply(box, [*factors, *factors]))) for box in objects(found)]
-    large = [box for box in boxes if min(box.width, box.height) >= SMALLEST_BOX]
-    return large or [Box(0.0, 0.0, *map(float, photo.size))]
+        image = Image.fromarray(mask.astype(np.uint8) * 255)
+        found = np.asarray(image.resize(size, Resampling.BOX, _scaled(window, photo, image.size))) / 255
+    factors, corner = np.divide((window.width, window.height), size), (window.left, window.top)
+    boxes = [
+        Box(*(float(v) for v in np.multiply(box, [*factors, *factors]) + [*corner, *corner])) for box in objects(found)
+    ]
+    return [box for box in boxes if min(box.width, box.height) >= SMALLEST_BOX]
+
+
+def _scaled(window: Box, photo: Photo, size: tuple[int, int]) -> tuple[float, ...]:
+    """A window in px of photo.size in those of a picture of the photo that has this size."""
+    across, down = np.divide(size, photo.size)
+    return tuple(np.minimum(np.multiply(window, [across, down, across, down]), [*size, *size]).tolist())

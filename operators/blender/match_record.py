@@ -15,7 +15,6 @@ from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere, blender_axes, in_unit_sphere, intrinsics
-from ...properties import picture_of
 from . import cameras
 from .models import evaluated, with_key
 from .result_text import tell
@@ -66,6 +65,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
 
     spheres: of the models, by their keys.
     """
+    from ...inference.photo.picture_text import as_text
     from ...inference.verify.confidence import why_low
 
     match, best = camera_object.data.photo_pose, found.candidates[0]
@@ -84,7 +84,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
         write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
         item.lens_deviation = candidate.lens_deviation
-        _draw(picture, picture_of(item))
+        item.picture = as_text(picture)
 
 
 def write_pose(item: bpy.types.PropertyGroup, model: bpy.types.Object, camera: Camera, sphere: Sphere) -> None:
@@ -121,12 +121,6 @@ def _part(photo: Photo, window: Box) -> Image.Image:
     """(SIDE, SIDE); black beyond the photo."""
     scale = photo.image.size[0] / photo.size[0]
     return photo.image.crop([round(scale * edge) for edge in window]).resize((SIDE, SIDE))
-
-
-def _draw(picture: Image.Image, icon: bpy.types.ImagePreview) -> None:
-    rows = np.array(picture.convert("RGBA"), np.float32)[::-1] / 255  # Blender's begin at the bottom
-    icon.image_size = picture.size
-    icon.image_pixels_float.foreach_set(rows.ravel())
 
 
 def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:

@@ -1,4 +1,4 @@
-"""What is nudged or pinned: a camera with the model that it looks at, as they were before."""
+"""What is nudged, pinned or judged: a camera with the model that it looks at, as they were before."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Camera, Sphere
+from ...inference.geometry import Box, Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
+from ...inference.steps import Steps, all_aside, shares, within
 from ...preferences import preferred
 from ..blender import cameras
 from ..blender.models import evaluated
@@ -18,6 +19,7 @@ from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
+    from ...inference.verify.refinement import Verified
     from ...inference.views.view_options import ViewOptions
     from ...properties import PhotoPoseSettings
 
@@ -64,3 +66,22 @@ class Subject(NamedTuple):
     def write(self, current: bpy.types.Scene, camera: Camera) -> None:
         """Gives camera to the scene's active camera, which must be the one that was read."""
         cameras.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)
+
+
+def judged(
+    views: ViewOptions, subject: Subject, box: tuple[float, ...], seen_by: list[Camera]
+) -> Steps[list[Verified]]:
+    """What each of the cameras sees of the subject's model, beside its photo, with scores that compare; box: zeros
+    where none is known."""
+    from ...inference.matching import aligner, crops_for, extractor
+    from ...inference.verify.candidates import judge
+    from ..pictures.model_targets import prepare, target_renderer
+    from ..pictures.view_cache import cache_folder
+
+    (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
+    extract, see, found = extractor(views.network, views.device), aligner(views.device), []
+    with target_renderer() as renderer:
+        for camera, part in shares(seen_by, 0.5, 1.0):
+            crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
+            found.append((yield from within(all_aside(judge)(crops, target, camera, renderer, see), *part)))
+    return found

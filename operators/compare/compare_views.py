@@ -5,17 +5,27 @@ All is drawn over the view: nothing in the scene changes, and so nothing has to 
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import bpy
+import numpy as np
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.props import EnumProperty, FloatProperty, PointerProperty
+from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ...inference.errors import PoseError
+from ...inference.steps import Steps
 from ..blender import cameras
 from ..blender.models import evaluated
 from ..pictures.camera_view import camera_seen, photo_in_view, shown_model
 from ..pictures.photo_over_view import PhotoOverlay
-from ..running.long_operator import require_packages
+from ..running.long_operator import MATCHING, StepsOperator, require_packages
+from .fit_of_camera import CameraFit, fit_of_camera
+
+if TYPE_CHECKING:
+    from ...inference.geometry import Box, Camera
 
 VIEWS = (
     ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
@@ -23,6 +33,12 @@ VIEWS = (
     ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     ("WIPE", "Wipe", "The photo on the left, the model on the right"),
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
+    (
+        "FIT",
+        "Fit",
+        "Where they disagree: blue parts of the model lie right, yellow and red ones do not, grey stripes are not "
+        "seen, red stripes lie where no object is; pink is the object beside the model",
+    ),
 )
 BLINK = 0.25  # s
 REDRAW_PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
@@ -30,11 +46,13 @@ REDRAW_PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on chan
 _running: list[Comparison] = []  # at most one
 
 
-class PHOTOPOSE_OT_compare(bpy.types.Operator):
+class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     bl_idname = "photopose.compare"
     bl_label = "Compare"
     bl_description = "Lay the photo over the active camera's view so that you see how well the model lies on it"
     bl_options = {"INTERNAL"}
+    phases = MATCHING
+    needs = ()  # all views but one are there at once
 
     view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
 
@@ -49,18 +67,18 @@ class PHOTOPOSE_OT_compare(bpy.types.Operator):
             cls.poll_message_set(tip_, "Match a camera to a photo first: the active camera belongs to none")
         return possible
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            show(context, self.view)
-        except PoseError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        fit = (yield from fit_of_camera(context)) if self.view == "FIT" else None
+        show(context, self.view, fit)
 
 
 # Functions, for Blender evaluates these annotations where a lambda would not find the names of this file
 def _view(_self: PhotoPoseCompare) -> int:
     return [name for name, _label, _text in VIEWS].index(_running[0].view if _running else "PHOTO")
+
+
+def _told(_self: PhotoPoseCompare) -> str:
+    return _running[0].told(bpy.context.scene) if _running else ""
 
 
 def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
@@ -71,6 +89,7 @@ class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
     view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
+    told: StringProperty(name="Fit", get=_told, description="What Fit has found")
     wipe: FloatProperty(
         name="Wipe",
         default=0.5,
@@ -85,9 +104,12 @@ class PhotoPoseCompare(bpy.types.PropertyGroup):
 class Comparison:
     """What is laid over views through the active camera, and the handlers that keep it right."""
 
-    def __init__(self, context: bpy.types.Context, view: str) -> None:
-        self.view, self.blink, self.path = view, 0.0, ""
+    def __init__(self, context: bpy.types.Context, view: str, fit: CameraFit | None = None) -> None:
+        self.view, self.blink, self.path, self.matched, self.fit = view, 0.0, "", "", None
         self.renew(context)
+        if fit:
+            self.fit = fit
+            self.overlay.set_fit(fit.picture)
 
     def renew(self, context: bpy.types.Context) -> None:
         """Takes the active camera's photo and its model as they are now."""
@@ -100,7 +122,11 @@ class Comparison:
         photo = load_photo(path) if path != self.path else None
         size = photo.size if photo else self.overlay.size
         camera = cameras.read_camera(context.scene, camera_object, size)
+        self.matched = matched_with(camera_object)
         with evaluated(shown_model(context.scene, camera_object, camera)) as model:
+            if photo or not np.array_equal(model.vertices, self.vertices):
+                self.fit = None
+            self.vertices = model.vertices
             if photo:
                 self.overlay, self.path = PhotoOverlay(photo, model), path
             else:
@@ -125,18 +151,48 @@ class Comparison:
         camera_object = camera_seen(current, context.space_data, region_3d)
         if camera_object is None or camera_object.get(cameras.PHOTO) != self.path or camera_object.data.type != "PERSP":
             return
-        size, thickness = self.overlay.size, max(1, round(context.preferences.system.ui_scale))
-        place = photo_in_view(camera_object, size, current, region, region_3d)
-        camera = cameras.read_camera(current, camera_object, size)
-        wipe = self.blink if self.view == "BLINK" else context.window_manager.photo_pose_compare.wipe
-        self.overlay.draw(self.view, camera, place, (region.width, region.height), wipe, thickness)
+        place = photo_in_view(camera_object, self.overlay.size, current, region, region_3d)
+        thickness = max(1, round(context.preferences.system.ui_scale))
+        self.draw_over(current, camera_object, place, (region.width, region.height), thickness)
+
+    def draw_over(
+        self,
+        current: bpy.types.Scene,
+        camera_object: bpy.types.Object,
+        place: Box,
+        target: tuple[int, int],
+        thickness: int = 1,
+    ) -> None:
+        """As PhotoOverlay.draw does: what is shown now."""
+        camera = cameras.read_camera(current, camera_object, self.overlay.size)
+        wipe = self.blink if self.view == "BLINK" else bpy.context.window_manager.photo_pose_compare.wipe
+        view = "EDGES" if self.view == "FIT" and not self._fits(camera) else self.view
+        self.overlay.draw(view, camera, place, target, wipe, thickness)
+
+    def told(self, current: bpy.types.Scene) -> str:
+        """How the model fits, or that nobody knows any more; empty in other views."""
+        if self.view != "FIT":
+            return ""
+        camera_object = current.camera
+        with suppress(PoseError):  # of what is no perspective camera
+            if camera_object and camera_object.get(cameras.PHOTO) == self.path:
+                if self._fits(cameras.read_camera(current, camera_object, self.overlay.size)):
+                    return self.fit.told
+        return rpt_("Camera or model have changed: press Fit again")
+
+    def _fits(self, camera: Camera) -> bool:
+        """Whether it is known how the model fits what this camera sees."""
+        return self.fit is not None and self.fit.is_of(camera)
 
 
-def show(context: bpy.types.Context, view: str) -> None:
-    """Turns 3D views through the active camera to one of VIEWS; PoseError where that cannot be shown."""
+def show(context: bpy.types.Context, view: str, fit: CameraFit | None = None) -> None:
+    """Turns 3D views through the active camera to one of VIEWS; PoseError where that cannot be shown.
+
+    fit: what FIT shows.
+    """
     require_packages("PIL")
     try:
-        comparison = None if view == "PHOTO" else Comparison(context, view)
+        comparison = None if view == "PHOTO" else Comparison(context, view, fit)
     except SystemError as error:  # Blender's own, of its gpu module
         raise PoseError("Nothing can be drawn here: Blender runs in the background.") from error
     stop()
@@ -146,11 +202,30 @@ def show(context: bpy.types.Context, view: str) -> None:
     redraw(context)
 
 
+def show_match(context: bpy.types.Context) -> None:
+    """After a match: whether the model lies on the photo, for whoever looks and has chosen no other view."""
+    if watched() and not _running:
+        with suppress(PoseError):  # what cannot be drawn is matched nevertheless
+            show(context, "EDGES")
+
+
+def watched() -> bool:
+    """Whether there is a window in which somebody sees what is drawn."""
+    return not bpy.app.background
+
+
 @persistent
 def stop(*_file: object) -> None:
     """Shows no comparison any more, in another file either."""
     while _running:
         _running.pop().stop()
+
+
+@persistent
+def _undone(*_scene: object) -> None:
+    """An undo of the first match leaves no photo to be compared with."""
+    if _running and not any(cameras.PHOTO in one for one in bpy.context.scene.objects):
+        stop()
 
 
 def redraw(context: bpy.types.Context) -> None:
@@ -161,7 +236,8 @@ def redraw(context: bpy.types.Context) -> None:
 
 
 def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
-    """Takes photo and model anew, soon, where another camera is active or more than cameras has moved."""
+    """Takes photo and model anew, soon, where another camera is active, or has another model, or more than cameras has
+    moved."""
     path = current.camera.get(cameras.PHOTO) if current.camera else None
     solid = [
         update
@@ -169,8 +245,15 @@ def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if isinstance(update.id, bpy.types.Object) and update.id.type != "CAMERA"
         if update.is_updated_geometry or update.is_updated_transform
     ]
-    if path and (solid or path != _running[0].path) and not bpy.app.timers.is_registered(_renew):
+    known = _running[0].path, _running[0].matched
+    if path and (solid or (path, matched_with(current.camera)) != known) and not bpy.app.timers.is_registered(_renew):
         bpy.app.timers.register(_renew, first_interval=REDRAW_PAUSE)
+
+
+def matched_with(camera_object: bpy.types.Object) -> str:
+    """The name of the model that a camera was matched with; empty where there is none."""
+    model = camera_object.data.photo_pose.model if camera_object.type == "CAMERA" else None
+    return model.name_full if model else ""
 
 
 def _renew() -> None:
@@ -192,10 +275,12 @@ classes = (PHOTOPOSE_OT_compare, PhotoPoseCompare)
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_compare = PointerProperty(type=PhotoPoseCompare)
+    bpy.app.handlers.undo_post.append(_undone)
     bpy.app.handlers.load_pre.append(stop)  # for good: Blender skips one where another leaves the list meanwhile
 
 
 def unregister() -> None:
     stop()
+    bpy.app.handlers.undo_post.remove(_undone)
     bpy.app.handlers.load_pre.remove(stop)
     del bpy.types.WindowManager.photo_pose_compare

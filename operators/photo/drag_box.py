@@ -16,7 +16,7 @@ from ..blender import cameras
 from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
 from ..running.long_operator import require_packages
-from .find_object import box_at, proposals
+from .find_object import box_at
 
 SHOWN_SIDE = 1024  # px, of the picture on screen at most
 MARGIN = 0.04  # of the view, left free around the photo
@@ -98,7 +98,7 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
 
     def _clicked(self, at: np.ndarray) -> Box:
         require_packages()
-        return box_at(proposals(self._photo, preferred().device), *at)
+        return box_at(self._photo, preferred().device, *at)
 
     def _dragged(self, corners: np.ndarray) -> Box:
         from ...inference.photo.checks import checked_box

@@ -38,9 +38,11 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
         from ...inference.photo.image import load_photo
 
         photo = load_photo(path)
+        if NOWHERE not in (self.x, self.y):
+            settings.box = yield from aside(box_at, photo, preferred().device, self.x, self.y)
+            return
         boxes = yield from aside(proposals, photo, preferred().device)
-        pointed = NOWHERE not in (self.x, self.y)
-        settings.box = box = box_at(boxes, self.x, self.y) if pointed else box_after(boxes, current)
+        settings.box = box = box_after(boxes, current)
         self.report({"INFO"}, rpt_("Object {number} of {count}").format(number=boxes.index(box) + 1, count=len(boxes)))
 
 
@@ -52,12 +54,15 @@ def proposals(photo: Photo, device: str) -> list[Box]:
     return proposed_boxes(photo, load_network("u2netp", device))
 
 
-def box_at(boxes: list[Box], x: float, y: float) -> Box:
-    """The first box that contains a point, px; PoseError when none does."""
-    for box in boxes:
-        if box.left <= x <= box.right and box.top <= y <= box.bottom:
-            return box
-    raise PoseError("Nothing stands out there: drag a box around the object.")
+def box_at(photo: Photo, device: str, x: float, y: float) -> Box:
+    """The box of what stands out at a point, px; PoseError where nothing does."""
+    from ...inference.networks.loading import load_network
+    from ...inference.networks.salient_objects import object_at
+
+    box = object_at(photo, load_network("u2netp", device), x, y)
+    if box is None:
+        raise PoseError("Nothing stands out there: drag a box around the object.")
+    return box
 
 
 def box_after(boxes: list[Box], current: tuple[float, ...]) -> Box:

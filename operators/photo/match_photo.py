@@ -12,6 +12,7 @@ from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
+from ..compare import compare_views
 from ..running.long_operator import MATCHING, FileOperator
 from .match_presets import KEPT
 from .photo_properties import PhotoProperties, photo_sensor
@@ -85,6 +86,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         cameras.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, sphere, camera_object.data.lens)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
+        compare_views.show_match(context)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

@@ -8,6 +8,7 @@ import gpu
 import numpy as np
 from gpu.types import GPUTexture
 from gpu_extras.batch import batch_for_shader
+from mathutils import Matrix
 
 from ...inference.geometry import Box, Camera, in_unit_sphere
 from ..blender.models import Model
@@ -17,6 +18,7 @@ from .textures import texture
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
+    from ...inference.verify.fit_picture import FitPicture
 
 UNIT = np.array([[0.0, 0.0], [1.0, 1.0]])
 SHOWN_SIDE = 2048  # px, of the photo on the graphics card at most
@@ -28,7 +30,17 @@ class PhotoOverlay:
     def __init__(self, photo: Photo, model: Model) -> None:
         self.size, self.photo = photo.size, texture(photo.image, SHOWN_SIDE)
         self.shader = compare_shader()
+        self.fit, self.from_photo = None, Matrix()
         self.set_model(model)
+
+    def set_fit(self, fit: FitPicture) -> None:
+        """What the view FIT shows."""
+        from PIL import Image
+
+        height, width, _channels = fit.rgba.shape
+        self.fit = texture(Image.fromarray(fit.rgba), max(width, height))
+        self.from_photo = Matrix(np.diag([1 / width, 1 / height, 1]) @ fit.from_photo @ np.diag([*self.size, 1]))
+        self.from_photo.resize_4x4()
 
     def set_model(self, model: Model) -> None:
         self.stage, self._drawn = Stage(model), ()
@@ -53,6 +65,7 @@ class PhotoOverlay:
         self.shader.uniform_int("view", [COMPARE_VIEWS.index(view)])
         self.shader.uniform_int("thickness", [thickness])
         self.shader.uniform_float("wipe", wipe)
+        self.shader.uniform_float("from_photo", self.from_photo)
         for name, used in textures.items():
             self.shader.uniform_sampler(name, used)
         batch_for_shader(self.shader, "TRI_STRIP", quad).draw(self.shader)
@@ -60,11 +73,12 @@ class PhotoOverlay:
 
     def _textures(self, view: str, camera: Camera) -> dict[str, GPUTexture]:
         """The model is drawn only when the camera has moved."""
-        state = view == "EDGES", camera.size, camera.K.tobytes(), camera.camera_to_world.tobytes()
+        lines = view in ("EDGES", "FIT")
+        state = lines, camera.size, camera.K.tobytes(), camera.camera_to_world.tobytes()
         if state != self._drawn:
-            draw = self.stage.trace if view == "EDGES" else self.stage.draw
+            draw = self.stage.trace if lines else self.stage.draw
             self._model, self._drawn = draw(in_unit_sphere(camera, self.stage.sphere)), state
-        return {"photo": self.photo, **self._model}
+        return {"photo": self.photo, **self._model, **({"picture": self.fit} if view == "FIT" else {})}
 
 
 def _four(ends: np.ndarray) -> list[tuple[float, float]]:

@@ -146,6 +146,15 @@ vec3 difference(vec3 seen, vec4 shown, vec2 step) {
   return mix(around, tint, shown.a);
 }
 
+/* The picture, which lies over a part of the photo. */
+vec3 fit(vec3 seen) {
+  vec3 there = (from_photo * vec4(at, 1.0, 0.0)).xyz;
+  vec2 inside = there.xy / there.z;
+  if (there.z <= 0.0 || clamp(inside, 0.0, 1.0) != inside) return seen;
+  vec4 shown = textureLod(picture, inside, 0.0);
+  return mix(seen, shown.rgb, shown.a);
+}
+
 void main() {
   vec3 seen = texture(photo, at).rgb;
   vec4 shown = texelFetch(picture, pixel(ivec2(0)), 0);
@@ -154,11 +163,12 @@ void main() {
   vec3 result = to_wipe > 0.0 ? mix(seen, shown.rgb, shown.a) : seen;
   if (view == EDGES) result = edges(seen);
   if (view == DIFFERENCE) result = difference(seen, shown, step);
+  if (view == FIT) result = fit(seen);
   if (view == WIPE && abs(to_wipe) < float(thickness)) result = vec3(to_wipe > 0.0 ? 0.0 : 1.0);
   color = vec4(linear(result), 1.0);
 }
 """
-COMPARE_VIEWS = ("EDGES", "DIFFERENCE", "WIPE", "BLINK")
+COMPARE_VIEWS = ("EDGES", "DIFFERENCE", "WIPE", "BLINK", "FIT")
 
 
 def surface_shader() -> GPUShader:
@@ -212,13 +222,14 @@ def compare_shader() -> GPUShader:
     """A photo and the textures of drawing.Stage, for a view whose colours are linear.
 
     corner: in the view, -1..1; photo_at, view_at: the same in the photo and in the textures, 0..1 from the top left.
+    from_photo: for FIT, whose picture is another one, to the same in that from photo_at, both homogeneous.
     """
     return _shader(
         (_COMPARE_VERTEX, _COMPARE_FRAGMENT),
         inputs=[("VEC2", "corner"), ("VEC2", "photo_at"), ("VEC2", "view_at")],
         between=[("VEC2", "at"), ("VEC2", "place")],
         outputs=[("VEC4", "color")],
-        constants=[("INT", "view"), ("INT", "thickness"), ("FLOAT", "wipe")],
+        constants=[("INT", "view"), ("INT", "thickness"), ("FLOAT", "wipe"), ("MAT4", "from_photo")],
         textures=["photo", "picture", "points", "normals"],
         defines={name: number for number, name in enumerate(COMPARE_VIEWS)},
     )

@@ -16,7 +16,7 @@ BLENDER = {"bpy", "bpy_extras", "bl_ui", "bl_operators", "mathutils", "gpu", "gp
 BLENDER |= {"blend_render_info"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
-    "properties.py": {"inference"} | BLENDER,
+    "properties.py": {"inference", "numpy", "PIL"} | BLENDER,
     "preferences.py": {"inference"} | BLENDER | {"__package__"},
     "translations.py": BLENDER,
     "operators": {"operators", "inference", "preferences", "properties", "numpy", "torch", "PIL", "__package__"}

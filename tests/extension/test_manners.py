@@ -149,7 +149,7 @@ def test_long_work_is_never_done_again_by_adjust_last_operation() -> None:
     long = [kind for kind in ours() if issubclass(kind, StepsOperator)]
     assert len(long) >= 10
     assert {kind.__name__ for kind in long if "REGISTER" in kind.bl_options} == set()
-    unchanging = {"contact_sheet", "render_views", "save_views", "self_test"}
+    unchanging = {"compare", "contact_sheet", "render_views", "save_views", "self_test"}
     assert {kind.bl_idname.partition(".")[2] for kind in long if "UNDO" not in kind.bl_options} == unchanging
 
 

@@ -115,11 +115,39 @@ def test_where_nothing_stands_out_the_whole_photo_is_the_box(network):
     assert salient_objects.proposed_boxes(photo_of(wall, (192, 128)), network) == [Box(0, 0, 192, 128)]
 
 
+def test_a_small_thing_is_found_where_somebody_points_at_it(network):
+    """And nothing beside it; in all of the photo larger things alone stand out."""
+    image = Image.fromarray(two_shapes()).resize((1280, 1280))
+    ImageDraw.Draw(image).rounded_rectangle((960, 900, 999, 929), 6, fill=(190, 40, 40))
+    photo, box = photo_of(image, (2560, 2560)), Box(1920, 1800, 2000, 1860)
+    assert max(iou(box, proposed) for proposed in salient_objects.proposed_boxes(photo, network)) < 0.1
+    assert iou(salient_objects.object_at(photo, network, *box.center), box) > 0.7
+    disc = Box(*(8 * edge for edge in DISC))
+    assert iou(salient_objects.object_at(photo, network, *disc.center), disc) > 0.95
+
+
+def test_what_a_window_cuts_off_is_not_taken_for_whole(network):
+    """A hook too thin for all of the photo; around its end a window holds but a part of it."""
+    hook = blank((Box(40, 160, 234, 162), 1.0), (Box(40, 154, 42, 162), 1.0), shape=(320, 640))
+    alpha = Image.fromarray((255 * hook).astype(np.uint8))
+    photo = photo_of(Image.new("RGB", alpha.size), (2560, 1280), alpha)
+    found = salient_objects.object_at(photo, network, 4 * 137, 4 * 161)
+    np.testing.assert_allclose(found, [160, 616, 936, 648], atol=6)
+    assert salient_objects.object_at(photo, network, 4 * 233, 4 * 161) is None
+
+
+def test_where_nothing_stands_out_nothing_is_found(network):
+    wall = Image.new("RGB", (96, 64), (130, 120, 110))
+    assert salient_objects.object_at(photo_of(wall, (192, 128)), network, 20, 100) is None
+
+
 def test_transparency_tells_the_object(network):
     angle = blank((Box(40, 20, 80, 300), 1.0), (Box(40, 240, 120, 300), 1.0), shape=(320, 640))  # no window's shape
     alpha = Image.fromarray((255 * angle).astype(np.uint8))
     photo = photo_of(Image.new("RGB", alpha.size), (1280, 640), alpha)
     assert salient_objects.proposed_boxes(photo, network) == [Box(80, 40, 240, 600)]
+    assert salient_objects.object_at(photo, network, 100, 300) == Box(80, 40, 240, 600)
+    assert salient_objects.object_at(photo, network, 1200, 300) is None
 
 
 @pytest.mark.parametrize(

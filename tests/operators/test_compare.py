@@ -11,14 +11,14 @@ pytest.importorskip("PIL")
 import gpu  # noqa: E402
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
-from suzanne import SIZE, TRUE, add_monkey  # noqa: E402
+from suzanne import SIZE, TRUE, add_monkey, photographed  # noqa: E402
 
 from photo_pose.inference.geometry import Box, in_unit_sphere
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.compare import compare_views
-from photo_pose.operators.pictures import gpu_drawing  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing, view_cache  # noqa: E402
 from photo_pose.operators.pictures.camera_view import fitted  # noqa: E402
 from photo_pose.operators.pictures.photo_over_view import PhotoOverlay  # noqa: E402
 
@@ -129,10 +129,72 @@ def camera(scene, plain):
     return scene.camera
 
 
-def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, camera):
+@pytest.fixture
+def taken(monkey, camera, scene, tmp_path, views_folder, monkeypatch):
+    """The camera of a photo of the monkey."""
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    scene.photo_pose.subdivisions = 2
+    camera[cameras.PHOTO] = str(photographed(monkey, tmp_path / "monkey.png"))
+    return camera
+
+
+def on_screen(scene) -> np.ndarray:
+    """(H, W, 3) 0..1, linear: what the comparison that runs draws over a view that is as large as the photo."""
+    target = gpu.types.GPUTexture(SIZE, format="RGBA32F")
+    buffer = gpu.types.GPUFrameBuffer(color_slots=[target])
+    with buffer.bind():
+        compare_views._running[0].draw_over(scene, scene.camera, Box(0, 0, *SIZE), SIZE)
+        return gpu_drawing._pixels(buffer, SIZE, "FLOAT", np.float32)[::-1, :, :3].copy()
+
+
+def test_fit_is_blue_where_the_model_lies_right_and_not_where_it_is_off(taken, scene, drawn):
+    told, pictures = [], []
+    for way in (0.0, 0.12):
+        taken.location.x += way
+        bpy.context.view_layer.update()
+        assert bpy.ops.photopose.compare(view="FIT") == {"FINISHED"}
+        told.append(float(bpy.context.window_manager.photo_pose_compare.told.split("%")[0].split()[-1]))
+        pictures.append(on_screen(scene))
+    photo = (np.asarray(load_photo(taken[cameras.PHOTO]).image) / 255.0) ** 2.2
+    model, beside = drawn[..., 3] == 255, drawn[..., 3] == 0
+    red, _green, blue = np.stack([(picture - photo)[model].mean(0) for picture in pictures], -1)
+    assert told[0] < 1 and told[1] > 3
+    assert blue[0] > red[0] + 0.1 and red[1] > blue[1] + 0.1
+    assert np.abs(pictures[0] - photo)[beside].mean() < 0.01
+
+
+def test_fit_is_known_of_one_camera_only(taken, monkey, scene):
+    """Elsewhere Edges take its place, and a sentence says so."""
+    compared, stale = bpy.context.window_manager.photo_pose_compare, "Camera or model have changed: press Fit again"
+    bpy.ops.photopose.compare(view="EDGES")
+    assert compared.told == ""
+    bpy.ops.photopose.compare(view="FIT")
+    known, fits = compared.told, on_screen(scene)
+    assert known.startswith("Off by ")
+    taken.location.x += 0.05
+    bpy.context.view_layer.update()
+    assert compared.told == stale and compared.view == "FIT"
+    moved = on_screen(scene)
+    bpy.ops.photopose.compare(view="EDGES")
+    np.testing.assert_array_equal(moved, on_screen(scene))
+    taken.location.x -= 0.05
+    bpy.ops.photopose.compare(view="FIT")
+    np.testing.assert_array_equal(fits, on_screen(scene))
+    bpy.ops.mesh.primitive_cube_add(location=(9, 9, 9))  # which has no part in it
+    compare_views._renew()
+    assert compared.told == known
+    monkey.location.x += 0.05
+    bpy.context.view_layer.update()
+    compare_views._renew()
+    assert compared.told == stale
+    scene.camera = None
+    assert compared.told == stale
+
+
+def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, taken):
     handlers = bpy.app.handlers.depsgraph_update_post
     before, without = snapshot(), list(handlers)
-    for view in ("EDGES", "DIFFERENCE", "BLINK"):
+    for view in ("EDGES", "DIFFERENCE", "FIT", "BLINK"):
         assert bpy.ops.photopose.compare(view=view) == {"FINISHED"}
         assert bpy.context.window_manager.photo_pose_compare.view == view
         assert len(handlers) == len(without) + 1
@@ -174,6 +236,19 @@ def test_a_moved_model_is_taken_anew_and_a_moved_camera_is_not(monkey, camera):
     assert bpy.context.window_manager.photo_pose_compare.view == "PHOTO"
 
 
+def test_a_candidate_of_another_model_is_taken_anew(monkey, camera):
+    bpy.ops.photopose.compare(view="EDGES")
+    bpy.ops.mesh.primitive_cube_add(location=monkey.location)
+    bpy.context.view_layer.update()
+    compare_views._renew()
+    bpy.app.timers.unregister(compare_views._renew)
+    camera.data.photo_pose.model = bpy.context.object
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(compare_views._renew)
+    compare_views._renew()
+    assert compare_views._running[0].overlay.stage.sphere.radius == pytest.approx(3**0.5, rel=1e-3)  # the cube's
+
+
 def test_a_camera_that_is_gone_ends_it(monkey, camera):
     bpy.ops.photopose.compare(view="EDGES")
     bpy.data.objects.remove(camera)
@@ -186,8 +261,9 @@ def test_bad_input_gives_one_sentence(scene, camera, plain):
         bpy.ops.photopose.compare(view="EDGES")
     add_monkey()
     plain.unlink()
-    with pytest.raises(RuntimeError, match="^Error: .*does not exist"):
-        bpy.ops.photopose.compare(view="EDGES")
+    for view in ("EDGES", "FIT"):
+        with pytest.raises(RuntimeError, match="^Error: .*does not exist"):
+            bpy.ops.photopose.compare(view=view)
     del camera[cameras.PHOTO]
     with pytest.raises(RuntimeError, match="Match a camera to a photo first"):
         bpy.ops.photopose.compare(view="EDGES")

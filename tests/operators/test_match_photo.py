@@ -25,8 +25,9 @@ from photo_pose.inference.views.crops import template_view  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
+from photo_pose.operators.compare import compare_views
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
-from photo_pose.operators.pictures import rendered_views, view_cache  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing, rendered_views, view_cache  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.train_regressor import train_on  # noqa: E402
 
@@ -106,6 +107,28 @@ def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
     assert scene.camera == camera
     assert (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images)) == counts
     np.testing.assert_allclose(np.array(camera.matrix_world), np.array(matrix), atol=1e-5)
+
+
+@pytest.mark.skipif(not gpu_drawing.available(), reason="Blender finds no OpenGL here")
+def test_a_match_ends_in_edges_for_whoever_looks(monkey, photo, scene, monkeypatch):
+    """Undone wholly, and not where another view is on."""
+    compared, quickly = bpy.context.window_manager.photo_pose_compare, {"method": "KNN"}
+    match(photo, monkey, **quickly)
+    assert compared.view == "PHOTO"  # nobody looks, in the background
+    bpy.data.objects.remove(scene.camera)
+    monkeypatch.setattr(compare_views, "watched", lambda: True)
+    bpy.ops.ed.undo_push(message="before")
+    match(photo, monkey, **quickly)
+    assert compared.view == "EDGES"
+    bpy.ops.ed.undo_push(message="matched")
+    bpy.ops.ed.undo()
+    assert bpy.context.scene.camera is None and compared.view == "PHOTO"
+    monkey = bpy.data.objects["Suzanne"]
+    match(photo, monkey, **quickly)
+    bpy.ops.photopose.compare(view="WIPE")
+    match(photo, monkey, **quickly)
+    bpy.ops.photopose.take_candidate(index=0)
+    assert compared.view == "WIPE"
 
 
 def test_the_same_evidence_gives_the_same_confidence(monkey, photo, scene):

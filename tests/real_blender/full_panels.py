@@ -24,7 +24,7 @@ def open_panels() -> None:
 
 
 def fill_lists(scene: bpy.types.Scene) -> None:
-    """As after a list of photos and a ranking of models."""
+    """As after a list of photos and a ranking of models; candidates without their pictures, which are no text."""
     settings, model = scene.photo_pose, scene.photo_pose.models[0].object
     settings.focal_source = "LENS"
     for name, state, message in (
@@ -35,6 +35,8 @@ def fill_lists(scene: bpy.types.Scene) -> None:
         photo.name, photo.path, photo.state, photo.message = name, f"//{name}", state, message
         photo.camera = scene.camera
     settings.active_photo = 1
+    for candidate in scene.camera.data.photo_pose.candidates:
+        candidate.picture = ""
     for verified in (True, False):
         answer = settings.answers.add()
         answer.object, answer.verified, answer.score = model, verified, 0.87

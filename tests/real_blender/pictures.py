@@ -20,6 +20,7 @@ def write_pictures(shown: Path, state: dict, size: list[int], folder: Path) -> N
         "box": state["view"],
         "candidates": (0, 0, right, bottom),
         "compare_edges": photo,
+        "compare_fit": photo,
         "gallery": state["view"],
     }
     folder.mkdir(parents=True, exist_ok=True)

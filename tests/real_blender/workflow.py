@@ -32,6 +32,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             cancel_match(window)
             matched = match(window, truth)
             take_candidate(window, matched)
+            fit(window, truth)
             compare(window, truth)
             browse(window, truth)
             saved = save(window)
@@ -98,10 +99,13 @@ def match(window: Window, truth: dict) -> dict:
     off = view_error(matched["matrix"], truth)
     check(off < 10, f"the match finds the view, {off:.1f} degrees off")
     check(state["perspective"] == "CAMERA", "the view looks through the camera")
+    check(state["compare"] == "EDGES", "the match ends in Edges")
+    check(matched["pictures"] == matched["candidates"] > 0, "every candidate has a picture")
     check(matched["render"] == before["render"], "the render size is kept")
     window.picture("matched")
     window.screen.press("ctrl+z")
-    window.until("one undo takes the match back", lambda state: state["scene"] == before)
+    state = window.until("one undo takes the match back", lambda state: state["scene"] == before)
+    check(state["compare"] == "PHOTO", "and Edges with it")
     window.screen.press("ctrl+shift+z")
     window.until("redo brings the match back", lambda state: state["scene"] == matched)
     check(True, "one undo takes the match back, and redo brings it again")
@@ -134,6 +138,24 @@ def compare(window: Window, truth: dict) -> None:
         check(difference(pictures[view], pictures["PHOTO"], place) > 3, f"{view.title()} looks unlike the photo alone")
 
 
+def fit(window: Window, truth: dict) -> None:
+    """Of the match and of another candidate, until a click on the first tells that it is of another camera."""
+    pictures, off = [], []
+    for index, column in ((0, 0.25), (1, 0.75)):
+        window.click(f"photopose.take_candidate(index={index})", column)
+        window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
+        window.click("photopose.compare(view='FIT')", 0.85)
+        state = window.until(f"Fit tells of candidate {index + 1}", lambda state: "%" in state["fit"], LONG)
+        off.append(float(state["fit"].partition("%")[0].split()[-1]))
+        pictures.append(window.picture("compare_fit"))
+    place = photo_on_screen(state["frame"], truth["size"])
+    check(off[0] < 1 < off[1], f"Fit tells the match, {off[0]} % off, from another candidate, {off[1]} % off")
+    check(difference(*pictures, place) > 3, "and shows it")
+    window.click("photopose.take_candidate(index=0)", 0.25)
+    state = window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
+    check(state["compare"] == "FIT", "a click on a candidate keeps the way to compare")
+
+
 def browse(window: Window, truth: dict) -> None:
     """The mouse over the training view nearest to the camera shows that."""
     window.screen.press(BROWSE_KEY)
@@ -157,7 +179,7 @@ def save(window: Window) -> dict:
 
 def reload(window: Window, saved: dict) -> dict:
     state = window.settled()
-    check(state["scene"] == saved, "the saved file has the match, its candidates and the camera")
+    check(state["scene"] == saved, "the saved file has the match, its candidates with pictures and the camera")
     check(state["perspective"] == "CAMERA", "the saved file still looks through the camera")
     window.picture("reloaded")
     return state
