@@ -11,6 +11,8 @@ from PIL import Image
 
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at, rotation_angle
 from photo_pose.inference.photo.image import Photo
+from photo_pose.inference.pose.alignment import projected
+from photo_pose.inference.search import detection
 from photo_pose.inference.search.detection import Found, Overview
 from photo_pose.inference.search.start_poses import Target
 from photo_pose.inference.steps import finish
@@ -60,3 +62,28 @@ def test_starts_differ_and_see_what_the_looks_saw(target):
     assert np.degrees(rotation_angle(first.pose.rotation, second.pose.rotation)) == pytest.approx(90, abs=0.1)
     pixels = Camera(camera.K, first.pose.camera_to_world(), SIZE).project(made_up.OUTLINE)
     assert Box.around(pixels).center == pytest.approx(box.center, abs=1)
+
+
+def test_small_objects_are_found_in_a_larger_picture_only(target):
+    """And what is likeliest comes first."""
+    size = (2048, 1536)
+    view = look_at(np.array([3.6, -7.2, 3.3]), np.zeros(3))
+    camera = Camera(intrinsics(450, size, (700.0, 900.0)), view, size)
+    table = np.random.default_rng(9).normal([150, 120, 90], 12, (120, 160, 3)).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(table).resize(size, Image.Resampling.BICUBIC)
+    image.paste(Image.fromarray(made_up.render(camera).rgba), mask=Image.fromarray(made_up.mask_of(camera)))
+    photo, box = Photo(image, size, None, None, Path("photo.png"), True), made_up.box_of(camera)
+    assert 60 < box.width < 160
+
+    def overlaps(sides: tuple[int, ...]) -> list[float]:
+        steps = location.seen_everywhere(
+            *(photo, Camera(camera.K, np.eye(4), size), [target], lambda _target: made_up.render),
+            *(made_up.extract, made_up.see, False, sides),
+        )
+        found = finish(steps)
+        assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+        outlines = [projected(one.closeup.pose, made_up.OUTLINE, np.eye(3)) for one in found]
+        return [detection.box_overlap(Box.around(outline), box) for outline in outlines]
+
+    assert max(overlaps(detection.SIDES), default=0) < 0.3
+    assert overlaps(detection.FINER)[0] > 0.6
