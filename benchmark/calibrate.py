@@ -9,7 +9,7 @@ objects of a kind that was left out of the fit: each kind in turn.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,25 +18,36 @@ import numpy as np
 from benchmark.recipes import SUBJECTS
 from benchmark.report import lines
 from inference.verify.agreement import WEIGHTS, Agreement
-from inference.verify.confidence import LEAD_LIMIT, known_of
+from inference.verify.confidence import LEAD_LIMIT, evidence, probability
 
 RIGHT, WRONG = 10.0, 20.0  # degrees of view error: below, above
 SURE = 0.9
-STIFFNESS = 2.0  # of the regressions, in standardised units: few answers are wrong
+STIFFNESS = 5.0  # of the regressions, in standardised units: few answers are wrong
 ROUNDS = 50
 
 
 class Answer(NamedTuple):
-    """kind: of the object; views (C,): degrees that the candidates are off; signs (C, 9): of their agreement;
+    """kind: of the object; views (C,): degrees that the candidates are off; agreements (C,) and scores (C,): theirs;
     alike (C,): whether they look as the first one; located: nobody gave the box; possible: asked with the right model.
     """
 
     kind: str
     views: np.ndarray
-    signs: np.ndarray
+    agreements: list[Agreement]
+    scores: np.ndarray
     alike: np.ndarray
     located: bool
     possible: bool
+
+    @property
+    def right(self) -> bool:
+        return bool(self.views[0] < RIGHT)
+
+    @property
+    def evidence(self) -> np.ndarray:
+        """(7,)"""
+        behind = self.scores[0] - self.scores[1:][~self.alike[1:]]
+        return evidence(self.agreements[0], min([LEAD_LIMIT, *behind]), self.located)
 
 
 def answers(path: Path) -> Iterator[Answer]:
@@ -48,25 +59,32 @@ def answers(path: Path) -> Iterator[Answer]:
         model = some[0].get("model")
         kind = SUBJECTS[model].category if model in SUBJECTS else f"{line['set']} {line['category']}"
         wrong = bool(line.get("wrong_model"))
-        views = np.array([180.0 if wrong else one["view"] for one in some])
-        signs = np.array([Agreement(*one["agreement"]).signs for one in some])
-        alike = np.array([bool(one["alike"]) for one in some])
-        yield Answer(kind, views, signs, alike, bool(line.get("located")), not wrong)
+        yield Answer(
+            kind,
+            np.array([180.0 if wrong else one["view"] for one in some]),
+            [Agreement(*one["agreement"]) for one in some],
+            np.array([one["score"] for one in some]),
+            np.array([bool(one["alike"]) for one in some]),
+            bool(line.get("located")),
+            not wrong,
+        )
 
 
 def pairs(known: Sequence[Answer]) -> np.ndarray:
-    """(P, 9): by how much the signs of the best right candidate exceed those of each wrong one, picture by picture."""
+    """(P, 9): by how much the best right candidate's agreement exceeds that of each wrong one, picture by picture."""
     found = []
     for one in known:
-        if one.possible and one.views.min() < RIGHT:
-            right = one.signs[one.views < RIGHT]
-            best = right[(right @ WEIGHTS).argmax()]
-            found += [best - other for other in one.signs[(one.views > WRONG) & ~one.alike]]
+        right = np.flatnonzero(one.views < RIGHT)
+        if one.possible and len(right):
+            best = max(right, key=lambda number: one.agreements[number].score)
+            first = one.alike | (np.arange(len(one.views)) == 0)  # what looks as the first one does
+            wrong = (one.views > WRONG) & ~(first & first[best])
+            found += [_signs(one.agreements[best]) - _signs(one.agreements[number]) for number in np.flatnonzero(wrong)]
     return np.array(found).reshape(-1, len(WEIGHTS))
 
 
-def chosen(one: Answer, weights: np.ndarray) -> int:
-    return int((one.signs @ weights).argmax())
+def _signs(one: Agreement) -> np.ndarray:
+    return np.array(one._replace(details=one.certain))
 
 
 def regression(inputs: np.ndarray, right: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
@@ -87,76 +105,67 @@ def fitted_weights(known: Sequence[Answer]) -> np.ndarray:
     inputs = np.concatenate([differences, -differences]) / spread
     right = np.repeat([1.0, 0.0], len(differences))
     weights = regression(inputs, right, np.full(len(WEIGHTS), STIFFNESS)) / spread
-    used = differences @ np.array(WEIGHTS)
-    return weights * np.abs(used).mean() / np.abs(differences @ weights).mean()
+    return weights * np.abs(differences @ WEIGHTS).mean() / np.abs(differences @ weights).mean()
 
 
-def evidence(one: Answer, weights: np.ndarray) -> np.ndarray:
-    scores, best = one.signs @ weights, chosen(one, weights)
-    behind = [scores[best] - score for number, score in enumerate(scores) if number != best and not one.alike[number]]
-    return known_of(one.signs[best], min([LEAD_LIMIT, *behind]), one.located)
-
-
-def fitted_odds(known: Sequence[Answer], weights: np.ndarray) -> np.ndarray:
-    """Of `evidence`, and the constant."""
-    inputs = np.array([evidence(one, weights) for one in known])
-    right = np.array([one.views[chosen(one, weights)] < RIGHT for one in known], float)
+def fitted(inputs: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
+    """Logistic regression of right (N,) on inputs (N, D): weights (D,) and constant."""
     middle, spread = inputs.mean(0), inputs.std(0) + 1e-9
-    inputs = np.c_[(inputs - middle) / spread, np.ones(len(inputs))]
-    odds = regression(inputs, right, np.r_[np.full(len(middle), STIFFNESS), 1e-6])
+    standard = np.c_[(inputs - middle) / spread, np.ones(len(inputs))]
+    odds = regression(standard, right.astype(float), np.r_[np.full(len(middle), STIFFNESS), 1e-6])
     slopes = odds[:-1] / spread
-    return np.r_[slopes, odds[-1] - slopes @ middle]
+    return slopes, float(odds[-1] - slopes @ middle)
 
 
-def probabilities(known: Sequence[Answer], weights: np.ndarray, odds: np.ndarray) -> np.ndarray:
-    inputs = np.array([evidence(one, weights) for one in known])
-    return 1 / (1 + np.exp(-(inputs @ odds[:-1] + odds[-1])))
+def fitted_odds(known: Sequence[Answer]) -> tuple[np.ndarray, float]:
+    """Of the evidence (7,), and of nothing."""
+    return fitted(np.array([one.evidence for one in known]), np.array([one.right for one in known]))
 
 
-def left_out(
-    known: Sequence[Answer], fit: Callable[[list[Answer]], tuple[np.ndarray, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence of every answer by a fit without its kind, and whether it is right."""
-    sure, right = np.zeros(len(known)), np.zeros(len(known), bool)
+def without_its_kind(known: Sequence[Answer]) -> np.ndarray:
+    """(N,): confidence of every answer by a fit without answers of its kind."""
+    sure = np.zeros(len(known))
     for kind in sorted({one.kind for one in known}):
-        weights, odds = fit([one for one in known if one.kind != kind])
+        odds, nothing = fitted_odds([one for one in known if one.kind != kind])
         for number, one in enumerate(known):
             if one.kind == kind:
-                sure[number] = probabilities([one], weights, odds)[0]
-                right[number] = one.views[chosen(one, weights)] < RIGHT
-    return sure, right
+                sure[number] = probability(float(one.evidence @ odds + nothing))
+    return sure
 
 
-def told(name: str, known: Sequence[Answer], sure: np.ndarray, right: np.ndarray) -> None:
-    """Prints what the choice and the confidence are worth, altogether and by kind."""
-    possible = np.array([one.possible for one in known])
-    best = np.array([one.views.min() < RIGHT for one in known])
-    high = sure >= SURE
-    print(f"{name}: right {right[possible].mean():.1%}, best candidate {best[possible].mean():.1%};", end=" ")
-    print(f"Brier {((sure - right) ** 2).mean():.3f}; told {SURE} or more {high.sum()}, wrong {(high & ~right).sum()}")
+def chosen_without_its_kind(known: Sequence[Answer]) -> float:
+    """Share of answers that are right if weights fitted without their kind choose among all candidates."""
+    right = []
+    for kind in sorted({one.kind for one in known}):
+        weights = fitted_weights([one for one in known if one.kind != kind])
+        for one in known:
+            if one.kind == kind and one.possible:
+                best = max(range(len(one.views)), key=lambda number: _signs(one.agreements[number]) @ weights)
+                right.append(one.views[best] < RIGHT)
+    return float(np.mean(right))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     known = [one for path in parser.parse_args().results for one in answers(path)]
-    used = np.array(WEIGHTS)
-    print(f"{len(known)} answers of {len({one.kind for one in known})} kinds, {len(pairs(known))} pairs")
-    told("weights in use", known, *left_out(known, lambda some: (used, fitted_odds(some, used))))
-
-    def both(some: list[Answer]) -> tuple[np.ndarray, np.ndarray]:
-        weights = fitted_weights(some)
-        return weights, fitted_odds(some, weights)
-
-    sure, right = left_out(known, both)
-    told("weights fitted", known, sure, right)
+    possible = [one for one in known if one.possible]
+    best = np.mean([one.views.min() < RIGHT for one in possible])
+    print(f"{len(known)} answers of {len({one.kind for one in known})} kinds, {len(pairs(known))} pairs of candidates")
+    print(f"right: {np.mean([one.right for one in possible]):.1%} as they were chosen,", end=" ")
+    print(
+        f"{chosen_without_its_kind(known):.1%} by weights fitted without their kind; of the best candidates {best:.1%}"
+    )
+    sure, right = without_its_kind(known), np.array([one.right for one in known])
+    high = sure >= SURE
+    print(f"confidence, without their kind: Brier {((sure - right) ** 2).mean():.3f},", end=" ")
+    print(f"told {SURE} or more {high.sum()}, of which wrong {(high & ~right).sum()}")
     for kind in sorted({one.kind for one in known}):
         here = np.array([one.kind == kind for one in known])
         print(f"  {kind}: {here.sum()}, right {right[here].mean():.0%}, told {sure[here].mean():.2f}")
-    weights, odds = both(known)
-    print("WEIGHTS =", Agreement(*(round(value, 3) for value in weights.tolist())))
-    print("ODDS =", [round(value, 2) for value in odds.tolist()])
-    print("ODDS with the weights in use =", [round(value, 2) for value in fitted_odds(known, used).tolist()])
+    print("WEIGHTS =", Agreement(*(round(value, 3) for value in fitted_weights(known).tolist())))
+    odds, nothing = fitted_odds(known)
+    print(f"ODDS, ODDS_OF_NOTHING = {odds.round(2).tolist()}, {nothing:.2f}")
 
 
 if __name__ == "__main__":

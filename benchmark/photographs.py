@@ -154,7 +154,7 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
     ]
     best = min(judged, key=lambda one: one["view"])["view"]
     line = {**judged[0], "best_of_candidates": best, "confidence": found.confidence, "candidates": judged}
-    return {**line, "box": list(found_box), "wrong_model": options.wrong}
+    return {**line, "box": list(found_box), "wrong_model": options.wrong, "located": options.no_box}
 
 
 def _agreement(candidate: Any) -> Line:

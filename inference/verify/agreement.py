@@ -34,14 +34,14 @@ class Agreement(NamedTuple):
         return self._replace(outside=0.0, hidden=0.0, flow=0.0, deviation=0.0)
 
     @property
-    def signs(self) -> np.ndarray:
-        """(9,): these numbers, details as far as they exceed chance."""
-        return np.array(self._replace(details=max(self.details - CHANCE, 0.0)))
+    def certain(self) -> float:
+        """Agreement of details as far as it exceeds chance."""
+        return max(self.details - CHANCE, 0.0)
 
     @property
     def score(self) -> float:
         """Comparable within one photo."""
-        return float(self.signs @ WEIGHTS)
+        return float(np.dot(self._replace(details=self.certain), WEIGHTS))
 
 
 CHANCE = 0.08  # up to here the details of other materials agree

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry import Box
-from .agreement import WEIGHTS
+from .agreement import Agreement
 from .candidates import LEAD_LIMIT, Candidate
 
 # What is a reason is by judgement; the odds are fitted
@@ -20,8 +20,8 @@ OVERLAP = 0.5  # of the model with the object's mask
 KIND = "The photo shows none of the models but one of their kind, of which only the direction can be told."
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
 UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
-# Of what `known_of` gives, and the constant; by benchmark.calibrate
-ODDS = np.array([*(3.1 * np.array(WEIGHTS)), 5.0, -2.5, -2.3])
+# Of `evidence`, and the constant; by benchmark.calibrate
+ODDS, ODDS_OF_NOTHING = np.array([-0.81, 4.48, -0.75, -0.34, -0.55, 3.53, -0.63]), 1.91
 SHARE_ODDS, VOTE_ODDS = 5.10, -2.90  # by benchmark.category
 
 
@@ -87,12 +87,13 @@ def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
     """
     best, *others = candidates
     lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    return probability(float(known_of(best.agreement.signs, lead, located) @ ODDS[:-1] + ODDS[-1]))
+    return probability(float(evidence(best.agreement, lead, located) @ ODDS + ODDS_OF_NOTHING))
 
 
-def known_of(signs: np.ndarray, lead: float, located: bool) -> np.ndarray:
-    """What confidence depends on: an agreement's signs (9,), a lead, whether nobody gave the box."""
-    return np.array([*signs, lead, located])
+def evidence(agrees: Agreement, lead: float, located: bool) -> np.ndarray:
+    """(7,): what confidence depends on, of the best candidate, and a lead, and whether nobody gave the box. How alike
+    features are is left out: between pictures it tells nothing."""
+    return np.array([agrees.misfit, agrees.certain, agrees.hidden, agrees.flow, agrees.deviation, lead, located])
 
 
 def probability(log_odds: float) -> float:
