@@ -18,7 +18,7 @@ import numpy as np
 from benchmark.recipes import SUBJECTS
 from benchmark.report import lines
 from inference.verify.agreement import WEIGHTS, Agreement
-from inference.verify.confidence import LEAD_LIMIT, evidence, probability
+from inference.verify.confidence import evidence, probability
 
 RIGHT, WRONG = 10.0, 20.0  # degrees of view error: below, above
 SURE = 0.9
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     def evidence(self) -> np.ndarray:
         """(7,)"""
         behind = self.scores[0] - self.scores[1:][~self.alike[1:]]
-        return evidence(self.agreements[0], min([LEAD_LIMIT, *behind]), self.located)
+        return evidence(self.agreements[0], behind.tolist(), self.located)
 
 
 def answers(path: Path) -> Iterator[Answer]:

@@ -9,6 +9,7 @@ DEFAULT_CANDIDATES = 6
 # How the object stands: as on a floor before a level camera; in any way, seen from anywhere, in a turned photo; or
 # whichever of these is found, the first one first
 UPRIGHT, ANY_WAY, AUTOMATIC = "UPRIGHT", "ANY_WAY", "AUTOMATIC"
+STANDING = 0.05  # of score, that an answer which does not stand must then be ahead of one that does; by judgement
 
 
 class Stages(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
-from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, UPRIGHT, Look
+from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, STANDING, Look
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
@@ -33,7 +33,6 @@ FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any len
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.95  # confidence from which no other place, and no other way of standing, is tried
 CONVINCING = 1.1  # score of a pose in a place from which no smaller objects are looked for
-STANDING = 0.1  # of score, that an object which does not stand upright must be ahead of one that does
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
 # and the one below which it does (chosen on rendered chairs)
 SEVERAL, CLEAR, UNLIKE = 4, 1.2, 0.75
@@ -120,7 +119,9 @@ def match(
     starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if look.method == "MATCH":
-        steps = finding.find_candidates(crops, starts, renderer, aligner(look.device), look.count, look.stages)
+        steps = finding.find_candidates(
+            crops, starts, renderer, aligner(look.device), look.count, look.stages, look.stands
+        )
         candidates = yield from within(steps, 0.6, 0.9)
         if len(targets) >= SEVERAL and candidates[0].score < CLEAR and (named := regressor_for(targets, look.device)):
             candidates, share = yield from within(_doubted(crops, targets, renderer, named, candidates), 0.9, 1.0)
@@ -214,7 +215,7 @@ def _however_it_stands(
     stands and, if that is doubtful, for one in any way."""
     if look.stands != AUTOMATIC or all_around is None:
         return (yield from steps(targets, look=look))
-    standing = yield from within(steps(targets, look=look._replace(stands=UPRIGHT)), 0.0, 0.4)
+    standing = yield from within(steps(targets, look=look), 0.0, 0.4)
     if standing.confidence > SURE or standing.share is not None:
         return standing
     everywhere = yield from within(_same(all_around, targets), 0.4, 0.7)

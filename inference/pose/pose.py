@@ -43,7 +43,7 @@ def confused(pose: Pose) -> list[Pose]:
     return [pose._replace(rotation=rotation) for rotation in (*turned, *reversed_)]
 
 
-def stands(pose: Pose) -> bool:
+def is_standing(pose: Pose) -> bool:
     """Whether a level camera may see it so, from above or nearly so."""
     place = -pose.rotation.T @ pose.translation
     return bool(place[2] > -LEVEL * np.linalg.norm(place) and pose.rotation[1, 2] < 0)

@@ -94,11 +94,6 @@ class PhotoCrops:
         """The crop that is rolled least and frames the box itself."""
         return int(np.abs(self.rolls).argmin()) * len(SCALES) + len(SCALES) // 2
 
-    @property
-    def level(self) -> bool:
-        """Whether the camera was held about level, and the object stands upright."""
-        return bool(np.abs(self.rolls).max() < np.pi / 2)
-
     def look(self, pictures: np.ndarray) -> np.ndarray:
         """Features (N, G, G, C) of crops (N, SIZE, SIZE, 3) uint8."""
         began = time.perf_counter()

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..errors import PoseError
 from ..geometry import Camera, rotation_angle
-from ..look import ALL_STAGES, DEFAULT_CANDIDATES, Stages
+from ..look import ALL_STAGES, ANY_WAY, AUTOMATIC, DEFAULT_CANDIDATES, STANDING, UPRIGHT, Stages
 from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
-from ..pose.pose import Pose, confused, placed, relative, stands
+from ..pose.pose import Pose, confused, is_standing, placed, relative
 from ..search.start_poses import APART, PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
@@ -43,7 +43,7 @@ FIRST_ROUNDS = 2  # of following the flow, before the best one alone goes on
 # mostly helped, and 1 to 2.3 to furniture and plain parts, all of which it made worse
 MORE_FLOW = 0.75
 FINER = 0.02  # of score that it must gain: less is gained by chance, and would let the last digits decide
-LEAD_LIMIT = 0.5  # of score: a larger lead says no more
+LEAD_LIMIT = 0.1  # of score: a larger lead says no more
 COMPARED = 3  # next to the best, whose looks are compared with its own
 RIVALS, RIVALRY = 2, 0.5  # of poses that are easily taken for the best one; of score, that they may be behind it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
@@ -72,8 +72,12 @@ def find_candidates(
     see: See,
     count: int = DEFAULT_CANDIDATES,
     stages: Stages = ALL_STAGES,
+    stands: str = AUTOMATIC,
 ) -> Steps[list[Candidate]]:
-    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found."""
+    """At most count poses for the starts, best first; where the lens is in doubt, that of the best one is found.
+
+    stands: as in look.py; where it is left open, poses that do not stand are tried beside the best one, too.
+    """
     closeups = yield from within(approach(crops, starts, count, ALIGNING_ROUNDS if stages.align else 0), 0.0, 0.4)
     if not stages.verify:
         agreements = [agreement(crops, closeup, closeup.nearest[0]) for closeup in closeups]
@@ -81,7 +85,7 @@ def find_candidates(
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
     if stages.flow:
-        verified = yield from within(_flowed(crops, verified, renderer, see, stages.details), 0.5, 0.8)
+        verified = yield from within(_flowed(crops, verified, renderer, see, stages.details, stands), 0.5, 0.8)
     else:
         for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)) if stages.refine else ():
             refined = yield from within(
@@ -102,7 +106,7 @@ def find_candidates(
 
 
 def _flowed(
-    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, see: See, details: bool
+    crops: PhotoCrops, verified: Sequence[Verified], renderer: Renderer, see: See, details: bool, stands: str
 ) -> Steps[list[Verified]]:
     """The best ones moved to where the network sees the model; so are those that are easily taken for the best one. Of
     poses that meet the best one stays, and the best of all goes on until nothing moves."""
@@ -110,7 +114,7 @@ def _flowed(
     yield 0.1
     followed = yield from within(_followed(crops, ranked[:REFINED], renderer, see), 0.1, 0.5)
     ranked = _apart(_ranked([*followed, *ranked[REFINED:]]))
-    rivals = yield from within(_rivals(crops, ranked, renderer, see), 0.5, 0.8)
+    rivals = yield from within(_rivals(crops, ranked, renderer, see, stands), 0.5, 0.8)
     ranked = _apart(_ranked([*ranked, *rivals]))
     settled = yield from within(_settled(crops, ranked[0], renderer, see, details=details), 0.8, 1.0)
     return _with_best(ranked, settled)
@@ -123,21 +127,29 @@ def _followed(crops: PhotoCrops, some: Sequence[Verified], renderer: Renderer, s
     return moved
 
 
-def _rivals(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See) -> Steps[list[Verified]]:
-    """Other ways to see the best one's outline that nobody has tried, as far as they agree nearly as well."""
+def _rivals(
+    crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer, see: See, stands: str
+) -> Steps[list[Verified]]:
+    """Other ways to see the best one's outline that nobody has tried, as far as they agree nearly as well.
+
+    Where it is left open how the object stands, those that do not stand must be ahead of those that do.
+    """
     best = ranked[0]
     known = np.stack([one.closeup.pose.rotation for one in ranked])
     poses = [
         pose
         for pose in confused(best.closeup.pose)
-        if rotation_angle(known, pose.rotation).min() > APART and (not crops.level or stands(pose))
+        if rotation_angle(known, pose.rotation).min() > APART and (stands != UPRIGHT or is_standing(pose))
     ]
     starts = [best.closeup.start._replace(pose=pose) for pose in poses]
     if not starts:
         return []
     tried = yield from within(verify(crops, look_closely(crops, starts, poses), renderer), 0.0, 0.4)
     close = _ranked([judged(one, see) for one in tried if one.score > best.agreement.alone.score - RIVALRY])[:RIVALS]
-    return (yield from within(_followed(crops, close, renderer, see), 0.4, 1.0))
+    followed = yield from within(_followed(crops, close, renderer, see), 0.4, 1.0)
+    if stands == ANY_WAY:
+        return followed
+    return [one if is_standing(one.closeup.pose) else one._replace(score=one.score - STANDING) for one in followed]
 
 
 def _apart(ranked: Sequence[Verified]) -> list[Verified]:

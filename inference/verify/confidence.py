@@ -21,7 +21,7 @@ KIND = "The photo shows none of the models but one of their kind, of which only 
 UNLIKE = "A rendering of the model agrees little with the photo: is it the very object?"
 UNVERIFIED = "Nearest views are not verified: no rendering of the model was compared with the photo."
 # Of `evidence`, and the constant; by benchmark.calibrate
-ODDS, ODDS_OF_NOTHING = np.array([-0.81, 4.48, -0.75, -0.34, -0.55, 3.53, -0.63]), 1.91
+ODDS, ODDS_OF_NOTHING = np.array([-0.74, 4.58, -1.33, -0.43, -0.55, 28.3, -0.66]), 0.28
 SHARE_ODDS, VOTE_ODDS = 5.10, -2.90  # by benchmark.category
 
 
@@ -86,13 +86,14 @@ def confidence(candidates: Sequence[Candidate], located: bool = False) -> float:
     (benchmark.calibrate); only for verified candidates.
     """
     best, *others = candidates
-    lead = min([LEAD_LIMIT, *(best.score - other.score for other in others if not other.alike)])
-    return probability(float(evidence(best.agreement, lead, located) @ ODDS + ODDS_OF_NOTHING))
+    leads = [best.score - other.score for other in others if not other.alike]
+    return probability(float(evidence(best.agreement, leads, located) @ ODDS + ODDS_OF_NOTHING))
 
 
-def evidence(agrees: Agreement, lead: float, located: bool) -> np.ndarray:
-    """(7,): what confidence depends on, of the best candidate, and a lead, and whether nobody gave the box. How alike
-    features are is left out: between pictures it tells nothing."""
+def evidence(agrees: Agreement, leads: Sequence[float], located: bool) -> np.ndarray:
+    """(7,): what confidence depends on: the best candidate, its leads over others that look different, and whether
+    nobody gave the box. How alike features are is left out: between pictures it tells nothing."""
+    lead = np.clip(min([LEAD_LIMIT, *leads]), 0, LEAD_LIMIT)  # the first one is not ahead where it alone stands
     return np.array([agrees.misfit, agrees.certain, agrees.hidden, agrees.flow, agrees.deviation, lead, located])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark import calibrate
+from inference.verify.candidates import LEAD_LIMIT
 
 RANDOM = np.random.default_rng(4)
 ODDS, NOTHING = np.array([-2.0, 1.0]), 0.5
@@ -36,6 +37,7 @@ def test_answers_are_read_as_they_are_judged(tmp_path):
         "\n".join(
             [
                 line("can", candidate(3, 0.6), candidate(170, 0.4)),
+                line("can", candidate(3, 0.6), candidate(170, 0.55)),
                 line("can", candidate(3, 0.6), wrong_model=True),
                 line("box", candidate(40, 0.6), candidate(2, 0.5, alike=True), located=True),
                 line("box", candidate(1, 0.6), half="test"),  # nothing is fitted to those
@@ -44,11 +46,12 @@ def test_answers_are_read_as_they_are_judged(tmp_path):
             ]
         )
     )
-    first, wrong, other = calibrate.answers(path)
+    first, close, wrong, other = calibrate.answers(path)
     assert [one.right for one in (first, wrong, other)] == [True, False, False]
     assert [one.kind for one in (first, other)] == ["made up can", "made up box"]
-    assert (first.evidence[-2], first.evidence[-1]) == (pytest.approx(0.2), 0)
-    assert (other.evidence[-2], other.evidence[-1]) == (calibrate.LEAD_LIMIT, 1)
+    assert (first.evidence[-2], first.evidence[-1]) == (LEAD_LIMIT, 0)
+    assert close.evidence[-2] == pytest.approx(0.05)
+    assert (other.evidence[-2], other.evidence[-1]) == (LEAD_LIMIT, 1)
     assert not wrong.possible and len(calibrate.pairs([first, wrong, other])) == 1  # what looks alike is no pair
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from photo_pose.inference.geometry import intrinsics, look_at, rotation_angle
 from photo_pose.inference.pose.alignment import projected
-from photo_pose.inference.pose.pose import Pose, confused, stands
+from photo_pose.inference.pose.pose import Pose, confused, is_standing
 
 BOX = np.stack(np.meshgrid([-0.6, 0.6], [-0.4, 0.4], [-0.2, 0.2]), -1).reshape(-1, 3)
 
@@ -30,8 +30,8 @@ def test_poses_that_are_confused_show_the_same_corners_of_a_box_from_afar():
 
 
 def test_a_box_from_above_is_confused_with_one_from_below_which_does_not_stand():
-    assert stands(pose((3.0, -6.0, 2.0)))
-    assert stands(pose((3.0, -6.0, -0.3)))  # about level
-    assert not stands(pose((3.0, -6.0, -2.0)))
-    assert not stands(pose((3.0, -6.0, 2.0), np.pi))  # upside down
-    assert [stands(one) for one in confused(pose((3.0, -6.0, 2.0)))] == [False, False, True, False, False, False]
+    assert is_standing(pose((3.0, -6.0, 2.0)))
+    assert is_standing(pose((3.0, -6.0, -0.3)))  # about level
+    assert not is_standing(pose((3.0, -6.0, -2.0)))
+    assert not is_standing(pose((3.0, -6.0, 2.0), np.pi))  # upside down
+    assert [is_standing(one) for one in confused(pose((3.0, -6.0, 2.0)))] == [False, False, True, False, False, False]

@@ -311,26 +311,35 @@ def test_progress_of_finding_only_grows(crops, target):
     assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
 
 
-def candidate(score: float, alike: bool = False) -> Candidate:
-    return Candidate("desk", CAMERA, score, 0.0, alike, Agreement(score / 2, score / 2, 0.0, 0.0))
+def candidate(score: float, alike: bool = False, **known: float) -> Candidate:
+    agreement = Agreement(0.5, 0.5, 0.1, 5.0, details=0.2, outside=0.05, hidden=0.05, flow=1.0, deviation=0.5)
+    return Candidate("desk", CAMERA, score, 0.0, alike, agreement._replace(**known))
 
 
 @pytest.mark.parametrize(
-    "found",
+    ("what", "better"),
     [
-        [[-9.0, -9.0], [0.2, 0.2], [0.5, 0.5], [0.5, 0.3], [0.5, 0.1], [0.9, 0.5], [1.2, 0.6], [9.0, 0.0]],
-        [[0.7, 0.6, 0.1], [0.7, 0.5, 0.5], [0.7, 0.4], [0.7]],
+        ("misfit", (2.0, 0.5, 0.0)),
+        ("details", (0.1, 0.2, 0.4)),
+        ("hidden", (0.6, 0.2, 0.0)),
+        ("flow", (9.0, 2.0, 0.5)),
+        ("deviation", (6.0, 1.0, 0.3)),
     ],
-    ids=["score and lead", "nearest other"],
 )
-def test_confidence_grows(found):
-    certain = [confidence.confidence([candidate(score) for score in scores]) for scores in found]
+def test_confidence_grows_with_what_is_seen(what, better):
+    certain = [confidence.confidence([candidate(0.9, **{what: value})]) for value in better]
+    assert certain == sorted(set(certain)) and 0 < certain[0] and certain[-1] < 1
+
+
+def test_confidence_grows_with_the_lead_and_is_less_where_nobody_gave_the_box():
+    certain = [confidence.confidence([candidate(0.9), candidate(other)]) for other in (0.9, 0.87, 0.83)]
     assert certain == sorted(set(certain))
-    assert 0 <= certain[0] and certain[-1] <= 1
+    assert confidence.confidence([candidate(0.9), candidate(0.93)]) == certain[0]
+    assert confidence.confidence([candidate(0.9)], located=True) < confidence.confidence([candidate(0.9)])
 
 
 def test_confidence_does_not_count_what_looks_the_same():
-    best, same, other = candidate(0.9), candidate(0.89, alike=True), candidate(0.6)
+    best, same, other = candidate(0.9), candidate(0.89, alike=True), candidate(0.85)
     assert confidence.confidence([best, same, other]) == confidence.confidence([best, other])
     assert confidence.confidence([best, same]) == confidence.confidence([best])
 
