@@ -213,6 +213,8 @@ def _however_it_stands(
 ) -> Steps[Match]:
     """`match`, of which steps wants targets and look; where that is left open, the better answer for an object that
     stands and, if that is doubtful, for one in any way."""
+    from .verify.candidates import distinct_candidates
+
     if look.stands != AUTOMATIC or all_around is None:
         return (yield from steps(targets, look=look))
     standing = yield from within(steps(targets, look=look), 0.0, 0.4)
@@ -220,24 +222,16 @@ def _however_it_stands(
         return standing
     everywhere = yield from within(_same(all_around, targets), 0.4, 0.7)
     lying = yield from within(steps(everywhere, look=look._replace(stands=ANY_WAY)), 0.7, 1.0)
-    better = lying.candidates[0].score > standing.candidates[0].score + STANDING
-    first, second = (lying, standing) if better else (standing, lying)
-    return _with_others(first, second.candidates, look.count)
+    lying = lying._replace(candidates=[one._replace(score=one.score - STANDING) for one in lying.candidates])
+    first, second = sorted([standing, lying], key=lambda match: -match.candidates[0].score)
+    ranked = sorted([*first.candidates, *second.candidates], key=lambda one: -one.score)
+    return first._replace(candidates=distinct_candidates(ranked)[: look.count])
 
 
 def _same(all_around: AllAround, targets: Sequence[Target]) -> Steps[list[Target]]:
     """The targets, with views from below, too."""
     names = {target.name for target in targets}
     return [target for target in (yield from all_around()) if target.name in names]
-
-
-def _with_others(found: Match, others: Sequence[Candidate], count: int) -> Match:
-    """The match, with the best of other candidates that are not among its own behind its first one."""
-    from .verify.candidates import distinct_candidates
-
-    best, *more = found.candidates
-    ranked = sorted([*more, *others], key=lambda one: -one.score)
-    return found._replace(candidates=distinct_candidates([best, *ranked])[:count])
 
 
 def _located(

@@ -44,6 +44,7 @@ FIRST_ROUNDS = 2  # of following the flow, before the best one alone goes on
 MORE_FLOW = 0.75
 FINER = 0.02  # of score that it must gain: less is gained by chance, and would let the last digits decide
 LEAD_LIMIT = 0.1  # of score: a larger lead says no more
+ALIKE_LEAD = 0.5  # of score, that may lie between two that look the same
 COMPARED = 3  # next to the best, whose looks are compared with its own
 RIVALS, RIVALRY = 2, 0.5  # of poses that are easily taken for the best one; of score, that they may be behind it
 ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that look the same
@@ -85,7 +86,8 @@ def find_candidates(
         return sorted(found, key=lambda candidate: -candidate.score)
     verified = _ranked((yield from within(verify(crops, closeups, renderer), 0.4, 0.5)))
     if stages.flow:
-        verified = yield from within(_flowed(crops, verified, renderer, see, stages.details, stands), 0.5, 0.8)
+        flowed = yield from within(_flowed(crops, verified, renderer, see, stages.details, stands), 0.5, 0.8)
+        verified = flowed[:count]
     else:
         for count, start, end in ((REFINED, 0.5, 0.75), (1, 0.75, 0.8)) if stages.refine else ():
             refined = yield from within(
@@ -178,7 +180,7 @@ def _alike(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Renderer) ->
     asked = [
         one
         for one in others[:COMPARED]
-        if one.score > best.score - LEAD_LIMIT and one.closeup.start.target is best.closeup.start.target
+        if one.score > best.score - ALIKE_LEAD and one.closeup.start.target is best.closeup.start.target
     ]
     closeups = [best.closeup._replace(pose=one.closeup.pose) for one in asked]
     views = (yield from verify(crops, closeups, renderer)) if closeups else []

@@ -98,7 +98,7 @@ def test_progress_of_the_search_only_grows(target):
     assert steps == sorted(steps) and 0 < steps[0] and steps[-1] == pytest.approx(1)
 
 
-UNREFINED = Stages(align=False, refine=False, silhouette=False)
+UNREFINED = Stages(align=False, flow=False, refine=False, silhouette=False)
 
 
 @pytest.mark.parametrize(

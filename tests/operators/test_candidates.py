@@ -225,7 +225,7 @@ def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatc
     monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     scene.photo_pose.subdivisions, before = 2, [one.score for one in match.candidates]
     bpy.ops.photopose.score_camera()
-    assert match.adjusted.score == pytest.approx(match.score, abs=1e-4)
+    assert match.adjusted.score == pytest.approx(match.score, abs=1e-3)
     bpy.ops.photopose.nudge(azimuth=0.15)
     assert "not scored" in scene.camera.photo_pose_adjusted
     bpy.ops.photopose.score_camera()
