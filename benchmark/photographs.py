@@ -134,6 +134,7 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
     from photo_pose.inference.look import Look
     from photo_pose.inference.photo.image import load_photo
     from photo_pose.inference.steps import finish
+    from photo_pose.operators.blender.models import placed
 
     workshop.fetch([str(model)])
     photo, lens = load_photo(sample.photo), {}
@@ -147,7 +148,7 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
         found_box, found = finish(matching.find_and_match(*given, Look(stands=options.stands, device="cpu"), **told))
     except ProductError as error:
         raise PoseError(str(error)) from error
-    own = np.array(workshop.roots[str(model)].matrix_world)
+    own, _scale = placed(workshop.roots[str(model)])
     judged = [
         {"score": one.score, "alike": bool(one.alike), **_agreement(one), **errors(sample, one.camera, own)}
         for one in found.candidates
