@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
 # By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
-SURE = 0.95  # confidence from which no other place, and no other way of standing, is tried
+SURE = 0.8  # confidence from which no other place, and no other way of standing, is tried
 CONVINCING = 1.1  # score of a pose in a place from which no smaller objects are looked for
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
 # and the one below which it does (chosen on rendered chairs)
 SEVERAL, CLEAR, UNLIKE = 4, 1.2, 0.75
 
-AllAround = Callable[[], Steps[Sequence["Target"]]]  # gives the same targets with views from below, too
+AllAround = Callable[[tuple[str, ...]], Steps[Sequence["Target"]]]  # targets by name, with views from below, too
 
 
 class Match(NamedTuple):
@@ -220,18 +220,13 @@ def _however_it_stands(
     standing = yield from within(steps(targets, look=look), 0.0, 0.4)
     if standing.confidence > SURE or standing.share is not None:
         return standing
-    everywhere = yield from within(_same(all_around, targets), 0.4, 0.7)
+    names = tuple(dict.fromkeys(one.model for one in standing.candidates))
+    everywhere = yield from within(all_around(names), 0.4, 0.7)
     lying = yield from within(steps(everywhere, look=look._replace(stands=ANY_WAY)), 0.7, 1.0)
     lying = lying._replace(candidates=[one._replace(score=one.score - STANDING) for one in lying.candidates])
     first, second = sorted([standing, lying], key=lambda match: -match.candidates[0].score)
     ranked = sorted([*first.candidates, *second.candidates], key=lambda one: -one.score)
     return first._replace(candidates=distinct_candidates(ranked)[: look.count])
-
-
-def _same(all_around: AllAround, targets: Sequence[Target]) -> Steps[list[Target]]:
-    """The targets, with views from below, too."""
-    names = {target.name for target in targets}
-    return [target for target in (yield from all_around()) if target.name in names]
 
 
 def _located(
@@ -257,15 +252,17 @@ def _located(
         box = (yield from aside(proposed_boxes, photo, load_network("u2netp", look.device)))[0]
         found = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
         return box, found._replace(located=True)
-    places, look, targets = yield from within(_places(photo, camera, targets, renderer, look, all_around), 0.0, 0.5)
+    looking = _places(photo, camera, targets, renderer, look, all_around)
+    places, way, whole = yield from within(looking, 0.0, 0.5)
+    by_name = {target.name: target for target in (*targets, *whole)}
     if not places:
         raise PoseError("The models are nowhere to be found in the photo: drag a box around the object.")
     tried: list[tuple[Box, Match]] = []
     for one, part in shares(places[:TRIES], 0.5, 1.0):
-        target = next(target for target in targets if target.name == one.closeup.start.target.name)
+        target = by_name[one.closeup.start.target.name]
         box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
         steps = partial(match, photo, camera, box, renderer=renderer, lens=lens)
-        tried.append((box, (yield from within(_however_it_stands(steps, [target], look, all_around), *part))))
+        tried.append((box, (yield from within(_however_it_stands(steps, [target], way, all_around), *part))))
         if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
@@ -302,12 +299,18 @@ def _places(
         if found and found[0].score > CONVINCING:
             break
         if way.stands != look.stands:
-            targets = yield from within(_same(all_around, targets), begins, begins)
+            targets = yield from within(all_around(_likely(targets, found)), begins, begins)
         look = way
         steps = seen_everywhere(photo, camera, targets, renderer, extract, see, look.stands == ANY_WAY, sides)
         found += yield from within(steps, begins, ends)
         found.sort(key=lambda one: -one.score)
     return found, look, targets
+
+
+def _likely(targets: Sequence[Target], found: Sequence[Verified]) -> tuple[str, ...]:
+    """Names of the targets, of many only those of the likeliest places: views from below take time."""
+    places = [one.closeup.start.target for one in found[:TRIES]]
+    return tuple(dict.fromkeys(target.name for target in (places if len(targets) >= SEVERAL and places else targets)))
 
 
 def _check_shown(photo: Photo, box: Box | None) -> None:

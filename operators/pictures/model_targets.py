@@ -17,7 +17,7 @@ from ...inference.steps import Steps, aside, shares, within
 from ...inference.views.templates import Render
 from ...inference.views.view_options import ViewOptions
 from ..blender.missing_textures import warn_of_lacking
-from ..blender.models import evaluated, with_key
+from ..blender.models import evaluated, key_of, with_key
 from ..running.log import LOG
 from ..running.worker import on_main
 from . import gpu_drawing
@@ -67,13 +67,14 @@ def prepare(
 
 
 def all_around(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: Path) -> AllAround:
-    """Prepares the same models with views from below, too, when somebody asks, and keeps them for the next one."""
-    known: list[list[Target]] = []
+    """Prepares models with views from below, too, when somebody asks for them by name, and keeps them for the next."""
+    known: dict[tuple[str, ...], list[Target]] = {}  # together, for what makes them comparable depends on all of them
 
-    def ask() -> Steps[list[Target]]:
-        if not known:
-            known.append((yield from prepare(roots, options._replace(sphere="FULL"), cache, LOG.debug)))
-        return known[0]
+    def ask(names: tuple[str, ...]) -> Steps[list[Target]]:
+        if names not in known:
+            asked = [root for root in roots if key_of(root) in names]
+            known[names] = yield from prepare(asked, options._replace(sphere="FULL"), cache, LOG.debug)
+        return known[names]
 
     return ask
 
