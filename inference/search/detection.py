@@ -172,11 +172,11 @@ class Overview(NamedTuple):
 
     @classmethod
     def of(
-        cls, photo: Photo, camera: Camera, extract: Extract, any_roll: bool = False, sides: Sequence[int] = SIDES
+        cls, photo: Photo, camera: Camera, extract: Extract, any_way: bool = False, sides: Sequence[int] = SIDES
     ) -> Steps[Overview]:
         """It serves to look for any number of models. photo: a smaller copy where it is large."""
         photo = reduced(photo, max(photo.image.size) / LARGEST)
-        rolls = QUARTERS if any_roll else np.zeros(1)
+        rolls = QUARTERS if any_way else np.zeros(1)
         views = [(whole_view(camera, roll, side), float(roll)) for roll in rolls for side in sides]
         maps = []
         for (view, _roll), (_began, done) in shares(views):

@@ -106,7 +106,7 @@ def test_the_model_is_found_among_others_of_its_kind(index, turned):
     place = Box(430, 300, 550, 390) if turned else Box(440, 250, 530, 370)
     own = card(1).rotate(90, expand=True) if turned else card(1)
     photo = table((card(2), Box(60, 40, 240, 280)), (card(3), Box(300, 30, 450, 230)), (own, place))
-    seen = finish(Overview.of(photo, camera(), EXTRACT, any_roll=turned))
+    seen = finish(Overview.of(photo, camera(), EXTRACT, any_way=turned))
     places = finish(seen.find(index.templates))
     assert box_overlap(mean_box(places[0]), place) > 0.55
     assert places[0][0].roll == pytest.approx(np.pi / 2 if turned else 0, abs=np.radians(31))
