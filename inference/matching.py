@@ -198,8 +198,7 @@ def find_and_match(
 
     all_around: asked where nobody knows how the object stands, and upright it is found in doubt only.
     """
-    box = box or mask_box(mask, photo)
-    _check_shown(photo, box)
+    box = yield from aside(_shown_box, photo, box, mask)
     if look.method != "MATCH":
         all_around = None
     if box is None:
@@ -288,7 +287,7 @@ def _places(
     from .search.detection import FINER, SIDES
     from .verify.location import seen_everywhere
 
-    extract, see = extractor(look.network, look.device), aligner(look.device)
+    extract, see = extractor(look.network, look.device), (yield from aside(aligner, look.device))
     ways = [(SIDES, look)]
     if look.stands == AUTOMATIC and all_around:
         ways = [(SIDES, look), (SIDES, look._replace(stands=ANY_WAY))]
@@ -313,10 +312,12 @@ def _likely(targets: Sequence[Target], found: Sequence[Verified]) -> tuple[str, 
     return tuple(dict.fromkeys(target.name for target in (places if len(targets) >= SEVERAL and places else targets)))
 
 
-def _check_shown(photo: Photo, box: Box | None) -> None:
-    """PoseError where there is nothing to be seen in the box, or in all of the photo."""
+def _shown_box(photo: Photo, box: Box | None, mask: np.ndarray | None) -> Box | None:
+    """The given box, or the mask's; PoseError where there is nothing to be seen in it, or in all of the photo."""
+    box = box or mask_box(mask, photo)
     if shows_nothing(photo, box or Box(0, 0, *photo.size)):
         raise PoseError(f"Photo '{photo.path.name}' shows nothing but one colour{' in the box' if box else ''}.")
+    return box
 
 
 def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
@@ -408,8 +409,7 @@ def which(
     from .networks.salient_objects import proposed_boxes
     from .verify import model_ranking
 
-    box = box or mask_box(mask, photo)
-    _check_shown(photo, box)
+    box = _shown_box(photo, box, mask)
     box = box or proposed_boxes(photo, load_network("u2netp", look.device))[0]
     crops = _crops_in(box, photo, camera, look, mask)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

@@ -10,6 +10,7 @@ from PIL import Image
 from ..views.crops import PADDING, SIZE
 from .flow_alignment import CELL, judged
 from .refinement import See, Verified
+from .silhouette import to_crop
 
 if TYPE_CHECKING:
     from ..networks.aligner import Seen
@@ -46,10 +47,9 @@ class FitPicture(NamedTuple):
 
 def fit_picture(one: Verified, see: See) -> FitPicture:
     """How a pose that was rendered lies on the photo."""
-    seen, view = see(one.rendering.rgb, one.closeup.picture, one.alpha), one.closeup.view
-    from_photo = view.K @ view.world_to_camera[:3, :3] @ np.linalg.inv(one.closeup.pose.K)
-    found = judged(one, lambda *_pictures: seen).agreement
-    return FitPicture(painted(seen, one.alpha, one.inside), from_photo, found.flow / OBJECT, 1 - found.hidden)
+    one = judged(one, see)
+    painting, agrees = painted(one.seen, one.alpha, one.inside), one.agreement
+    return FitPicture(painting, to_crop(one), agrees.flow / OBJECT, 1 - agrees.hidden)
 
 
 def painted(seen: Seen, alpha: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -106,11 +106,11 @@ def _judged(one: Verified, seen: Seen) -> Verified:
         flow=float(np.linalg.norm(seen.flow[cells], axis=1) @ weights),
         deviation=float(seen.deviation[cells] @ weights),
     )
-    return one._replace(agreement=agrees, score=agrees.score)
+    return one._replace(agreement=agrees, score=agrees.score, seen=seen)
 
 
 def _look(one: Verified, see: See) -> Seen:
-    return see(one.rendering.rgb, one.closeup.picture, one.alpha)
+    return see(one.rendering.rgb, one.closeup.picture, one.alpha) if one.seen is None else one.seen
 
 
 def flow_term(one: Verified, seen: Seen) -> FlowTerm | None:

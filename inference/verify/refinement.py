@@ -79,7 +79,10 @@ def _best(crops: PhotoCrops, closeups: Sequence[Closeup], count: int) -> list[Cl
 
 
 class Verified(NamedTuple):
-    """A closeup beside a rendering of the model in its pose; score is comparable within one photo."""
+    """A closeup beside a rendering of the model in its pose; score is comparable within one photo.
+
+    seen: what the aligner says of the two, once it was asked.
+    """
 
     closeup: Closeup
     shown: Template
@@ -88,6 +91,7 @@ class Verified(NamedTuple):
     details: list[Details]  # coarse to fine
     agreement: Agreement
     score: float
+    seen: Seen | None = None
 
     @property
     def alpha(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
-from ...inference.steps import Steps, all_aside, shares, within
+from ...inference.steps import Steps, all_aside, aside, shares, within
 from ...preferences import preferred
 from ..blender import cameras
 from ..blender.models import evaluated
@@ -79,7 +79,7 @@ def judged(
     from ..pictures.view_cache import cache_folder
 
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
-    extract, see, found = extractor(views.network, views.device), aligner(views.device), []
+    extract, see, found = extractor(views.network, views.device), (yield from aside(aligner, views.device)), []
     with target_renderer() as renderer:
         for camera, part in shares(seen_by, 0.5, 1.0):
             crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)

@@ -60,11 +60,10 @@ def _completed_templates(
         return (yield from _rendered_templates(model, options, directions))
     below = np.flatnonzero(~above(directions))
     more, pictures = yield from _rendered_templates(model, options, directions[below])
-    known_pictures = iter([thumbnail(path, view) or blank() for view in range(len(known.directions))])
-    more_pictures = iter(pictures)
-    lower = set(below.tolist())
-    everywhere = [next(more_pictures if view in lower else known_pictures) for view in range(len(directions))]
-    return known.with_views(more, below), everywhere
+    everywhere = dict(zip(below, pictures, strict=True))
+    for number, view in enumerate(np.flatnonzero(above(directions))):
+        everywhere[view] = thumbnail(path, number) or blank()
+    return known.with_views(more, below), [everywhere[view] for view in range(len(directions))]
 
 
 def _rendered_templates(
@@ -79,7 +78,7 @@ def _rendered_templates(
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in directions]
     coverage, points, features, waiting, pictures = [], [], [], [], []
-    with _shown(model, options.background, TEMPLATE_SAMPLES) as render:
+    with _shown(model, options.background) as render:
         for camera, (_began, done) in shares(cameras):
             view = render(camera)
             alpha = view.rgba[..., 3]
@@ -104,11 +103,11 @@ def _rendered_templates(
     return templates, pictures
 
 
-def _shown(model: Model, background: str, samples: int) -> AbstractContextManager[Render]:
+def _shown(model: Model, background: str) -> AbstractContextManager[Render]:
     """What shows a model before a background: drawn, in a tenth of the time, where that is safe and faithful."""
     if background == "WHITE" and gpu_drawing.faithful(model):
         return gpu_drawing.drawing(model)
-    return studio(model, background, samples)
+    return studio(model, background, TEMPLATE_SAMPLES)
 
 
 def _outline(model: Model) -> np.ndarray:
