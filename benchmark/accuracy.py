@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from math import tau
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,16 +19,16 @@ import numpy as np
 from PIL import Image
 
 from benchmark import assets, report
+from benchmark.pose_errors import Truth, pose_errors, turns
 from benchmark.product import ROOT, import_product
 from benchmark.queries import Query, models, queries
 from benchmark.recipes import HALVES, SUBJECTS
 from inference.errors import PoseError
-from inference.geometry import Box, angle_between, rotation_angle, rotation_from_vector
+from inference.geometry import Box
 
 FOLDER = assets.CACHE.parent / "accuracy"
 VIEWS = assets.CACHE.parent / "views"  # training views, which other runs and other versions share
 OUTLINE_SIDE = 320  # px of the kept silhouettes
-WORST_OVERLAY = 10.0  # of a model behind the camera, say
 
 
 class Variant(NamedTuple):
@@ -207,32 +206,19 @@ def _judged(candidate: Any, workshop: Workshop, query: Query) -> dict[str, Any]:
     line["agreement"] = [float(value) for value in candidate.agreement or ()]
     if line["model"] != query.model:
         return line
-    to_camera = candidate.camera.world_to_camera @ np.array(workshop.roots[query.model].matrix_world)
-    points = _vertices(query.obj)
-    middle = (points.min(0) + points.max(0)) / 2
-    truth = query.camera.world_to_camera
-    poses = list(_alike(to_camera, middle, SUBJECTS[query.model].symmetry))
-    pose = min(poses, key=lambda pose: rotation_angle(pose[:3, :3], truth[:3, :3]))
+    from photo_pose.operators.blender.models import placed
 
-    seen = points @ pose[:3, :3].T + pose[:3, 3]
-    pixels = seen @ candidate.camera.K.T
-    wanted = query.camera.project(points)
-    box = Box.around(wanted)
-    off = np.linalg.norm(pixels[:, :2] / pixels[:, 2:] - wanted, axis=1).mean() / max(box.width, box.height)
-    off = off if seen[:, 2].min() > 0 else WORST_OVERLAY
-    view = angle_between(np.linalg.inv(pose)[:3, 3] - middle, query.camera.position - middle)
-    turn = rotation_angle(pose[:3, :3], truth[:3, :3])
-    errors = {"view": np.degrees(view), "rotation": np.degrees(turn), "overlay": min(off, WORST_OVERLAY)}
-    errors["focal"] = abs(candidate.camera.focal / query.camera.focal - 1)
-    return {**line, **{key: round(float(value), 5) for key, value in errors.items()}}
+    points, symmetry = _vertices(query.obj), SUBJECTS[query.model].symmetry
+    middle = (points.min(0) + points.max(0)) / 2
+    box = Box.around(query.camera.project(points))
+    truth = Truth(query.camera, points, middle, box, list(_alike(np.eye(4), middle, symmetry)))
+    place, _scale = placed(workshop.roots[query.model])
+    return {**line, **pose_errors(candidate.camera, place, truth)}
 
 
 def _alike(to_camera: np.ndarray, middle: np.ndarray, symmetry: int) -> Iterator[np.ndarray]:
     """All poses (4, 4) in which a symmetric model, whose vertical is Y, looks as in this one."""
-    for number in range(symmetry):
-        turn = np.eye(4)
-        turn[:3, :3] = rotation_from_vector(np.array([0.0, tau * number / symmetry, 0.0]))
-        turn[:3, 3] = middle - turn[:3, :3] @ middle
+    for turn in turns(np.array([0.0, 1.0, 0.0]), symmetry, middle):
         yield to_camera @ turn
 
 

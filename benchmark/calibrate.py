@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.recipes import SUBJECTS
-from benchmark.report import lines
+from benchmark.report import RIGHT, lines
 from inference.verify.agreement import WEIGHTS, Agreement
 from inference.verify.confidence import evidence, probability
 
-RIGHT, WRONG = 10.0, 20.0  # degrees of view error: below, above
+WRONG = 20.0  # degrees of view error, from which an answer is surely not right
 SURE = 0.9
 STIFFNESS = 5.0  # of the regressions, in standardised units: few answers are wrong
 ROUNDS = 50

@@ -16,39 +16,34 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
-from math import tau
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark import report
+from benchmark import assets, report
 from benchmark.accuracy import FOLDER, Workshop, product_hash
+from benchmark.pose_errors import Truth, pose_errors, turns
+from benchmark.report import RIGHT
 from inference.errors import PoseError
-from inference.geometry import Box, Camera, angle_between, rotation_angle, rotation_from_vector
+from inference.geometry import Box, Camera
 
-RIGHT = 10.0  # degrees of view error
 SURE = 0.9  # confidence
 LARGE = 0.1  # share of the picture that the object's box covers
 MOST_VERTICES = 3000
-WORST_OVERLAY = 10.0
 
 Line = dict[str, Any]
 
 
 class Sample(NamedTuple):
-    """A photograph of a model: the camera that sees the mesh file's own numbers, and the turns (N, 4, 4) of the model
-    after which it looks the same."""
+    """A photograph of a model, and what is known of it."""
 
     id: str
     group: str
     category: str
     photo: Path
     mesh: Path
-    camera: Camera
-    box: Box
-    same: np.ndarray
-    vertices: np.ndarray
+    truth: Truth
 
 
 def samples(folder: Path, sets: Sequence[str] | None = None, limit: int | None = None) -> Iterator[Sample]:
@@ -69,33 +64,23 @@ def _sample(known: dict[str, Any], folder: Path, vertices: np.ndarray) -> Sample
     K[:2, 2] += 0.5  # pixel centres are at halves here
     world_to_camera[:3, :3], world_to_camera[:3, 3] = known["R"], known["t"]
     camera = Camera(K, np.linalg.inv(world_to_camera), tuple(known["size"]))
-    same = _turns(known.get("symmetry") or [], (vertices.min(0) + vertices.max(0)) / 2)
-    names = known["id"], known["set"], known["category"], folder / known["photo"], folder / known["mesh"]
-    return Sample(*names, camera, Box(*known["bbox"]), same, vertices)
-
-
-def _turns(symmetry: Sequence[dict[str, Any]], middle: np.ndarray) -> np.ndarray:
-    turns = np.eye(4)[None]
-    for one in symmetry:
+    same, middle = [np.eye(4)], (vertices.min(0) + vertices.max(0)) / 2
+    for one in known.get("symmetry") or ():
         axis = np.array(one["axis"], float) / np.linalg.norm(one["axis"])
-        steps = np.tile(np.eye(4), (int(one["n"]), 1, 1))
-        for number, step in enumerate(steps):
-            step[:3, :3] = rotation_from_vector(axis * tau * number / len(steps))
-            step[:3, 3] = middle - step[:3, :3] @ middle
-        turns = np.concatenate([turns @ step for step in steps])
-    return turns
+        same = [turned @ turn for turn in turns(axis, int(one["n"]), middle) for turned in same]
+    names = known["id"], known["set"], known["category"], folder / known["photo"], folder / known["mesh"]
+    return Sample(*names, Truth(camera, vertices, vertices.mean(0), Box(*known["bbox"]), same))
 
 
 def _vertices(mesh: Path) -> np.ndarray:
     """(N, 3), some thousands at most, of an .obj or a .ply of text."""
-    text = mesh.read_text(errors="replace").splitlines()
     if mesh.suffix == ".ply":
+        text = mesh.read_text(errors="replace").splitlines()
         count = int(next(line for line in text if line.startswith("element vertex")).split()[-1])
         first = text.index("end_header") + 1
-        rows = [line.split()[:3] for line in text[first : first + count]]
+        points = np.array([line.split()[:3] for line in text[first : first + count]], float)
     else:
-        rows = [line.split()[1:4] for line in text if line.startswith("v ")]
-    points = np.array(rows, float)
+        points = assets.vertices(mesh)
     return points[:: len(points) // MOST_VERTICES + 1]
 
 
@@ -106,7 +91,8 @@ def measure(chosen: Sequence[Sample], path: Path, options: argparse.Namespace) -
     with closing(Workshop(options.threads, Path)) as workshop, path.open("a", encoding="utf-8") as file:
         for number, sample in enumerate(wanted, 1):
             line = {"id": sample.id, "set": sample.group, "category": sample.category}
-            line["large"] = bool(sample.box.width * sample.box.height > LARGE * np.prod(sample.camera.size))
+            (width, height), box = sample.truth.camera.size, sample.truth.box
+            line["large"] = box.width * box.height > LARGE * width * height
             began = time.process_time()
             try:
                 line |= _answer(workshop, sample, _model(sample, chosen, options.wrong), options)
@@ -139,10 +125,10 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
     workshop.fetch([str(model)])
     photo, lens = load_photo(sample.photo), {}
     if not options.no_focal:
-        lens = {"focal": sample.camera.focal, "principal_point": tuple(sample.camera.K[:2, 2])}
+        lens = {"focal": sample.truth.camera.focal, "principal_point": tuple(sample.truth.camera.K[:2, 2])}
     camera = matching.photo_camera(photo, **lens)
     told = {"lens": matching.photo_focal(photo) if options.no_focal else None, "all_around": workshop.all_around}
-    box = None if options.no_box else ProductBox(*sample.box)
+    box = None if options.no_box else ProductBox(*sample.truth.box)
     given = photo, camera, box, list(workshop.targets.values()), workshop.renderer
     try:
         found_box, found = finish(matching.find_and_match(*given, Look(stands=options.stands, device="cpu"), **told))
@@ -150,7 +136,7 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
         raise PoseError(str(error)) from error
     own, _scale = placed(workshop.roots[str(model)])
     judged = [
-        {"score": one.score, "alike": bool(one.alike), **_agreement(one), **errors(sample, one.camera, own)}
+        {"score": one.score, "alike": bool(one.alike), **_agreement(one), **pose_errors(one.camera, own, sample.truth)}
         for one in found.candidates
     ]
     best = min(judged, key=lambda one: one["view"])["view"]
@@ -161,24 +147,6 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
 def _agreement(candidate: Any) -> Line:
     known = candidate.agreement
     return {} if known is None else {"agreement": [float(value) for value in known]}
-
-
-def errors(sample: Sample, found: Camera, own: np.ndarray) -> Line:
-    """Of the turn that is nearest to the truth: view and rotation in degrees, overlay in sizes of the box, focal length
-    as a part of the true one. own (4, 4): the model's place in the scene."""
-    to_camera, truth = found.world_to_camera @ own, sample.camera.world_to_camera
-    pose = min((to_camera @ turn for turn in sample.same), key=lambda one: rotation_angle(one[:3, :3], truth[:3, :3]))
-    center = sample.vertices.mean(0)
-    seen = sample.vertices @ pose[:3, :3].T + pose[:3, 3]
-    pixels = seen @ found.K.T
-    off = np.linalg.norm(pixels[:, :2] / pixels[:, 2:] - sample.camera.project(sample.vertices), axis=1).mean()
-    off = off / max(sample.box.width, sample.box.height) if seen[:, 2].min() > 0 else WORST_OVERLAY
-    view = angle_between(np.linalg.inv(pose)[:3, 3] - center, sample.camera.position - center)
-    rotation = rotation_angle(pose[:3, :3], truth[:3, :3])
-    values = {"view": np.degrees(view), "rotation": np.degrees(rotation), "overlay": min(off, WORST_OVERLAY)}
-    return {name: float(value) for name, value in values.items()} | {
-        "focal": abs(found.focal / sample.camera.focal - 1)
-    }
 
 
 def table(found: Sequence[Line]) -> Iterator[str]:
