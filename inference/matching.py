@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
 # By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
-SURE = 0.8  # confidence from which no other place, and no other way of standing, is tried
+SURE = 0.9  # confidence from which no other place, and no other way of standing, is tried
 CONVINCING = 1.1  # score of a pose in a place from which no smaller objects are looked for
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
 # and the one below which it does (chosen on rendered chairs)
