@@ -69,8 +69,12 @@ CROP = EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the pict
 RENDER_SIZE = BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 SHARED_LENS = BoolProperty(
     name="Shared Lens",
-    description="All photos were taken with one lens: those that do not tell it well are matched again with the "
-    "focal length that is found from all of them together",
+    description="All photos were taken with one lens: its focal length is found from all of them together, and all "
+    "cameras get it",
+)
+SHARED_SHIFT = BoolProperty(
+    name="Shared Shift",
+    description="With a shared lens: its shift is found, too, for photos that were all cropped alike",
 )
 BOARD_PHOTO = StringProperty(
     name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
@@ -347,6 +351,7 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
         name="Active Photo", min=0, update=_show_photo, description="Its photo, box and camera become the current ones"
     )
     shared_lens: SHARED_LENS
+    shared_shift: SHARED_SHIFT
 
     board_photo: BOARD_PHOTO
     board_columns: BOARD_COLUMNS

@@ -140,6 +140,12 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
         for one in found.candidates
     ]
     best = min(judged, key=lambda one: one["view"])["view"]
+    if (lens := found.candidates[0].lens) and lens.evidence:
+        judged[0] |= {
+            "lens": [lens.focal, lens.deviation],
+            "by": lens.by,
+            "evidence": [list(one) for one in lens.evidence],
+        }
     line = {**judged[0], "best_of_candidates": best, "confidence": found.confidence, "candidates": judged}
     return {**line, "box": list(found_box), "wrong_model": options.wrong, "located": options.no_box}
 

@@ -14,7 +14,7 @@ from .geometry import Box, Camera, intrinsics
 from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, STANDING, Look
 from .networks.registry import feature_name, is_regressor
 from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
-from .photo.focal_length import SPREAD, Focal
+from .photo.focal_length import FULL_FRAME, LENSES, SPREAD, Focal, LensEvidence, is_guess
 from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
 from .steps import Steps, all_aside, aside, shares, within
@@ -32,6 +32,7 @@ FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any len
 # By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.9  # confidence from which no other place, and no other way of standing, is tried
+SURE_WITH_LENS = 0.95  # the same where the lens was estimated: with one that fits wrong poses look better, too
 CONVINCING = 1.1  # score of a pose in a place from which no smaller objects are looked for
 # From so many models on a photo may show none of them but one of their kind; a match's score from which it does not,
 # and the one below which it does (chosen on rendered chairs)
@@ -217,7 +218,8 @@ def _however_it_stands(
     if look.stands != AUTOMATIC or all_around is None:
         return (yield from steps(targets, look=look))
     standing = yield from within(steps(targets, look=look), 0.0, 0.4)
-    if standing.confidence > SURE or standing.share is not None:
+    sure = SURE_WITH_LENS if standing.candidates[0].lens else SURE
+    if standing.confidence > sure or standing.share is not None:
         return standing
     names = tuple(dict.fromkeys(one.model for one in standing.candidates))
     everywhere = yield from within(all_around(names), 0.4, 0.7)
@@ -327,6 +329,59 @@ def mask_box(mask: np.ndarray | None, photo: Photo) -> Box | None:
         return None
     scale = photo.size[0] / photo.image.size[0]
     return checked_box([edge * scale for edge in around], photo.size)
+
+
+class Shown(NamedTuple):
+    """A photo, its box, and the match in it."""
+
+    photo: Photo
+    box: Box
+    found: Match
+
+
+@all_aside
+def share_lens(
+    photos: Sequence[Shown], targets: Sequence[Target], renderer: Renderer, look: Look, principal_point: bool = False
+) -> Steps[list[Match]]:
+    """The matches with one lens for all photos, but those whose lens is given or which were not verified; as they are
+    where none tells it. principal_point: whether that is found, too; PoseError where the photos' sizes differ then.
+    """
+    from .verify import candidates, shared_lens
+
+    if principal_point and len({one.photo.size for one in photos}) > 1:
+        raise PoseError("Photos of several sizes have no shift in common: match them without a shared shift.")
+    by_name = {target.name: target for target in targets}
+    free = [one for one in photos if one.found.candidates[0].agreement and one.found.candidates[0].lens_deviation]
+    given = [one for one in photos if not one.found.candidates[0].lens_deviation]
+    extract, see = extractor(look.network, look.device), aligner(look.device)
+    sights = []
+    for one in free:
+        best = one.found.candidates[0]
+        crops = crops_for(one.photo, best.camera, one.box, extract)
+        sights.append(shared_lens.Sight(crops, by_name[best.model], best.camera, _evidence(best)))
+    others = [_evidence(one.found.candidates[0]) for one in given]
+    answer = None
+    if len(free) + bool(given) > 1:
+        answer = yield from shared_lens.share_lens(sights, others, renderer, see, principal_point)
+    if answer is None:
+        return [one.found for one in photos]
+    lens, seen = answer
+    matches = {id(one): one.found for one in photos}
+    for one, sight, verified in zip(free, sights, seen, strict=True):
+        own = lens._replace(focal=lens.focal * max(one.photo.size) / FULL_FRAME, evidence=sight.evidence)
+        ranked = candidates.with_lens(sight.crops, one.found.candidates, verified, own)
+        matches[id(one)] = one.found._replace(candidates=ranked)
+    return list(matches.values())
+
+
+def _evidence(best: Candidate) -> LensEvidence:
+    """What a photo says of its lens, whose best candidate this is."""
+    if best.lens and best.lens.evidence:
+        return best.lens.evidence
+    doubt = float(is_guess(best.lens_deviation))
+    focal = best.camera.focal / max(best.camera.size) * FULL_FRAME
+    nothing = np.zeros(len(LENSES))
+    return LensEvidence(Focal(focal, best.lens_deviation, doubt), nothing, nothing)
 
 
 @all_aside

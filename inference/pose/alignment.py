@@ -255,7 +255,7 @@ def feature_terms(
 def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Pose, float]:
     """Levenberg-Marquardt on the sum of the terms: the pose and its cost, never higher than at the start."""
     damping = DAMPING
-    now = _sum(terms, pose)
+    now = summed(terms, pose)
     for _ in range(ITERATIONS):
         basis = locks.freedom(pose)
         if not basis.size:
@@ -264,7 +264,7 @@ def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Po
         damped = hessian + damping * np.diag(np.diag(hessian)) + 1e-9 * np.eye(len(hessian))
         step = basis @ -np.linalg.solve(damped, basis.T @ now.gradient)
         moved = locks.kept(pose, pose.moved(step))
-        then = _sum(terms, moved)
+        then = summed(terms, moved)
         if not then.cost < now.cost:
             damping *= 10
             continue
@@ -308,7 +308,7 @@ def robust(residual: np.ndarray, slopes: np.ndarray, weight: np.ndarray) -> Quad
     return Quadratic(cost, (slopes * weight[:, None]).T @ slopes, slopes.T @ (weight * residual))
 
 
-def _sum(terms: Sequence[Term], pose: Pose) -> Quadratic:
+def summed(terms: Sequence[Term], pose: Pose) -> Quadratic:
     return Quadratic(*(sum(parts) for parts in zip(*(term(pose) for term in terms), strict=True)))
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..geometry import Box, Camera, Sphere, look_at, rotation_angle
 from ..look import DEFAULT_CANDIDATES
-from ..photo.focal_length import Focal
+from ..photo.focal_length import Focal, Lens
 from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
 from ..pose.alignment import BOX_DEVIATION, BoxTerm, cut_edges
@@ -52,13 +52,13 @@ class Target(NamedTuple):
 class Start(NamedTuple):
     """A pose in which one of the target's templates looks like the photo; score in standard deviations.
 
-    lens_deviation: as a candidate's, where its focal length was found; None where it is the photo camera's.
+    lens: where its focal length was found; None where it is the photo camera's.
     """
 
     target: Target
     pose: Pose
     score: float
-    lens_deviation: float | None = None
+    lens: Lens | None = None
 
 
 class PhotoCrops:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import PoseError
 from ..geometry import Camera, rotation_angle
 from ..look import ALL_STAGES, ANY_WAY, AUTOMATIC, DEFAULT_CANDIDATES, STANDING, UPRIGHT, Stages
+from ..photo.focal_length import Lens
 from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
 from ..pose.pose import Pose, confused, is_standing, placed, relative
@@ -18,7 +19,7 @@ from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
 from .agreement import Agreement
 from .flow_alignment import follow_flow, judged
-from .lens import find_lens
+from .lens import find_lens, with_focal
 from .refinement import (
     ALIGNING_ROUNDS,
     LENS_DEVIATION,
@@ -55,7 +56,7 @@ class Candidate(NamedTuple):
 
     lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess.
     alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
-    agreement: what the score is made of, where that was measured.
+    agreement: what the score is made of, where that was measured; lens: the focal length, where it was estimated.
     """
 
     model: str
@@ -64,6 +65,7 @@ class Candidate(NamedTuple):
     lens_deviation: float = 0.0
     alike: bool = False
     agreement: Agreement | None = None
+    lens: Lens | None = None
 
 
 def find_candidates(
@@ -96,7 +98,8 @@ def find_candidates(
             verified = _ranked([*refined, *verified[count:]])
         verified = _ranked([judged(one, see) for one in verified])
     if crops.lens.doubt and stages.lens:
-        found, _lens = yield from within(find_lens(crops, verified[0], renderer), 0.8, 0.87)
+        looking = find_lens(crops, verified[0], renderer, see, stands != ANY_WAY)
+        found = yield from within(looking, 0.8, 0.87)
         if stages.flow:
             found = yield from within(_settled(crops, found, renderer, see, details=stages.details), 0.87, 0.9)
         verified = _with_best(verified, found)
@@ -224,6 +227,22 @@ def improve(
     return first._replace(camera=camera), last
 
 
+def with_lens(crops: PhotoCrops, ranked: Sequence[Candidate], found: Verified, lens: Lens) -> list[Candidate]:
+    """The candidates of one photo, best first, with another lens, its focal length in px: the best one as it was found
+    with it, the others of found's model seen from the same sides."""
+    target, best = found.closeup.start.target, ranked[0]
+    known = {"lens_deviation": lens.deviation, "lens": lens}
+    first = _verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, **known)
+    others = [
+        one._replace(
+            camera=placed(one.camera, with_focal(relative(one.camera, target.sphere), lens.focal), target.sphere)
+        )
+        for one in ranked[1:]
+        if one.model == target.name
+    ]
+    return [first, *(one._replace(lens_deviation=lens.deviation) for one in others)]
+
+
 def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:
     """Starts taken for the answer, in their order, with the scores of their renderings."""
     closeups = look_closely(crops, starts, [start.pose for start in starts])
@@ -262,8 +281,9 @@ def _candidate(crops: PhotoCrops, closeup: Closeup, agrees: Agreement) -> Candid
 
 def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
     """A start, moved to pose, as an answer."""
-    deviation = crops.lens.spread if start.lens_deviation is None else start.lens_deviation
-    return Candidate(start.target.name, placed(crops.camera, pose, start.target.sphere), score, deviation)
+    deviation = start.lens.deviation if start.lens else crops.lens.spread
+    camera = placed(crops.camera, pose, start.target.sphere)
+    return Candidate(start.target.name, camera, score, deviation, lens=start.lens)
 
 
 def finite(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -73,11 +73,10 @@ def follow_flow(
     looks: list[list[SeenTerm]] = []
     seen = _look(one, see)
     for round_ in range(rounds):
-        flow = flow_term(one, seen)
-        if flow is None:
+        terms = seen_terms(one, seen)
+        if not terms:
             break
-        mask = contour_term(one, seen.whole, one.inside, MASK_WEIGHT)
-        looks.append([flow, mask] if mask else [flow])
+        looks.append(terms)
         pose = _moved(crops, one, looks, locks)
         moved = _distance(one, pose)
         closeup = one.closeup._replace(pose=pose)
@@ -113,6 +112,17 @@ def _look(one: Verified, see: See) -> Seen:
     return see(one.rendering.rgb, one.closeup.picture, one.alpha) if one.seen is None else one.seen
 
 
+def seen_terms(one: Verified, seen: Seen) -> list[SeenTerm]:
+    """That the model lies where the network sees it, the flow first; none where it sees hardly any."""
+    flow, mask = flow_term(one, seen), contour_term(one, seen.whole, one.inside, MASK_WEIGHT)
+    return [term for term in (flow, mask) if term] if flow else []
+
+
+def together(looks: Sequence[Sequence[SeenTerm]]) -> list[SeenTerm]:
+    """The mean of several looks."""
+    return [term._replace(weight=term.weight / len(looks)) for look in looks for term in look]
+
+
 def flow_term(one: Verified, seen: Seen) -> FlowTerm | None:
     """That the model's parts lie where the network sees them; None where it sees hardly any."""
     parts = Cells.of(one.rendering)
@@ -131,8 +141,7 @@ def _moved(crops: PhotoCrops, one: Verified, looks: Sequence[Sequence[SeenTerm]]
     far = np.median(np.linalg.norm(projected(closeup.pose, flow.points, flow.to_image) - flow.targets, axis=1))
     wide = flow._replace(deviation=np.hypot(flow.deviation, far))  # else what is far off would count for nothing
     pose, _cost = minimise([wide, *others], closeup.pose, locks)
-    together = [term._replace(weight=term.weight / len(looks)) for look in looks for term in look]
-    pose, _cost = minimise([*together, *others], pose, locks)
+    pose, _cost = minimise([*together(looks), *others], pose, locks)
     return pose
 
 

@@ -11,9 +11,9 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty
 
 from ...inference.errors import PoseError, sentence_of
-from ...inference.geometry import Box, Camera, Sphere
+from ...inference.geometry import Box, Sphere
 from ...inference.steps import Steps, shares, within
-from ...properties import METHOD, SHARED_LENS
+from ...properties import METHOD, SHARED_LENS, SHARED_SHIFT
 from ..blender import cameras
 from ..blender.match_record import Shown, note, show_candidates, store_match
 from ..blender.models import chosen_models
@@ -22,20 +22,18 @@ from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
     from ...inference.matching import Match
-    from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import Photo
     from ...inference.verify.candidates import Candidate
-    from ...inference.verify.lens import Lens
 
     Spheres = Mapping[str, Sphere]  # of the models, by their names
-    Matcher = Callable[[Photo, Box | None, Focal | None], Steps["Shot"]]  # with a focal length that is known
-
-WELL_KNOWN = 0.05  # deviation of a lens that other photos need not tell; EXIF's is half of that
+    Matcher = Callable[[Photo, Box | None], Steps["Shot"]]
+    Sharer = Callable[[Sequence["Shot"]], Steps[list["Shot"]]]  # gives photos that were matched one lens
 
 
 class Shot(NamedTuple):
     """What was found in a photo, in which box, and how that looks; sensor: the photo's longer side in mm."""
 
+    photo: Photo
     box: Box
     found: Match
     shown: Shown
@@ -57,6 +55,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
 
     method: METHOD
     shared_lens: SHARED_LENS
+    shared_shift: SHARED_SHIFT
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
     @classmethod
@@ -67,7 +66,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.matching import find_and_match, photo_camera
+        from ...inference.matching import Shown, find_and_match, share_lens
         from ..pictures.model_targets import all_around, prepare, target_renderer
 
         items = context.scene.photo_pose.photos
@@ -80,13 +79,21 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         everywhere = all_around(roots, views, cache)
         with target_renderer() as renderer:
 
-            def match(photo: Photo, box: Box | None, known: Focal | None) -> Steps[Shot]:
-                camera = photo_camera(photo, known.focal) if known else self.camera_of(context, photo)
-                told = {"lens": known or self.focal_of(photo), "mask": photo.mask, "all_around": everywhere}
+            def match(photo: Photo, box: Box | None) -> Steps[Shot]:
+                told = {"lens": self.focal_of(photo), "mask": photo.mask, "all_around": everywhere}
+                camera = self.camera_of(context, photo)
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, look, **told)
-                return Shot(place, found, show_candidates(photo, place, found.candidates, targets, renderer))
+                return shot(photo, place, found)
 
-            shots = yield from within(match_all(boxes, match, self.shared_lens), 0.5, 1.0)
+            def shot(photo: Photo, box: Box, found: Match) -> Shot:
+                return Shot(photo, box, found, show_candidates(photo, box, found.candidates, targets, renderer))
+
+            def share(some: Sequence[Shot]) -> Steps[list[Shot]]:
+                shown = [Shown(one.photo, one.box, one.found) for one in some]
+                matches = yield from share_lens(shown, targets, renderer, look, self.shared_shift)
+                return [shot(one.photo, one.box, found) for one, found in zip(some, matches, strict=True)]
+
+            shots = yield from within(match_all(boxes, match, share if self.shared_lens else None), 0.5, 1.0)
         for path, shot in shots.items():
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
@@ -112,26 +119,20 @@ def write_shots(current: bpy.types.Scene, shots: Mapping[str, Shot | PoseError],
 
 
 def match_all(
-    boxes: Mapping[str, Sequence[float]], match: Matcher, shared_lens: bool
+    boxes: Mapping[str, Sequence[float]], match: Matcher, share: Sharer | None
 ) -> Steps[dict[str, Shot | PoseError]]:
     """Matches photos by path, in their boxes (zeros: not known); where that fails, the result is the error.
 
-    shared_lens: those whose lens neither the user nor EXIF tells well are matched again with one focal length for all
-    of them, where any photo tells one.
+    share: what then gives those that were matched one lens.
     """
-    from ...inference.verify.lens import Lens, shared
-
     shots: dict[str, Shot | PoseError] = {}
-    first = 0.6 if shared_lens else 1.0
+    first = 0.8 if share else 1.0
     for (path, box), part in shares(boxes.items(), 0.0, first):
         shots[path] = yield from within(_attempt(path, box, match), *part)
     found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
-    again = [path for path, shot in found.items() if shot.best.lens_deviation > WELL_KNOWN]
-    lens = shared([Lens(_relative_focal(shot), shot.best.lens_deviation) for shot in found.values()])
-    if not (shared_lens and len(found) > 1 and again and lens):
-        return shots
-    for path, part in shares(again, first, 1.0):
-        shots[path] = yield from within(_attempt(path, boxes[path], match, lens), *part)
+    if share and len(found) > 1:
+        together = yield from within(share(list(found.values())), first, 1.0)
+        shots.update(zip(found, together, strict=True))
     return shots
 
 
@@ -163,24 +164,15 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
 
 
-def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:
-    """lens: its focal length in the photo's longer sides, where it is known."""
+def _attempt(path: str, box: Sequence[float], match: Matcher) -> Steps[Shot | PoseError]:
     from ...inference.photo.checks import checked_box
-    from ...inference.photo.focal_length import Focal
     from ...inference.photo.image import load_photo
 
     try:
         photo = load_photo(path)
-        known = checked_box(box, photo.size) if any(box) else None
-        focal = lens and Focal(lens.focal * max(photo.size), lens.deviation)
-        return (yield from match(photo, known, focal))
+        return (yield from match(photo, checked_box(box, photo.size) if any(box) else None))
     except Exception as error:  # whatever it is, the other photos go on
         return PoseError(sentence_of(error, path))
-
-
-def _relative_focal(shot: Shot) -> float:
-    camera: Camera = shot.best.camera
-    return camera.focal / max(camera.size)
 
 
 classes = (PHOTOPOSE_OT_match_photos,)

@@ -17,7 +17,6 @@ from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Box, Camera, Sphere, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.matching import Match  # noqa: E402
 from photo_pose.inference.photo import overlay_picture  # noqa: E402
-from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.steps import Work, finish  # noqa: E402
 from photo_pose.inference.verify.candidates import Candidate  # noqa: E402
@@ -195,11 +194,11 @@ def test_a_photo_that_is_gone_when_cameras_are_written_keeps_no_other_one_back(s
     add(folder, "wide.png", "broken.jpg", "tall.png", "other.png")
     paths = [item.path for item in scene.photo_pose.photos]
     candidate, sphere = Candidate(monkey.name, TRUE, 1.0), Sphere(PLACE, 1.0)
-    box = Box(80, 60, 200, 180)
+    photo, box = load_photo(paths[0]), Box(80, 60, 200, 180)
     shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
-    shots = {path: Shot(box, Match([candidate], {}), shown) for path in paths}
+    shots = {path: Shot(photo, box, Match([candidate], {}), shown) for path in paths}
     shots[paths[1]] = PoseError("Photo 'broken.jpg' is damaged.")
-    shots[paths[3]] = Shot(box, Match([candidate._replace(model="gone")], {}), shown)
+    shots[paths[3]] = Shot(photo, box, Match([candidate._replace(model="gone")], {}), shown)
     (folder / "wide.png").unlink()
     before = snapshot()
     told = write_shots(scene, shots, {monkey.name: sphere})
@@ -263,59 +262,52 @@ def test_esc_leaves_all_cameras_as_they_were(scene, monkey, photos, tmp_path, pr
     assert progress <= reached[0] < 1 and differences(before, snapshot()) == {}
 
 
-def matcher(lenses: dict[str, tuple[float, float]], asked: list):
-    """Finds these focal lengths and deviations by photo where none is known, and notes what it is asked."""
+def matcher(lenses: dict[str, tuple[float, float]]):
+    """Finds these focal lengths and deviations by photo."""
 
-    def match(photo, box, known):
-        asked.append((photo.path.name, box, known and known.focal))
+    def match(photo, box):
         focal, deviation = lenses[photo.path.name]
-        camera = Camera(intrinsics(known.focal if known else focal, photo.size), np.eye(4), photo.size)
+        camera = Camera(intrinsics(focal, photo.size), np.eye(4), photo.size)
         yield 0.5
-        found = Match([Candidate("m", camera, 1.0, known.spread if known else deviation)], {})
-        return Shot(box or Box(1, 2, 30, 40), found, Shown([], None))
+        return Shot(
+            photo, box or Box(1, 2, 30, 40), Match([Candidate("m", camera, 1.0, deviation)], {}), Shown([], None)
+        )
 
     return match
 
 
-@pytest.mark.parametrize(
-    ("deviations", "again"),
-    [((SPREAD, SPREAD), ""), ((0.02, SPREAD), "tall.png"), ((0.0, SPREAD), "tall.png"), ((0.02, 0.0), "")],
-    ids=["guesses", "EXIF and a guess", "given and a guess", "known"],
-)
-def test_a_shared_lens_comes_from_photos_that_know_it(scene, folder, deviations, again):
-    asked, boxes = [], {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "tall.png")}
-    match = matcher({"wide.png": (300, deviations[0]), "tall.png": (500, deviations[1])}, asked)
-    shots = finish(match_all(boxes, match, shared_lens=True))
-    assert [name for name, *_ in asked[2:]] == [again] * bool(again)
-    if again:
-        tall = shots[str(folder / "tall.png")].best
-        assert tall.camera.focal / max(tall.camera.size) == pytest.approx(300 / max(TRUE.size))
-        assert tall.lens_deviation == pytest.approx(deviations[0])
-
-
-def test_a_shared_lens_is_found_from_all_photos(scene, folder):
-    """The median of what single photos say; those that do not know their lens are matched again with it."""
+def test_a_shared_lens_is_asked_of_all_that_were_matched(scene, folder):
     asked = []
 
-    match = matcher({"wide.png": (300, 0.1), "tall.png": (500, 0.1)}, asked)
+    def share(shots):
+        asked.extend(shot.photo.path.name for shot in shots)
+        yield 0.5
+        return [shot._replace(sensor=24.0) for shot in shots]
+
     boxes = {str(folder / name): (0, 0, 0, 0) for name in ("wide.png", "broken.jpg", "tall.png")}
-    shots = finish(match_all(boxes, match, shared_lens=True))
-    middle = pytest.approx(np.sqrt(300 * 500))
-    assert asked[2:] == [("wide.png", None, middle), ("tall.png", None, middle)]  # a found box is not a given one
+    match = matcher({"wide.png": (300, 0.1), "tall.png": (500, 0.1)})
+    shots = finish(match_all(boxes, match, share))
+    assert asked == ["wide.png", "tall.png"]
     assert isinstance(shots.pop(str(folder / "broken.jpg")), PoseError)
-    assert [shot.best.camera.focal for shot in shots.values()] == [middle, middle]
+    assert [shot.sensor for shot in shots.values()] == [24, 24]
+
+
+def test_one_photo_shares_its_lens_with_none(scene, folder):
+    match = matcher({"wide.png": (300, 0.1)})
+    shots = finish(match_all({str(folder / "wide.png"): (0, 0, 0, 0)}, match, None.__call__))
+    assert [shot.best.camera.focal for shot in shots.values()] == [300]
 
 
 def test_an_unforeseen_error_of_a_photo_keeps_no_other_one_back(scene, folder):
-    def match(photo, box, _focal):
+    def match(photo, box):
         yield 0.5
         camera = Camera(intrinsics(300, photo.size), np.eye(4), photo.size)
         if photo.path.name == "tall.png":
             raise ZeroDivisionError("division by zero\nand more")
-        return Shot(Box(1, 2, 30, 40), Match([Candidate("m", camera, 1.0)], {}), Shown([], None))
+        return Shot(photo, Box(1, 2, 30, 40), Match([Candidate("m", camera, 1.0)], {}), Shown([], None))
 
     tall, wide = (str(folder / name) for name in ("tall.png", "wide.png"))
-    shots = finish(match_all({tall: (0, 0, 0, 0), wide: (0, 0, 0, 0)}, match, shared_lens=False))
+    shots = finish(match_all({tall: (0, 0, 0, 0), wide: (0, 0, 0, 0)}, match, None))
     assert isinstance(shots[wide], Shot) and isinstance(shots[tall], PoseError)
     told = "Photo 'tall.png' failed with an unforeseen error (ZeroDivisionError: division by zero)."
     assert str(shots[tall]) == told
@@ -350,7 +342,7 @@ def test_of_two_cameras_of_one_photo_the_listed_one_is_written(scene, monkey, fo
     assert other != item.camera and scene.camera == other
     box, sphere = Box(80, 60, 200, 180), Sphere(PLACE, 1.0)
     shown = Shown([Image.new("RGB", (128, 128))], Evidence(box, TRUE.size, box, 0.9))
-    shot = Shot(box, Match([Candidate(monkey.name, TRUE, 1.0)], {}), shown)
+    shot = Shot(load_photo(item.path), box, Match([Candidate(monkey.name, TRUE, 1.0)], {}), shown)
     listed, before = item.camera, np.array(other.matrix_world)
     write_shot(scene, item.path, shot, {monkey.name: sphere})
     assert item.camera == listed and tuple(listed.data.photo_pose.size) == TRUE.size
