@@ -245,6 +245,9 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
 
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
+    sensor: FloatProperty(
+        name="Sensor", default=36, unit="CAMERA", description="Longer side of the sensor in millimetres"
+    )
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
     box_found: BOX_FOUND
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")

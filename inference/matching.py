@@ -13,7 +13,7 @@ from .errors import LOG, PoseError
 from .geometry import Box, Camera, intrinsics
 from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, STANDING, Look
 from .networks.registry import feature_name, is_regressor
-from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
+from .photo.checks import checked_box, checked_focal, checked_point, checked_sensor, default_focal, focal_from_lens
 from .photo.focal_length import SPREAD, Focal
 from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
@@ -83,8 +83,9 @@ def photo_camera(
 def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
     """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm.
 
-    PoseError where one is given that no lens has.
+    PoseError where one is given that no lens has, or a sensor that is none.
     """
+    sensor = checked_sensor(sensor)
     if focal is not None or lens is not None:
         given = checked_focal(focal) if focal is not None else focal_from_lens(lens, sensor, photo.size)
         if not FOCALS[0] <= given / max(photo.size) <= FOCALS[1]:
@@ -399,11 +400,13 @@ def which(
     renderer: Renderer,
     look: Look = DEFAULT_LOOK,
     *,
+    lens: Focal | None = None,
     mask: np.ndarray | None = None,
 ) -> Steps[tuple[Box, list[Answer]]]:
     """Which of the targets the photo shows: the box, given or found, and all of them, best first.
 
-    look's network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
+    lens and mask as in `match`, but no lens is looked for. look's network: of the features; a regressor, which knows no
+    models, leaves this to those of the targets' templates.
     """
     from .networks.loading import load_network
     from .networks.salient_objects import proposed_boxes
@@ -411,5 +414,5 @@ def which(
 
     box = _shown_box(photo, box, mask)
     box = box or proposed_boxes(photo, load_network("u2netp", look.device))[0]
-    crops = _crops_in(box, photo, camera, look, mask)
+    crops = _crops_in(box, photo, camera, look, mask, lens)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from ...inference.photo.image import Photo
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
-SHORTEST_LENS = 1.0  # mm, Blender's limit
+SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
+ALSO_WRITTEN = ("type", "sensor_height", "clip_start", "clip_end")  # beside the fields of the lens
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
@@ -41,11 +42,12 @@ class LensFields(NamedTuple):
 def blender_lens(camera: Camera, sensor_width: float = 36.0) -> LensFields:
     """The lens of camera for renders of camera.size; their pixel aspect must be fx : fy, so square if fx = fy.
 
-    A view too wide for Blender's shortest lens gets a wider sensor than sensor_width (mm) instead.
+    A view too wide for Blender's shortest lens, or on too small a sensor for it, gets a wider one than sensor_width
+    (mm) instead.
     """
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
     larger_side = _larger_side(camera)
-    sensor_width = max(sensor_width, SHORTEST_LENS * larger_side / fx)
+    sensor_width = max(sensor_width, SMALLEST_SENSOR, SHORTEST_LENS * larger_side / fx)
     return LensFields(
         lens=float(fx * sensor_width / larger_side),
         sensor_width=float(sensor_width),
@@ -86,9 +88,10 @@ def write_camera(
 ) -> None:
     """Makes camera_object look as camera does at its photo of camera.size, shown FIT in the render frame.
 
-    The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels.
-    Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm, of the frame;
-    or so that the photo's longer side has photo_sensor mm: then the lens is the photo's in a frame of any shape.
+    The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels; so is
+    which side of it the camera's sensor fits. Clipping is widened where it would cut model, its bounding sphere in the
+    world. sensor_width in mm, of the frame's longer side; or so that the photo's longer side has photo_sensor mm: then
+    the lens is the photo's in a frame of any shape.
     PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
     largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
@@ -107,7 +110,8 @@ def write_camera(
     framed = camera.windowed(frame, frame_size)
     if photo_sensor:
         sensor_width = blender_lens(camera, photo_sensor).lens * _larger_side(framed) / framed.focal
-    for field, value in blender_lens(framed, sensor_width)._asdict().items():
+    lens = blender_lens(framed, sensor_width)
+    for field, value in _fitted(lens, framed, camera_object.data.sensor_fit).items():
         setattr(camera_object.data, field, value)
     _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
     if model:
@@ -129,7 +133,7 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
     data = camera_object.data
     place = {name: tuple(getattr(camera_object, name)) for name in PLACE}
     place["matrix_parent_inverse"] = camera_object.matrix_parent_inverse.copy()
-    lens = {name: getattr(data, name) for name in ("type", *LensFields._fields, "clip_start", "clip_end")}
+    lens = {name: getattr(data, name) for name in (*LensFields._fields, *ALSO_WRITTEN)}
 
     def restore() -> None:
         written = camera_object.data
@@ -204,8 +208,28 @@ def view_through_camera(context: bpy.types.Context) -> None:
 
 def _larger_side(camera: Camera) -> float:
     """Of camera's picture in widths of its pixels, the unit of Blender's sensor and shift."""
+    return max(_sides(camera).values())
+
+
+def _sides(camera: Camera) -> dict[str, float]:
+    """Of camera's picture, in widths of its pixels, by the sensor fits that take them."""
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    return max(width, height * fx / fy)
+    return {"HORIZONTAL": width, "VERTICAL": height * fx / fy}
+
+
+def _fitted(lens: LensFields, camera: Camera, fit: str) -> dict[str, float | str]:
+    """Fields of the same lens for another sensor fit; as they are where that side's sensor is too small for Blender."""
+    part = _sides(camera).get(fit, _larger_side(camera)) / _larger_side(camera)
+    if part * lens.sensor_width < SMALLEST_SENSOR:
+        return lens._asdict()
+    sensor = {"sensor_height" if fit == "VERTICAL" else "sensor_width": part * lens.sensor_width}
+    return {
+        "lens": lens.lens,
+        **sensor,
+        "sensor_fit": fit,
+        "shift_x": lens.shift_x / part,
+        "shift_y": lens.shift_y / part,
+    }
 
 
 def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:

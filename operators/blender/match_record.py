@@ -60,10 +60,12 @@ def show_candidates(
     return Shown([laid_over(picture.copy(), rgba) for rgba in renderings], evidence)
 
 
-def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown) -> None:
+def store_match(
+    camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown, sensor: float
+) -> None:
     """Writes all that is known of a fresh match to the data of its photo's camera; the snapshots there stay.
 
-    spheres: of the models, by their keys.
+    spheres: of the models, by their keys; sensor: the photo's longer side in mm.
     """
     from ...inference.photo.picture_text import as_text
     from ...inference.verify.confidence import why_low
@@ -73,7 +75,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
-    match.photo, match.size = camera_object[cameras.PHOTO], best.camera.size
+    match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
     match.box, match.box_found = shown.evidence.box, found.located
     match.model, match.score = models[best.model], best.score
     match.verified, match.confidence = found.verified, found.confidence or 0.0

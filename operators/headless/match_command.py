@@ -20,7 +20,7 @@ from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
 from ...inference.look import ALL_STAGES, Look, Stages
 from ...inference.networks.registry import feature_name, inception_module
-from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
+from ...inference.photo.checks import checked_box
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay_picture import intersection_over_union
 from ...inference.steps import finish
@@ -125,7 +125,7 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
     best = found.candidates[0]
     rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    sensor = DEFAULT_SENSOR if job["lens"] is None else job["sensor"]
+    sensor = job["sensor"]
     camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras, sensor)
     if options.render:
         _render_scene(camera_object, best.camera, sensor, options.out / f"{stem}_render.png")
@@ -138,11 +138,7 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
         "camera": blender_camera(best.camera, sensor),
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
-        "focal_deviation": best.lens_deviation or None,
-        "candidates": [
-            {**line, "focal_deviation": one.lens_deviation or None, "alike": one.alike}
-            for line, one in zip(ranked, found.candidates, strict=True)
-        ],
+        "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
     }
 
 

@@ -34,6 +34,7 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
         "elevation": angles.elevation,
         "roll": angles.roll,
         "score": candidate.score,
+        "focal_deviation": candidate.lens_deviation or None,
     }
 
 

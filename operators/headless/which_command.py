@@ -71,9 +71,10 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     mask = mask_of(job["mask"], photo)
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
     camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    lens = matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"])
     targets = wanted(work.targets, job["object"])
     look = Look(stands=stands_of(options), network=options.network, device=options.device)
-    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, mask=mask))
+    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask))
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
     models = []

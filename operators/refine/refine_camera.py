@@ -63,7 +63,8 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             known = known_score(context.scene, camera_object)
-            deviation = after.lens_deviation or lens_deviation(camera_object.data.photo_pose, after.camera.focal)
+            deviation = lens_deviation(camera_object.data.photo_pose, camera.focal)
+            deviation = max(after.lens_deviation, deviation)  # what stays near a guess is not known much better
             self._write(context, camera_object, photo, after._replace(lens_deviation=deviation), target)
             gained = None if known is None else known + after.score - before.score
             root = scene_object(context.scene, target.name)

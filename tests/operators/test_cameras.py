@@ -185,6 +185,26 @@ def test_extreme_lenses_stay_within_blenders_limits(scene, camera_object, focal)
     assert again.focal == pytest.approx(camera.focal, rel=1e-5)
 
 
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_photo_s_lens_is_on_its_sensor_in_every_frame(scene, camera_object, frame, size, fit):
+    set_frame(scene, frame)
+    camera_object.data.sensor_fit, camera = fit, photo_camera(size, 35 / 28 * max(size) / size[0])
+    scene_io.write_camera(scene, camera_object, camera, photo_sensor=28)
+    assert (camera_object.data.lens, camera_object.data.sensor_fit) == (pytest.approx(35), fit)
+    assert scene_io.sensor_of(scene, camera_object, size) == pytest.approx(28)
+    assert scene_io.read_camera(scene, camera_object, size).K == pytest.approx(camera.K, rel=1e-5)
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "VERTICAL"])
+def test_a_sensor_too_small_for_blender_keeps_the_view(scene, camera_object, fit):
+    """As an endoscope's."""
+    camera_object.data.sensor_fit, camera = fit, photo_camera(LANDSCAPE)
+    scene_io.write_camera(scene, camera_object, camera, photo_sensor=0.7)
+    assert scene_io.read_camera(scene, camera_object, LANDSCAPE).focal == pytest.approx(camera.focal, rel=1e-5)
+
+
 def test_only_perspective_cameras_are_read(scene, camera_object):
     for kind in ("ORTHO", "PANO"):
         camera_object.data.type = kind

@@ -198,7 +198,7 @@ def test_jobs_and_failures(folder):
         {"photo": "two.jpg", "object": "chair"},
         {"photo": "two.jpg", "focal": -1},
         {"photo": "two.jpg", "principal_point": [1]},
-        {"photo": "one.png"},
+        {"photo": "one.png", "focal": 400, "sensor": 20},
     ]
     (folder / "jobs.jsonl").write_text("\n".join(json.dumps(job) for job in jobs))
     done = run(
@@ -225,6 +225,8 @@ def test_jobs_and_failures(folder):
     assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
     assert (first["camera"]["lens"], first["camera"]["sensor_width"]) == pytest.approx((35, 24))
+    camera = results[-1]["camera"]
+    assert (camera["lens"], camera["sensor_width"]) == pytest.approx((25, 20))
     np.testing.assert_allclose(results[-1]["box"], first["box"], atol=12)  # proposed
     for result, word in zip(results[1:7], ("damaged", "exist", "outside", "chair", "focal", "principal"), strict=True):
         assert word in result["error"] and set(result) == KEYS
