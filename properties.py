@@ -46,6 +46,7 @@ FOCAL_ITEMS = (
     ("PHOTO", "Photo", "What the photo's EXIF data say where they fit the picture, else estimated from it"),
     ("CAMERA", "Active Camera", "The lens of the active camera"),
     ("LENS", "Lens", "The typed focal length and sensor size"),
+    ("ORTHO", "Orthographic", "None: a picture without perspective, as of catalogues, isometric games, CAD drawings"),
 )
 METHOD_ITEMS = (
     ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
@@ -211,7 +212,8 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
 
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
-    focal: FloatProperty(name="Focal Length", description="Pixels of the photo")
+    focal: FloatProperty(name="Focal Length", description="Pixels of the photo; orthographic: of a unit")
+    orthographic: BoolProperty(name="Orthographic", description="The photo shows no perspective")
     principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Counter-clockwise from the front view")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")

@@ -17,7 +17,8 @@ import numpy as np
 from mathutils import Matrix
 
 from ...inference.errors import PoseError, printable
-from ...inference.geometry import Box, Camera, Sphere, blender_axes
+from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, nearby
+from ...inference.photo.checks import DEFAULT_SENSOR
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
@@ -25,15 +26,27 @@ if TYPE_CHECKING:
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
-ALSO_WRITTEN = ("type", "sensor_height", "clip_start", "clip_end")  # beside the fields of the lens
+ALSO_WRITTEN = ("sensor_height", "ortho_scale", "clip_start", "clip_end")  # beside the fields of the lens
+SEEN_TYPES = ("PERSP", "ORTHO")  # of cameras, in which photos are shown: not panoramic ones
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
 class LensFields(NamedTuple):
     """The fields of a Blender camera that stand for K; lens and sensor_width in mm."""
 
+    type: str
     lens: float
     sensor_width: float
+    sensor_fit: str
+    shift_x: float
+    shift_y: float
+
+
+class ScaleFields(NamedTuple):
+    """Those of one without perspective; ortho_scale in world units, of the picture's longer side."""
+
+    type: str
+    ortho_scale: float
     sensor_fit: str
     shift_x: float
     shift_y: float
@@ -45,35 +58,48 @@ def blender_lens(camera: Camera, sensor_width: float = 36.0) -> LensFields:
     A view too wide for Blender's shortest lens, or on too small a sensor for it, gets a wider one than sensor_width
     (mm) instead.
     """
+    side, focal = camera.longer_side, camera.focal
+    sensor_width = float(max(sensor_width, SMALLEST_SENSOR, SHORTEST_LENS * side / focal))
+    return LensFields("PERSP", focal * sensor_width / side, sensor_width, "AUTO", *_shift(camera))
+
+
+def blender_scale(near: Camera) -> ScaleFields:
+    """The same of what `nearby` gives."""
+    return ScaleFields("ORTHO", near.longer_side / near.focal, "AUTO", *_shift(near))
+
+
+def _shift(camera: Camera) -> tuple[float, float]:
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    larger_side = _larger_side(camera)
-    sensor_width = max(sensor_width, SMALLEST_SENSOR, SHORTEST_LENS * larger_side / fx)
-    return LensFields(
-        lens=float(fx * sensor_width / larger_side),
-        sensor_width=float(sensor_width),
-        sensor_fit="AUTO",
-        shift_x=float((width / 2 - camera.K[0, 2]) / larger_side),
-        shift_y=float((camera.K[1, 2] - height / 2) * fx / fy / larger_side),
-    )
+    side = camera.longer_side
+    return float((width / 2 - camera.K[0, 2]) / side), float((camera.K[1, 2] - height / 2) * fx / fy / side)
 
 
 def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> Camera:
-    """camera_object of the current scene, evaluated, in px of the render frame; PoseError if not perspective.
+    """camera_object of the current scene, evaluated, in px of the render frame; PoseError if it is panoramic.
 
-    With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera.
+    With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera. Of an
+    orthographic one it is what stands for it.
     """
+    camera, orthographic = as_it_stands(scene, camera_object, size)
+    return afar(camera) if orthographic else camera
+
+
+def as_it_stands(
+    scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None
+) -> tuple[Camera, bool]:
+    """The same in its own place, which of an orthographic one is what `nearby` gives; whether it is orthographic."""
     evaluated = camera_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    if evaluated.type != "CAMERA" or evaluated.data.type != "PERSP":  # any object can be a scene's camera
-        raise PoseError(f"The camera {camera_object.name} is not a perspective camera.")
+    if evaluated.type != "CAMERA" or evaluated.data.type not in SEEN_TYPES:  # any object can be a scene's camera
+        raise PoseError(f"The camera {camera_object.name} is neither a perspective nor an orthographic camera.")
     # normalized() takes the scale out axis by axis, as Blender does when it renders
     pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
     if not (np.abs(pose).max() < FARTHEST and np.linalg.det(pose)):
         raise PoseError(f"The camera {camera_object.name} stands nowhere: its matrix has no size, or is no number.")
     camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
-    if size is None:
-        return camera
-    scale_x, scale_y = _fit(scene, size)
-    return camera.windowed(_centred(camera.size, size[0] * scale_x, size[1] * scale_y), size)
+    if size is not None:
+        scale_x, scale_y = _fit(scene, size)
+        camera = camera.windowed(_centred(camera.size, size[0] * scale_x, size[1] * scale_y), size)
+    return camera, evaluated.data.type == "ORTHO"
 
 
 def write_camera(
@@ -91,7 +117,7 @@ def write_camera(
     The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels; so is
     which side of it the camera's sensor fits. Clipping is widened where it would cut model, its bounding sphere in the
     world. sensor_width in mm, of the frame's longer side; or so that the photo's longer side has photo_sensor mm: then
-    the lens is the photo's in a frame of any shape.
+    the lens is the photo's in a frame of any shape. What stands for an orthographic camera becomes one before model.
     PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
     largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
@@ -106,12 +132,14 @@ def write_camera(
 
     if camera_object.data.library or camera_object.data.users - camera_object.data.use_fake_user > 1:
         camera_object.data = camera_object.data.copy()  # other cameras keep their lens
-    camera_object.data.type = "PERSP"
+    orthographic = model is not None and camera.is_orthographic
+    if orthographic:
+        camera = nearby(camera, model.center)
     framed = camera.windowed(frame, frame_size)
-    if photo_sensor:
-        sensor_width = blender_lens(camera, photo_sensor).lens * _larger_side(framed) / framed.focal
-    lens = blender_lens(framed, sensor_width)
-    for field, value in _fitted(lens, framed, camera_object.data.sensor_fit).items():
+    if photo_sensor and not orthographic:
+        sensor_width = blender_lens(camera, photo_sensor).lens * framed.longer_side / framed.focal
+    lens = blender_scale(framed) if orthographic else blender_lens(framed, sensor_width)
+    for field, value in _fitted(lens._asdict(), framed, camera_object.data.sensor_fit).items():
         setattr(camera_object.data, field, value)
     _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
     if model:
@@ -152,10 +180,10 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
 def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> float:
     """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm.
 
-    With size (width, height) it is the photo_sensor of a photo of that size.
+    With size (width, height) it is the photo_sensor of a photo of that size. An orthographic camera needs none.
     """
     camera = read_camera(scene, camera_object, size)
-    return camera_object.data.lens * _larger_side(camera) / camera.focal
+    return DEFAULT_SENSOR if camera.is_orthographic else camera_object.data.lens * camera.longer_side / camera.focal
 
 
 def camera_for_photo(
@@ -206,30 +234,17 @@ def view_through_camera(context: bpy.types.Context) -> None:
         space.region_3d.view_perspective = "CAMERA"
 
 
-def _larger_side(camera: Camera) -> float:
-    """Of camera's picture in widths of its pixels, the unit of Blender's sensor and shift."""
-    return max(_sides(camera).values())
-
-
-def _sides(camera: Camera) -> dict[str, float]:
-    """Of camera's picture, in widths of its pixels, by the sensor fits that take them."""
+def _fitted(fields: dict[str, float | str], camera: Camera, fit: str) -> dict[str, float | str]:
+    """Fields for another sensor fit than AUTO; as they are where that side's sensor is too small for Blender."""
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    return {"HORIZONTAL": width, "VERTICAL": height * fx / fy}
-
-
-def _fitted(lens: LensFields, camera: Camera, fit: str) -> dict[str, float | str]:
-    """Fields of the same lens for another sensor fit; as they are where that side's sensor is too small for Blender."""
-    part = _sides(camera).get(fit, _larger_side(camera)) / _larger_side(camera)
-    if part * lens.sensor_width < SMALLEST_SENSOR:
-        return lens._asdict()
-    sensor = {"sensor_height" if fit == "VERTICAL" else "sensor_width": part * lens.sensor_width}
-    return {
-        "lens": lens.lens,
-        **sensor,
-        "sensor_fit": fit,
-        "shift_x": lens.shift_x / part,
-        "shift_y": lens.shift_y / part,
-    }
+    part = {"HORIZONTAL": width, "VERTICAL": height * fx / fy}.get(fit, camera.longer_side) / camera.longer_side
+    if part * fields.get("sensor_width", np.inf) < SMALLEST_SENSOR:
+        return fields
+    fields = fields | {"sensor_fit": fit} | {name: fields[name] / part for name in ("shift_x", "shift_y")}
+    fields |= {name: fields[name] * part for name in ("sensor_width", "ortho_scale") if name in fields}
+    if fit == "VERTICAL" and "sensor_width" in fields:
+        fields["sensor_height"] = fields.pop("sensor_width")
+    return fields
 
 
 def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -242,13 +257,13 @@ def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
 
 
 def _frame_intrinsics(scene: bpy.types.Scene, data: bpy.types.Camera) -> np.ndarray:
-    """K (3, 3) of Blender camera data in px of the render frame."""
+    """K (3, 3) of Blender camera data in px of the render frame; of an orthographic one as that of `nearby`."""
     width, height = _frame_size(scene)
     aspect = scene.render.pixel_aspect_y / scene.render.pixel_aspect_x  # height of a pixel in pixel widths
     horizontal = data.sensor_fit == "HORIZONTAL" or (data.sensor_fit == "AUTO" and width >= height * aspect)
     fitted_side = width if horizontal else height * aspect
     sensor = data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width
-    focal = data.lens / sensor * fitted_side
+    focal = fitted_side / data.ortho_scale if data.type == "ORTHO" else data.lens / sensor * fitted_side
     cx = width / 2 - data.shift_x * fitted_side
     cy = height / 2 + data.shift_y * fitted_side / aspect
     return np.array([[focal, 0, cx], [0, focal / aspect, cy], [0, 0, 1.0]])

@@ -117,7 +117,7 @@ def _described(labelled: Label, board: Board, sensor: float) -> dict[str, Any]:
     found, own = labelled.found, Sphere(np.zeros(3), board.sphere.radius)
     angles, pose = seen_from(found.camera(), own), found.poses[0]
     return {
-        "camera": blender_camera(labelled.camera, sensor),
+        "camera": blender_camera(labelled.camera, board.sphere, sensor),
         "opencv": {"K": found.K.tolist(), "R": pose[:3, :3].tolist(), "t": (pose[:3, 3] * _millimetres()).tolist()},
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,

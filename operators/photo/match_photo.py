@@ -84,7 +84,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         cameras.show_photo(camera_object, photo)
         store_match(camera_object, found, spheres, shown, sensor)
         cameras.view_through_camera(context)
-        context.scene.photo_pose.result = summary(best, sphere, camera_object.data.lens)
+        context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
         self.report({"INFO"}, context.scene.photo_pose.result)

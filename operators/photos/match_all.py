@@ -160,7 +160,7 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
     cameras.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
-    note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
+    note(current, path, camera, summary(shot.best, sphere, camera.data))
 
 
 def _attempt(path: str, box: Sequence[float], match: Matcher, lens: Lens | None = None) -> Steps[Shot | PoseError]:

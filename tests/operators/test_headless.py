@@ -20,7 +20,9 @@ KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
     "roll", "score", "confidence", "of_a_kind", "focal_deviation", "candidates", "seconds",
 }  # fmt: skip
-CAMERA_KEYS = {"matrix_world", "lens", "sensor_width", "sensor_fit", "shift_x", "shift_y", "resolution"}
+CAMERA_KEYS = {
+    "matrix_world", "type", "lens", "sensor_width", "ortho_scale", "sensor_fit", "shift_x", "shift_y", "resolution",
+}  # fmt: skip
 
 WEDGE = """
 mtllib wedge.mtl
@@ -295,6 +297,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
         (("--out", "d"), "required"),
         (("--photo", "one.png", "--jobs", "jobs.jsonl", "--out", "d"), "not allowed with"),
         (("--photo", "one.png", "--out", "d", "--focal", "500", "--lens", "35"), "not allowed with"),
+        (("--photo", "one.png", "--out", "d", "--orthographic", "--lens", "35"), "not allowed with"),
         (("--photo", "one.png", "--out", "d", "--box", "1", "2", "3"), "--box"),
         (("--photo", "one.png", "--out", "d", "--method", "guess"), "invalid choice"),
         (("--photo", "one.png", "--out", "d"), "The scene has no model"),
