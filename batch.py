@@ -110,7 +110,7 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
         help="px in the upright photo; default: what stands out",
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
-    lens_arguments(parser)
+    lens_arguments(parser, orthographic=True)
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
     )
@@ -142,12 +142,15 @@ def machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, help=device)
 
 
-def lens_arguments(parser: argparse.ArgumentParser) -> None:
+def lens_arguments(parser: argparse.ArgumentParser, orthographic: bool = False) -> None:
+    """orthographic: whether pictures may have no perspective."""
     focal = parser.add_mutually_exclusive_group()
     focal.add_argument(
         "--focal", type=float, metavar="PX", help="default: EXIF's where they fit the picture, else estimated"
     )
     focal.add_argument("--lens", type=float, metavar="MM")
+    if orthographic:
+        focal.add_argument("--orthographic", action="store_true", help="no perspective, as in drawings and catalogues")
     parser.add_argument(
         "--sensor", type=float, default=36.0, metavar="MM", help="along the photo's longer side; default 36"
     )

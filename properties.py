@@ -46,6 +46,7 @@ FOCAL_ITEMS = (
     ("PHOTO", "Photo", "What the photo's EXIF data say where they fit the picture, else estimated from it"),
     ("CAMERA", "Active Camera", "The lens of the active camera"),
     ("LENS", "Lens", "The typed focal length and sensor size"),
+    ("ORTHO", "Orthographic", "None: a picture without perspective, as of catalogues, isometric games, CAD drawings"),
 )
 METHOD_ITEMS = (
     ("MATCH", "Match", "Compare the photo with all views at all rolls, then align the best ones"),
@@ -215,7 +216,8 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
 
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
-    focal: FloatProperty(name="Focal Length", description="Pixels of the photo")
+    focal: FloatProperty(name="Focal Length", description="Pixels of the photo; orthographic: of a unit")
+    orthographic: BoolProperty(name="Orthographic", description="The photo shows no perspective")
     principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Counter-clockwise from the front view")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")
@@ -249,6 +251,9 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
 
     photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
+    sensor: FloatProperty(
+        name="Sensor", default=36, unit="CAMERA", description="Longer side of the sensor in millimetres"
+    )
     box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
     box_found: BOX_FOUND
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")

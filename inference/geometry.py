@@ -14,6 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Focal lengths in a picture's longer sides. No lens is longer than LONGEST: a longer one stands for an orthographic
+# camera. With ORTHOGRAPHIC a model that fills a picture of 1000 px is off by 0.1 px at most in its middle, by 0.2 px
+# beside that; with 100 it would be 1 and 2 px, and with more the 32 bits of Blender's numbers would be off by as much.
+LONGEST, ORTHOGRAPHIC = 500.0, 1000.0
+NEARBY = 2.0  # longer sides of its picture, from what it looks at: where an orthographic camera stands in the scene
+
 
 class Box(NamedTuple):
     """Rectangle in a picture, px."""
@@ -64,6 +70,16 @@ class Camera:
         """Horizontal focal length, px."""
         return float(self.K[0, 0])
 
+    @property
+    def longer_side(self) -> float:
+        """Of the picture, in widths of its pixels."""
+        return float(max(self.size[0], self.size[1] * self.K[0, 0] / self.K[1, 1]))
+
+    @property
+    def is_orthographic(self) -> bool:
+        """Whether it stands for a camera without perspective."""
+        return self.focal > LONGEST * self.longer_side
+
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """World points (..., 3) -> camera points (..., 3); the last coordinate is the depth."""
         return points @ self.world_to_camera[:3, :3].T + self.world_to_camera[:3, 3]
@@ -97,6 +113,30 @@ class Camera:
         scale = np.diag([size[0] / window.width, size[1] / window.height, 1.0])
         shift = np.array([[1, 0, -window.left], [0, 1, -window.top], [0, 0, 1.0]])
         return Camera(scale @ shift @ self.K, self.camera_to_world, size)
+
+
+def nearby(camera: Camera, center: np.ndarray) -> Camera:
+    """The orthographic camera for which camera stands, before center (3,): it sees there what camera does.
+
+    Its K has pixels a world unit in the place of focal lengths, and nothing is divided by depths.
+    """
+    depth = float(camera.to_camera(center)[2])
+    near = Camera(camera.K @ np.diag([1 / depth, 1 / depth, 1.0]), camera.camera_to_world, camera.size)
+    return near.placed(_forward(camera.camera_to_world, depth - NEARBY * near.longer_side / near.focal))
+
+
+def afar(near: Camera) -> Camera:
+    """The inverse of `nearby`, for a camera with ORTHOGRAPHIC."""
+    side = near.longer_side / near.focal
+    depth = ORTHOGRAPHIC * side
+    K = near.K @ np.diag([depth, depth, 1.0])
+    return Camera(K, _forward(near.camera_to_world, NEARBY * side - depth), near.size)
+
+
+def _forward(camera_to_world: np.ndarray, way: float) -> np.ndarray:
+    moved = camera_to_world.copy()
+    moved[:3, 3] += way * camera_to_world[:3, 2]
+    return moved
 
 
 class Sphere(NamedTuple):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .errors import LOG, PoseError
-from .geometry import Box, Camera, intrinsics
+from .geometry import LONGEST, ORTHOGRAPHIC, Box, Camera, intrinsics
 from .look import ANY_WAY, AUTOMATIC, DEFAULT_LOOK, DEFAULT_NETWORK, STANDING, Look
 from .networks.registry import feature_name, is_regressor
-from .photo.checks import checked_box, checked_focal, checked_point, default_focal, focal_from_lens
+from .photo.checks import checked_box, checked_focal, checked_point, checked_sensor, default_focal, focal_from_lens
 from .photo.focal_length import FULL_FRAME, LENSES, SPREAD, Focal, LensEvidence, is_guess
 from .photo.image import Photo, alpha_box, shows_nothing
 from .search.regressed_starts import regressor_for
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .verify.refinement import Renderer, See, Verified
 
 
-FOCALS = 0.05, 1000.0  # of a photo's longer side: wider and longer than any lens is
+FOCALS = 0.05, LONGEST  # of a photo's longer side: wider and longer than any lens is
 # By judgement, and not measured by themselves
 TRIES = 3  # places, at most, that are matched in full when nobody knows where the object is
 SURE = 0.9  # confidence from which no other place, and no other way of standing, is tried
@@ -73,19 +73,30 @@ def photo_camera(
     lens: float | None = None,
     sensor: float = 36.0,
     principal_point: tuple[float, float] | None = None,
+    orthographic: bool = False,
 ) -> Camera:
     """The photo's camera at the origin, whose lens is what `photo_focal` says."""
     if principal_point is not None:
         principal_point = checked_point(principal_point)
-    K = intrinsics(photo_focal(photo, focal, lens, sensor).focal, photo.size, principal_point)
+    K = intrinsics(photo_focal(photo, focal, lens, sensor, orthographic).focal, photo.size, principal_point)
     return Camera(K, np.eye(4), photo.size)
 
 
-def photo_focal(photo: Photo, focal: float | None = None, lens: float | None = None, sensor: float = 36.0) -> Focal:
+def photo_focal(
+    photo: Photo,
+    focal: float | None = None,
+    lens: float | None = None,
+    sensor: float = 36.0,
+    orthographic: bool = False,
+) -> Focal:
     """That of focal in px, or of lens and sensor in mm; else EXIF's, else a guess: 50 mm on 36 mm.
 
-    PoseError where one is given that no lens has.
+    orthographic: what stands for no perspective, whatever else is given.
+    PoseError where one is given that no lens has, or a sensor that is none.
     """
+    sensor = checked_sensor(sensor)
+    if orthographic:
+        return Focal(ORTHOGRAPHIC * max(photo.size))
     if focal is not None or lens is not None:
         given = checked_focal(focal) if focal is not None else focal_from_lens(lens, sensor, photo.size)
         if not FOCALS[0] <= given / max(photo.size) <= FOCALS[1]:
@@ -403,9 +414,20 @@ def refine(
     from .pose.alignment import Locks
     from .verify import candidates
 
+    locks = possible_locks(camera, locks or Locks())
+
     crops = crops_for(photo, camera, box, extractor(network, device))
     see = aligner(device)
-    return (yield from candidates.improve(crops, target, camera, renderer, see, locks or Locks()))
+    return (yield from candidates.improve(crops, target, camera, renderer, see, locks))
+
+
+def possible_locks(camera: Camera, locks: Locks) -> Locks:
+    """Of an orthographic camera scale and shift are its position's. PoseError where that is locked."""
+    if not camera.is_orthographic:
+        return locks
+    if locks.position:
+        raise PoseError("The position of an orthographic camera cannot be locked: it is its scale and shift.")
+    return locks._replace(lens=True, principal_point=True)
 
 
 def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -> PhotoCrops:
@@ -454,11 +476,13 @@ def which(
     renderer: Renderer,
     look: Look = DEFAULT_LOOK,
     *,
+    lens: Focal | None = None,
     mask: np.ndarray | None = None,
 ) -> Steps[tuple[Box, list[Answer]]]:
     """Which of the targets the photo shows: the box, given or found, and all of them, best first.
 
-    look's network: of the features; a regressor, which knows no models, leaves this to those of the targets' templates.
+    lens and mask as in `match`, but no lens is looked for. look's network: of the features; a regressor, which knows no
+    models, leaves this to those of the targets' templates.
     """
     from .networks.loading import load_network
     from .networks.salient_objects import proposed_boxes
@@ -466,5 +490,5 @@ def which(
 
     box = _shown_box(photo, box, mask)
     box = box or proposed_boxes(photo, load_network("u2netp", look.device))[0]
-    crops = _crops_in(box, photo, camera, look, mask)
+    crops = _crops_in(box, photo, camera, look, mask, lens)
     return box, (yield from model_ranking.identify(crops, targets, renderer))

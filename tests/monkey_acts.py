@@ -232,7 +232,7 @@ def change_settings(random: Random, folder: Path) -> None:
     settings = bpy.context.scene.photo_pose
     settings.photo = photo(random, folder)
     settings.box = box(random)
-    settings.focal_source = random.choice(["PHOTO", "CAMERA", "LENS"])
+    settings.focal_source = random.choice(["PHOTO", "CAMERA", "LENS", "ORTHO"])
     settings.active_photo, settings.active_model, settings.active_answer = (random.randrange(4) for _ in range(3))
     settings.board = objects(random)
     settings.collection = random.choice([*bpy.data.collections, None])

@@ -60,7 +60,15 @@ def focal_from_lens(lens_mm: float, sensor_mm: float, size: tuple[int, int]) -> 
 
     PoseError unless both lengths are positive, finite numbers.
     """
-    for name, value in (("focal length", lens_mm), ("sensor size", sensor_mm)):
-        if not is_finite(value) or value <= 0:
-            raise PoseError(f"The {name} must be a positive number of millimetres.")
-    return float(lens_mm) / float(sensor_mm) * max(size)
+    return _millimetres("focal length", lens_mm) / checked_sensor(sensor_mm) * max(size)
+
+
+def checked_sensor(sensor_mm: float) -> float:
+    """Longer side of a sensor in mm. PoseError unless it is a positive, finite number."""
+    return _millimetres("sensor size", sensor_mm)
+
+
+def _millimetres(name: str, value: float) -> float:
+    if not is_finite(value) or value <= 0:
+        raise PoseError(f"The {name} must be a positive number of millimetres.")
+    return float(value)

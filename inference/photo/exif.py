@@ -13,6 +13,7 @@ from .focal_length import UNPROVEN, Focal
 DIAGONAL_35MM = math.hypot(36, 24)  # mm
 UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # by EXIF FocalPlaneResolutionUnit
 SENSORS_MM = 4.0, 60.0  # longer side: from compact cameras' smallest to medium format
+USED_MM = 2.5, 75.0  # diagonal of what of a sensor made the picture: from phones' front cameras to medium format
 SHAPE = 0.01  # relative tolerance of a picture's shape; cameras leave some rows of a sensor out
 SENSOR_SHAPES = 4 / 3, 3 / 2
 # Others that cameras and phones cut out of a sensor themselves: whether they count that in the 35 mm equivalent differs
@@ -47,14 +48,18 @@ def exif_focal(exif: Image.Exif, size: tuple[int, int]) -> Focal | None:
     told = from_35mm or from_sensor
     if told is None:
         return None
+    zoom = max(1.0, _number(tags, Base.DigitalZoomRatio))  # NaN is no larger
+    zoom_counts = bool(from_35mm and from_sensor) and _alike(from_35mm, from_sensor * zoom, AGREE)
+    used = _number(tags, Base.FocalLength) / f35 * DIAGONAL_35MM if from_35mm else math.nan
+    contradicted = not (zoom_counts or _alike(from_sensor or told, told, AGREE)) or not _is_sensor(used, zoom)
     shape_deviation, shape_doubt = _by_shape(_shape(size))
     doubts = [
         shape_doubt,
         0.0 if known else UNRECORDED,
         0.0 if _alike(taken, max(size), SHAPE) else RESIZED,
-        ZOOMED if _number(tags, Base.DigitalZoomRatio) > 1 + SHAPE else 0.0,
+        ZOOMED if zoom > 1 + SHAPE and not zoom_counts else 0.0,
         0.0 if from_35mm else SENSOR_ALONE,
-        0.0 if _alike(from_sensor or told, told, AGREE) else CONTRADICTED,
+        CONTRADICTED if contradicted else 0.0,
     ]
     rounded = ROUNDED / f35 if from_35mm else 0.0
     doubt = round(1 - math.prod(1 - one for one in doubts), 9)  # one that stands alone stays what it is
@@ -74,6 +79,11 @@ def _density(tags: dict, side: float) -> float:
     density = across / UNIT_MM.get(tags.get(Base.FocalPlaneResolutionUnit), 25.4)
     square = not down > 0 or (across > 0 and _alike(across, down, AGREE))
     return density if square and density > 0 and SENSORS_MM[0] < side / density < SENSORS_MM[1] else math.nan
+
+
+def _is_sensor(diagonal: float, zoom: float) -> bool:
+    """Whether there are sensors of so many mm, or would be without digital zoom; so it is where nobody tells."""
+    return not diagonal > 0 or any(USED_MM[0] < diagonal * counted < USED_MM[1] for counted in (1.0, zoom))
 
 
 def _plausible(focal: float, size: tuple[int, int]) -> float | None:

@@ -17,22 +17,36 @@ import numpy as np
 from mathutils import Matrix
 
 from ...inference.errors import PoseError, printable
-from ...inference.geometry import Box, Camera, Sphere, blender_axes
+from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, nearby
+from ...inference.photo.checks import DEFAULT_SENSOR
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
-SHORTEST_LENS = 1.0  # mm, Blender's limit
+SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
+ALSO_WRITTEN = ("sensor_height", "ortho_scale", "clip_start", "clip_end")  # beside the fields of the lens
+SEEN_TYPES = ("PERSP", "ORTHO")  # of cameras, in which photos are shown: not panoramic ones
 PLACE = ("location", "rotation_euler", "rotation_quaternion", "rotation_axis_angle", "scale")
 
 
 class LensFields(NamedTuple):
     """The fields of a Blender camera that stand for K; lens and sensor_width in mm."""
 
+    type: str
     lens: float
     sensor_width: float
+    sensor_fit: str
+    shift_x: float
+    shift_y: float
+
+
+class ScaleFields(NamedTuple):
+    """Those of one without perspective; ortho_scale in world units, of the picture's longer side."""
+
+    type: str
+    ortho_scale: float
     sensor_fit: str
     shift_x: float
     shift_y: float
@@ -41,37 +55,51 @@ class LensFields(NamedTuple):
 def blender_lens(camera: Camera, sensor_width: float = 36.0) -> LensFields:
     """The lens of camera for renders of camera.size; their pixel aspect must be fx : fy, so square if fx = fy.
 
-    A view too wide for Blender's shortest lens gets a wider sensor than sensor_width (mm) instead.
+    A view too wide for Blender's shortest lens, or on too small a sensor for it, gets a wider one than sensor_width
+    (mm) instead.
     """
+    side, focal = camera.longer_side, camera.focal
+    sensor_width = float(max(sensor_width, SMALLEST_SENSOR, SHORTEST_LENS * side / focal))
+    return LensFields("PERSP", focal * sensor_width / side, sensor_width, "AUTO", *_shift(camera))
+
+
+def blender_scale(near: Camera) -> ScaleFields:
+    """The same of what `nearby` gives."""
+    return ScaleFields("ORTHO", near.longer_side / near.focal, "AUTO", *_shift(near))
+
+
+def _shift(camera: Camera) -> tuple[float, float]:
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    larger_side = _larger_side(camera)
-    sensor_width = max(sensor_width, SHORTEST_LENS * larger_side / fx)
-    return LensFields(
-        lens=float(fx * sensor_width / larger_side),
-        sensor_width=float(sensor_width),
-        sensor_fit="AUTO",
-        shift_x=float((width / 2 - camera.K[0, 2]) / larger_side),
-        shift_y=float((camera.K[1, 2] - height / 2) * fx / fy / larger_side),
-    )
+    side = camera.longer_side
+    return float((width / 2 - camera.K[0, 2]) / side), float((camera.K[1, 2] - height / 2) * fx / fy / side)
 
 
 def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> Camera:
-    """camera_object of the current scene, evaluated, in px of the render frame; PoseError if not perspective.
+    """camera_object of the current scene, evaluated, in px of the render frame; PoseError if it is panoramic.
 
-    With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera.
+    With size (width, height) it is in px of a photo of that size, shown FIT: the inverse of write_camera. Of an
+    orthographic one it is what stands for it.
     """
+    camera, orthographic = as_it_stands(scene, camera_object, size)
+    return afar(camera) if orthographic else camera
+
+
+def as_it_stands(
+    scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None
+) -> tuple[Camera, bool]:
+    """The same in its own place, which of an orthographic one is what `nearby` gives; whether it is orthographic."""
     evaluated = camera_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    if evaluated.type != "CAMERA" or evaluated.data.type != "PERSP":  # any object can be a scene's camera
-        raise PoseError(f"The camera {camera_object.name} is not a perspective camera.")
+    if evaluated.type != "CAMERA" or evaluated.data.type not in SEEN_TYPES:  # any object can be a scene's camera
+        raise PoseError(f"The camera {camera_object.name} is neither a perspective nor an orthographic camera.")
     # normalized() takes the scale out axis by axis, as Blender does when it renders
     pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
     if not (np.abs(pose).max() < FARTHEST and np.linalg.det(pose)):
         raise PoseError(f"The camera {camera_object.name} stands nowhere: its matrix has no size, or is no number.")
     camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
-    if size is None:
-        return camera
-    scale_x, scale_y = _fit(scene, size)
-    return camera.windowed(_centred(camera.size, size[0] * scale_x, size[1] * scale_y), size)
+    if size is not None:
+        scale_x, scale_y = _fit(scene, size)
+        camera = camera.windowed(_centred(camera.size, size[0] * scale_x, size[1] * scale_y), size)
+    return camera, evaluated.data.type == "ORTHO"
 
 
 def write_camera(
@@ -86,9 +114,10 @@ def write_camera(
 ) -> None:
     """Makes camera_object look as camera does at its photo of camera.size, shown FIT in the render frame.
 
-    The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels.
-    Clipping is widened where it would cut model, its bounding sphere in the world. sensor_width in mm, of the frame;
-    or so that the photo's longer side has photo_sensor mm: then the lens is the photo's in a frame of any shape.
+    The render frame is kept, or with set_resolution made as large as the photo (at 100 %) with square pixels; so is
+    which side of it the camera's sensor fits. Clipping is widened where it would cut model, its bounding sphere in the
+    world. sensor_width in mm, of the frame's longer side; or so that the photo's longer side has photo_sensor mm: then
+    the lens is the photo's in a frame of any shape. What stands for an orthographic camera becomes one before model.
     PoseError, before anything is changed, where camera has numbers that no camera can have.
     """
     largest = np.abs([*camera.K.flat, *camera.camera_to_world.flat]).max()  # NaN if one of them is
@@ -103,11 +132,14 @@ def write_camera(
 
     if camera_object.data.library or camera_object.data.users - camera_object.data.use_fake_user > 1:
         camera_object.data = camera_object.data.copy()  # other cameras keep their lens
-    camera_object.data.type = "PERSP"
+    orthographic = model is not None and camera.is_orthographic
+    if orthographic:
+        camera = nearby(camera, model.center)
     framed = camera.windowed(frame, frame_size)
-    if photo_sensor:
-        sensor_width = blender_lens(camera, photo_sensor).lens * _larger_side(framed) / framed.focal
-    for field, value in blender_lens(framed, sensor_width)._asdict().items():
+    if photo_sensor and not orthographic:
+        sensor_width = blender_lens(camera, photo_sensor).lens * framed.longer_side / framed.focal
+    lens = blender_scale(framed) if orthographic else blender_lens(framed, sensor_width)
+    for field, value in _fitted(lens._asdict(), framed, camera_object.data.sensor_fit).items():
         setattr(camera_object.data, field, value)
     _place(camera_object, Matrix(blender_axes(camera.camera_to_world)))
     if model:
@@ -129,7 +161,7 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
     data = camera_object.data
     place = {name: tuple(getattr(camera_object, name)) for name in PLACE}
     place["matrix_parent_inverse"] = camera_object.matrix_parent_inverse.copy()
-    lens = {name: getattr(data, name) for name in ("type", *LensFields._fields, "clip_start", "clip_end")}
+    lens = {name: getattr(data, name) for name in (*LensFields._fields, *ALSO_WRITTEN)}
 
     def restore() -> None:
         written = camera_object.data
@@ -148,10 +180,10 @@ def restorer(camera_object: bpy.types.Object) -> Callable[[], None]:
 def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None) -> float:
     """Width in mm of the sensor that write_camera needs to leave the lens of an unchanged camera at as many mm.
 
-    With size (width, height) it is the photo_sensor of a photo of that size.
+    With size (width, height) it is the photo_sensor of a photo of that size. An orthographic camera needs none.
     """
     camera = read_camera(scene, camera_object, size)
-    return camera_object.data.lens * _larger_side(camera) / camera.focal
+    return DEFAULT_SENSOR if camera.is_orthographic else camera_object.data.lens * camera.longer_side / camera.focal
 
 
 def camera_for_photo(
@@ -202,10 +234,17 @@ def view_through_camera(context: bpy.types.Context) -> None:
         space.region_3d.view_perspective = "CAMERA"
 
 
-def _larger_side(camera: Camera) -> float:
-    """Of camera's picture in widths of its pixels, the unit of Blender's sensor and shift."""
+def _fitted(fields: dict[str, float | str], camera: Camera, fit: str) -> dict[str, float | str]:
+    """Fields for another sensor fit than AUTO; as they are where that side's sensor is too small for Blender."""
     (width, height), (fx, fy) = camera.size, camera.K.diagonal()[:2]
-    return max(width, height * fx / fy)
+    part = {"HORIZONTAL": width, "VERTICAL": height * fx / fy}.get(fit, camera.longer_side) / camera.longer_side
+    if part * fields.get("sensor_width", np.inf) < SMALLEST_SENSOR:
+        return fields
+    fields = fields | {"sensor_fit": fit} | {name: fields[name] / part for name in ("shift_x", "shift_y")}
+    fields |= {name: fields[name] * part for name in ("sensor_width", "ortho_scale") if name in fields}
+    if fit == "VERTICAL" and "sensor_width" in fields:
+        fields["sensor_height"] = fields.pop("sensor_width")
+    return fields
 
 
 def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -218,13 +257,13 @@ def _frame_size(scene: bpy.types.Scene) -> tuple[int, int]:
 
 
 def _frame_intrinsics(scene: bpy.types.Scene, data: bpy.types.Camera) -> np.ndarray:
-    """K (3, 3) of Blender camera data in px of the render frame."""
+    """K (3, 3) of Blender camera data in px of the render frame; of an orthographic one as that of `nearby`."""
     width, height = _frame_size(scene)
     aspect = scene.render.pixel_aspect_y / scene.render.pixel_aspect_x  # height of a pixel in pixel widths
     horizontal = data.sensor_fit == "HORIZONTAL" or (data.sensor_fit == "AUTO" and width >= height * aspect)
     fitted_side = width if horizontal else height * aspect
     sensor = data.sensor_height if data.sensor_fit == "VERTICAL" else data.sensor_width
-    focal = data.lens / sensor * fitted_side
+    focal = fitted_side / data.ortho_scale if data.type == "ORTHO" else data.lens / sensor * fitted_side
     cx = width / 2 - data.shift_x * fitted_side
     cy = height / 2 + data.shift_y * fitted_side / aspect
     return np.array([[focal, 0, cx], [0, focal / aspect, cy], [0, 0, 1.0]])

@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Box, Camera, Sphere, blender_axes, in_unit_sphere, intrinsics
+from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, in_unit_sphere, intrinsics, nearby
 from . import cameras
 from .models import evaluated, with_key
 from .result_text import tell
@@ -60,10 +60,12 @@ def show_candidates(
     return Shown([laid_over(picture.copy(), rgba) for rgba in renderings], evidence)
 
 
-def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown) -> None:
+def store_match(
+    camera_object: bpy.types.Object, found: Match, spheres: dict[str, Sphere], shown: Shown, sensor: float
+) -> None:
     """Writes all that is known of a fresh match to the data of its photo's camera; the snapshots there stay.
 
-    spheres: of the models, by their keys.
+    spheres: of the models, by their keys; sensor: the photo's longer side in mm.
     """
     from ...inference.photo.picture_text import as_text
     from ...inference.verify.confidence import why_low
@@ -73,7 +75,7 @@ def store_match(camera_object: bpy.types.Object, found: Match, spheres: dict[str
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
-    match.photo, match.size = camera_object[cameras.PHOTO], best.camera.size
+    match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
     match.box, match.box_found = shown.evidence.box, found.located
     match.model, match.score = models[best.model], best.score
     match.verified, match.confidence = found.verified, found.confidence or 0.0
@@ -91,15 +93,17 @@ def write_pose(item: bpy.types.PropertyGroup, model: bpy.types.Object, camera: C
     """To a PhotoPoseCandidate: how camera sees the model, whose bounding sphere this is."""
     from ...inference.geometry import seen_from
 
-    item.model, item.matrix = model, blender_axes(camera.camera_to_world).ravel()
-    item.focal, item.principal_point = camera.focal, camera.K[:2, 2]
+    near = nearby(camera, sphere.center) if camera.is_orthographic else camera
+    item.model, item.matrix, item.orthographic = model, blender_axes(near.camera_to_world).ravel(), near is not camera
+    item.focal, item.principal_point = near.focal, near.K[:2, 2]
     item.azimuth, item.elevation, item.roll = np.radians(seen_from(camera, sphere)[:3])
 
 
 def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
     """The inverse of `write_pose`, for a photo of size (width, height)."""
     matrix = blender_axes(np.reshape(item.matrix, (4, 4)).astype(float))
-    return Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
+    camera = Camera(intrinsics(item.focal, tuple(size), tuple(item.principal_point)), matrix, tuple(size))
+    return afar(camera) if item.orthographic else camera
 
 
 def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Sphere:
@@ -129,12 +133,13 @@ def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.t
     if not match.candidates:
         return None
     try:
-        camera = cameras.read_camera(current, camera_object, tuple(match.size))
+        camera, orthographic = cameras.as_it_stands(current, camera_object, tuple(match.size))
     except PoseError:  # it sees no photo any more
         return None
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     matrix = blender_axes(camera.camera_to_world).ravel().tolist()
-    return next((item for item in _kept(match) if _has(item, matrix, [fx, fy, cx, cy])), None)
+    alike = (item for item in _kept(match) if item.orthographic == orthographic)
+    return next((item for item in alike if _has(item, matrix, [fx, fy, cx, cy])), None)
 
 
 def lens_deviation(match: bpy.types.PropertyGroup, focal: float) -> float:
@@ -183,8 +188,9 @@ def _kept(match: bpy.types.PropertyGroup) -> Iterator[bpy.types.PropertyGroup]:
 def _has(item: bpy.types.PropertyGroup, matrix: list[float], K: list[float]) -> bool:
     """Whether a PhotoPoseCandidate has a camera's world matrix (16) and fx, fy, cx, cy; asked at every redraw."""
     placed = all(abs(one - other) <= NEAR + NEAR * abs(other) for one, other in zip(item.matrix, matrix, strict=True))
-    kept = item.focal, item.focal, *item.principal_point
-    return placed and all(abs(one - other) <= NEAR * item.focal for one, other in zip(kept, K, strict=True))
+    kept, units = (item.focal, item.focal, *item.principal_point), (item.focal, item.focal, max(K), max(K))
+    numbers = zip(kept, K, units, strict=True)
+    return placed and all(abs(one - other) <= NEAR * unit for one, other, unit in numbers)
 
 
 def _told(camera_object: bpy.types.Object) -> str:

@@ -15,20 +15,24 @@ if TYPE_CHECKING:
     from ...inference.verify.candidates import Candidate
 
 
-def sight(model: str, camera: Camera, sphere: Sphere, lens: float, lens_deviation: float = 0.0) -> str:
-    """How camera, its lens in mm, sees the model of this name, for the user: parts separated by commas."""
+def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, lens_deviation: float = 0.0) -> str:
+    """How camera, whose data in the scene these are, sees the model of this name, for the user: parts separated by
+    commas."""
     angles = seen_from(camera, sphere)
+    if data.type == "ORTHO":
+        told = rpt_("{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, orthographic, scale {scale:.3g}")
+        return told.format(name=model, scale=data.ortho_scale, **angles._asdict())
     told = rpt_(
         "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
-    ).format(name=model, lens=lens, **angles._asdict())
+    ).format(name=model, lens=data.lens, **angles._asdict())
     if is_guess(lens_deviation):
         return told + rpt_(" (guessed)")
     return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
 
 
-def summary(candidate: Candidate, sphere: Sphere, lens: float) -> str:
-    """What the user is told of a match, its camera's lens in mm: parts separated by commas."""
-    seen = sight(candidate.model, candidate.camera, sphere, lens, candidate.lens_deviation)
+def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:
+    """What the user is told of a match, whose camera has these data: parts separated by commas."""
+    seen = sight(candidate.model, candidate.camera, sphere, data, candidate.lens_deviation)
     return seen + rpt_(", score {score:.2f}").format(score=candidate.score)
 
 
@@ -45,5 +49,5 @@ def tell(
     score: when there is one.
     """
 
-    told = sight(key_of(model), camera, sphere, current.camera.data.lens, lens_deviation)
+    told = sight(key_of(model), camera, sphere, current.camera.data, lens_deviation)
     current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")

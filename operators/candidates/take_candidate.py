@@ -11,6 +11,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, turned_about
+from ...inference.photo.focal_length import is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_deviation, read_pose, sphere_of
 from ..blender.result_text import tell
@@ -49,13 +50,14 @@ class MatchedCameraOperator:
         context: bpy.types.Context,
         camera: Camera,
         model: bpy.types.Object,
+        sensor: float,
         score: float = 0.0,
         lens_deviation: float = 0.0,
     ) -> None:
-        """Sets the active camera, which sees the model, and tells how; score: when there is one."""
+        """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
+        when there is one."""
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
-        width = camera_object.data.sensor_width
-        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor_width=width)
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
         camera_object.data.photo_pose.model = model
         cameras.view_through_camera(context)
         tell(context.scene, model, camera, sphere, score, lens_deviation)
@@ -63,8 +65,9 @@ class MatchedCameraOperator:
 
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
         """Sets the active camera as in a PhotoPoseCandidate."""
-        camera = read_pose(item, context.scene.camera.data.photo_pose.size)
-        self.look(context, camera, item.model, item.score, item.lens_deviation)
+        match = context.scene.camera.data.photo_pose
+        camera = read_pose(item, match.size)
+        self.look(context, camera, item.model, match.sensor, item.score, item.lens_deviation)
 
 
 class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -83,7 +86,8 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         angles = {name: round(degrees(getattr(item, name))) for name in ("azimuth", "elevation", "roll")}
         told = tip_("Candidate {number}: azimuth {azimuth}°, elevation {elevation}°, roll {roll}°, score {score:.2f}")
         alike = tip_(", looks the same as the first") if item.equivalent and properties.index else ""
-        return told.format(number=properties.index + 1, score=item.score, **angles) + alike
+        guessed = tip_(", lens guessed") if is_guess(item.lens_deviation) else ""
+        return told.format(number=properties.index + 1, score=item.score, **angles) + guessed + alike
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         match = camera_object.data.photo_pose
@@ -107,8 +111,9 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
         center = sphere_of(context.scene, match.model).center
         axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
         pose = turned_about(camera.camera_to_world, center, axis, self.angle)
+        sensor = cameras.sensor_of(context.scene, camera_object, camera.size)
         deviation = lens_deviation(match, camera.focal)
-        self.look(context, camera.placed(pose), match.model, lens_deviation=deviation)
+        self.look(context, camera.placed(pose), match.model, sensor, lens_deviation=deviation)
 
 
 classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)

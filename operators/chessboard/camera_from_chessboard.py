@@ -52,7 +52,7 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self._write(context, labelled, board)
-        context.scene.photo_pose.result = label_summary(labelled, board, context.scene.camera.data.lens)
+        context.scene.photo_pose.result = label_summary(labelled, board, context.scene.camera.data)
         self.report({"INFO"}, context.scene.photo_pose.result)
         return {"FINISHED"}
 
@@ -64,9 +64,14 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
             return given_intrinsics(photo, lens=self.lens, sensor=self.sensor)
         if self.focal_source == "PHOTO":
             return given_intrinsics(photo)
-        if context.scene.camera is None:
+        if self.focal_source == "CAMERA" and context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
-        return cameras.read_camera(context.scene, context.scene.camera, photo.size).K, 0.0
+        camera = None
+        if self.focal_source == "CAMERA":
+            camera = cameras.read_camera(context.scene, context.scene.camera, photo.size)
+        if camera is None or camera.is_orthographic:
+            raise PoseError("A chessboard tells no orthographic camera: choose another focal length.")
+        return camera.K, 0.0
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)
@@ -85,13 +90,13 @@ def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:
 classes = (PHOTOPOSE_OT_label_photo,)
 
 
-def label_summary(labelled: Label, board: Board, lens: float) -> str:
-    """What the user is told, the camera's lens in mm: parts separated by commas."""
+def label_summary(labelled: Label, board: Board, data: bpy.types.Camera) -> str:
+    """What the user is told, the camera having these data: parts separated by commas."""
     from ...inference.photo.distortion import NOTICED
 
     found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
     return (
-        sight(rpt_("Chessboard"), labelled.camera, board.sphere, lens)
+        sight(rpt_("Chessboard"), labelled.camera, board.sphere, data)
         + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
         + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
         + (bent if labelled.bent > NOTICED else "")

@@ -57,15 +57,24 @@ class Subject(NamedTuple):
 
     def changed(self, nudge: Nudge, strength: float) -> Camera:
         camera = self.camera
+        if camera.is_orthographic:  # its lens is its distance
+            nudge = nudge._replace(distance=nudge.distance / nudge.lens, lens=1.0)
         if strength != 1:
-            from ...inference.verify.lens import strengthened
-
             camera = strengthened(camera, strength, self.sphere, self.vertices)
         return nudged(camera, self.sphere.center, nudge)
 
     def write(self, current: bpy.types.Scene, camera: Camera) -> None:
         """Gives camera to the scene's active camera, which must be the one that was read."""
         cameras.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)
+
+
+def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:
+    """With stronger perspective, as in inference; PoseError where there is none."""
+    from ...inference.verify.lens import strengthened
+
+    if camera.is_orthographic:
+        raise PoseError("The camera is orthographic: it has no perspective to be changed.")
+    return strengthened(camera, strength, sphere, vertices)
 
 
 def judged(

@@ -149,7 +149,9 @@ class Comparison:
         context = bpy.context
         current, region, region_3d = context.scene, context.region, context.region_data
         camera_object = camera_seen(current, context.space_data, region_3d)
-        if camera_object is None or camera_object.get(cameras.PHOTO) != self.path or camera_object.data.type != "PERSP":
+        if camera_object is None or camera_object.get(cameras.PHOTO) != self.path:
+            return
+        if camera_object.data.type not in cameras.SEEN_TYPES:
             return
         place = photo_in_view(camera_object, self.overlay.size, current, region, region_3d)
         thickness = max(1, round(context.preferences.system.ui_scale))
@@ -174,7 +176,7 @@ class Comparison:
         if self.view != "FIT":
             return ""
         camera_object = current.camera
-        with suppress(PoseError):  # of what is no perspective camera
+        with suppress(PoseError):  # of what shows no photo
             if camera_object and camera_object.get(cameras.PHOTO) == self.path:
                 if self._fits(cameras.read_camera(current, camera_object, self.overlay.size)):
                     return self.fit.told

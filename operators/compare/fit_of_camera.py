@@ -27,7 +27,7 @@ class CameraFit(NamedTuple):
     picture: FitPicture
 
     def is_of(self, camera: Camera) -> bool:
-        same = zip((self.camera.K, self.camera.camera_to_world), (camera.K, camera.camera_to_world), strict=True)
+        same = zip((self.camera.K, self.camera.world_to_camera), (camera.K, camera.world_to_camera), strict=True)
         return all(np.allclose(one, other, rtol=NEAR, atol=NEAR) for one, other in same)
 
     @property

@@ -18,7 +18,7 @@ from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
-from ..blender.match_record import is_sure, standing
+from ..blender.match_record import is_sure, lens_deviation, standing
 from ..blender.models import chosen_models, evaluated, key_of, placed
 from ..running.long_operator import require_packages
 
@@ -110,6 +110,16 @@ def taken(current: bpy.types.Scene) -> list[Taken]:
     return found
 
 
+def in_perspective(current: bpy.types.Scene, reader: str) -> list[Taken]:
+    """`taken`; PoseError where one of them is orthographic, for which the reader has no words."""
+    found = taken(current)
+    for one in found:
+        if one.camera.is_orthographic:
+            name = one.camera_object.name
+            raise PoseError(f"The camera {name} is orthographic, which {reader} does not know: export JSON.")
+    return found
+
+
 def model_of(current: bpy.types.Scene, one: Taken) -> bpy.types.Object:
     """What the camera was matched with, else the model in the middle of its photo."""
     from ..blender.models import model_in_view
@@ -137,10 +147,11 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
 
     match, now = one.camera_object.data.photo_pose, standing(current, one.camera_object)
     sure = match.confidence if match.verified and is_sure(current, one.camera_object) else None
+    score, deviation = now.score if now else None, lens_deviation(match, one.camera.focal)
     with evaluated(root) as model:
-        line = described(Candidate(model.name, one.camera, now.score if now else None), model.sphere)
+        sphere, line = model.sphere, described(Candidate(model.name, one.camera, score, deviation), model.sphere)
     size, box = list(one.camera.size), list(match.box)
-    camera = blender_camera(one.camera, cameras.sensor_of(current, one.camera_object, one.camera.size))
+    camera = blender_camera(one.camera, sphere, cameras.sensor_of(current, one.camera_object, one.camera.size))
     return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure}
 
 
@@ -149,7 +160,7 @@ def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
     from ...inference.formats.colmap import write_colmap
     from ...inference.photo.image import quarter_turns
 
-    found = taken(current)
+    found = in_perspective(current, "COLMAP")
     names = _names([one.path for one in found])
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -162,7 +173,7 @@ def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
 def _write_bop(folder: Path, current: bpy.types.Scene) -> int:
     from ...inference.formats.bop import View, write_bop
 
-    found = taken(current)
+    found = in_perspective(current, "BOP")
     names = _names([one.path for one in found])
     views = []
     for name, one in zip(names, found, strict=True):

@@ -13,7 +13,10 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError
+from ...inference.geometry import Camera
 from ...inference.look import ANY_WAY, AUTOMATIC, UPRIGHT
+from ...inference.matching import photo_camera, photo_focal
+from ...inference.photo.focal_length import Focal
 from ...inference.photo.image import Photo, load_mask
 from ...inference.search.start_poses import Target
 from ...inference.views.view_options import ViewOptions, sphere_for, subdivisions_for
@@ -65,8 +68,8 @@ def _job(line: str, number: int, path: Path, common: Job) -> Job:
         own[key] = path.parent / own[key] if _is_name(own.get(key)) else common[key]
     if fault:
         return {**common, "photo": own["photo"], "fault": f'Line {number} of "{path.name}" {fault}.'}
-    if "focal" in own or "lens" in own:
-        common = {**common, "focal": None, "lens": None}
+    if any(own.get(key) for key in LENS_KEYS):
+        common = {**common, **dict.fromkeys(LENS_KEYS)}
     return {**common, **own}
 
 
@@ -84,8 +87,9 @@ def _fault(given: Any, own: Job) -> str | None:
         fits, wanted = KINDS[key]
         if not fits(value):
             return f'gives a "{key}" that is not {wanted}'
-    if "focal" in own and "lens" in own:
-        return 'gives "focal" and "lens", of which one says all'
+    said = [f'"{key}"' for key in LENS_KEYS if own.get(key)]
+    if len(said) > 1:
+        return f"gives {said[0]} and {said[1]}, of which one says all"
     return None if "photo" in own else 'has no "photo"'
 
 
@@ -112,10 +116,12 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {  # of values of a line, 
     "focal": (_is_positive, "a positive number of pixels"),
     "lens": (_is_positive, "a positive number of millimetres"),
     "sensor": (_is_positive, "a positive number of millimetres"),
+    "orthographic": (lambda value: isinstance(value, bool), "true or false"),
     "principal_point": (_are_numbers(2), "two numbers: x and y in pixels"),
     "object": (_are_names, "the name of a model or a list of such names"),
 }
 JOB_KEYS = tuple(KINDS)
+LENS_KEYS = "focal", "lens", "orthographic"  # one of which says all
 LONGEST_STEM = 200  # bytes of 255 that a file's name may have: what is added to it stands behind
 
 
@@ -171,6 +177,13 @@ def wanted(targets: Sequence[Target], names: Sequence[str] | str | None) -> Sequ
     if missing and not (found and all(with_key(bpy.data.objects, name) for name in missing)):
         raise PoseError(f'There is no model "{missing[0]}" that can be matched.')
     return found
+
+
+def camera_of(photo: Photo, job: Job) -> tuple[Camera, Focal]:
+    """The photo's camera at the origin, and how far its focal length is known."""
+    lens = job["focal"], job["lens"], job["sensor"]
+    camera = photo_camera(photo, *lens, job["principal_point"], bool(job["orthographic"]))
+    return camera, photo_focal(photo, *lens, bool(job["orthographic"]))
 
 
 def mask_of(path: Path | None, photo: Photo) -> np.ndarray | None:

@@ -16,7 +16,6 @@ from ...inference.errors import PoseError, sentence_of
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Sphere, seen_from
-from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.photo.distortion import NOTICED
 from ...inference.photo.image import Photo, load_photo
 from ..chessboard.camera_from_chessboard import board_place
@@ -108,9 +107,9 @@ def _labelled(
     if found.bent > NOTICED:
         straight = options.out / f"{stem}_undistorted.png"
         save_picture(found.photo.image, straight)
-    sensor = DEFAULT_SENSOR if options.lens is None else options.sensor
-    add_camera(found.photo, found.camera, board.sphere, cameras, sensor)
-    return {"size": list(photo.size), "undistorted": straight and str(straight), **_described(found, board, sensor)}
+    add_camera(found.photo, found.camera, board.sphere, cameras, options.sensor)
+    described = _described(found, board, options.sensor)
+    return {"size": list(photo.size), "undistorted": straight and str(straight), **described}
 
 
 def _described(labelled: Label, board: Board, sensor: float) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def _described(labelled: Label, board: Board, sensor: float) -> dict[str, Any]:
     found, own = labelled.found, Sphere(np.zeros(3), board.sphere.radius)
     angles, pose = seen_from(found.camera(), own), found.poses[0]
     return {
-        "camera": blender_camera(labelled.camera, sensor),
+        "camera": blender_camera(labelled.camera, board.sphere, sensor),
         "opencv": {"K": found.K.tolist(), "R": pose[:3, :3].tolist(), "t": (pose[:3, 3] * _millimetres()).tolist()},
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,

@@ -17,10 +17,10 @@ from ...inference import matching
 from ...inference.errors import PoseError
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
-from ...inference.geometry import Box, Camera
+from ...inference.geometry import Box, Camera, Sphere
 from ...inference.look import ALL_STAGES, Look, Stages
 from ...inference.networks.registry import feature_name, inception_module
-from ...inference.photo.checks import DEFAULT_SENSOR, checked_box
+from ...inference.photo.checks import checked_box
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay_picture import intersection_over_union
 from ...inference.steps import finish
@@ -29,7 +29,7 @@ from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet_blender import quiet
-from .jobs import Job, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
+from .jobs import Job, camera_of, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .output import (
     Batch,
     add_camera,
@@ -125,24 +125,20 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
     best = found.candidates[0]
     rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
     spheres = {target.name: target.sphere for target in work.targets}
-    sensor = DEFAULT_SENSOR if job["lens"] is None else job["sensor"]
+    sensor = job["sensor"]
     camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras, sensor)
     if options.render:
-        _render_scene(camera_object, best.camera, sensor, options.out / f"{stem}_render.png")
+        _render_scene(camera_object, best.camera, spheres[best.model], sensor, options.out / f"{stem}_render.png")
     ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]
     return {
         **ranked[0],
         "size": list(photo.size),
         "box": list(box),
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
-        "camera": blender_camera(best.camera, sensor),
+        "camera": blender_camera(best.camera, spheres[best.model], sensor),
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
-        "focal_deviation": best.lens_deviation or None,
-        "candidates": [
-            {**line, "focal_deviation": one.lens_deviation or None, "alike": one.alike}
-            for line, one in zip(ranked, found.candidates, strict=True)
-        ],
+        "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
     }
 
 
@@ -150,8 +146,7 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Batch) -> tupl
     """The given box, the mask's or a found one, and the match in it."""
     options = work.options
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
-    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
-    lens = matching.photo_focal(photo, job["focal"], job["lens"], job["sensor"])
+    camera, lens = camera_of(photo, job)
     targets, look = wanted(work.targets, job["object"]), _look(options)
     told = {"lens": lens, "mask": mask, "all_around": work.all_around}
     return finish(matching.find_and_match(photo, camera, box, targets, work.renderer, look, **told))
@@ -168,18 +163,18 @@ def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
     return intersection_over_union(np.array(Image.fromarray(mask).resize(size)), rgba[..., 3] >= 128)
 
 
-def _render_scene(camera_object: bpy.types.Object, camera: Camera, sensor: float, path: Path) -> None:
+def _render_scene(camera_object: bpy.types.Object, camera: Camera, sphere: Sphere, sensor: float, path: Path) -> None:
     """A render of the scene with its own settings, but as large as the photo and of all that its camera sees."""
-    current = bpy.context.scene
+    current, how = bpy.context.scene, {"model": sphere, "photo_sensor": sensor}
     try:
         with _whole_stills(current), quiet():
-            cameras.write_camera(current, camera_object, camera, photo_sensor=sensor, set_resolution=True)
+            cameras.write_camera(current, camera_object, camera, **how, set_resolution=True)
             current.render.filepath = str(path.resolve())
             bpy.ops.render.render(write_still=True)
     except RuntimeError as error:
         raise PoseError(f"The scene cannot be rendered ({str(error).strip()}).") from error
     finally:
-        cameras.write_camera(current, camera_object, camera, photo_sensor=sensor)
+        cameras.write_camera(current, camera_object, camera, **how)
 
 
 @contextmanager

@@ -8,20 +8,25 @@ import bpy
 import numpy as np
 
 from ...inference import geometry
-from ...inference.geometry import Camera, Sphere, blender_axes, nearest_rotation
+from ...inference.geometry import Camera, Sphere, blender_axes, nearby, nearest_rotation
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.verify.candidates import Candidate
 from ..blender import cameras
 from ..blender.models import placed, with_key
 
 SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
+NO_LENS = dict.fromkeys(("lens", "sensor_width", "ortho_scale"))  # of which a camera has the first two or the last
 
 
-def blender_camera(camera: Camera, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
-    """For renders of the photo's size, whose sensor has so many mm along the longer side."""
-    lens = cameras.blender_lens(camera, sensor)._asdict()
+def blender_camera(camera: Camera, sphere: Sphere, sensor: float = DEFAULT_SENSOR) -> dict[str, Any]:
+    """For renders of the photo's size, whose sensor has so many mm along the longer side; sphere: what is seen."""
+    if camera.is_orthographic:
+        camera = nearby(camera, sphere.center)
+        lens = cameras.blender_scale(camera)._asdict()
+    else:
+        lens = cameras.blender_lens(camera, sensor)._asdict()
     matrix = blender_axes(camera.camera_to_world).tolist()
-    return {"matrix_world": matrix, **lens, "resolution": list(camera.size)}
+    return {"matrix_world": matrix, **NO_LENS, **lens, "resolution": list(camera.size)}
 
 
 def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
@@ -34,6 +39,7 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
         "elevation": angles.elevation,
         "roll": angles.roll,
         "score": candidate.score,
+        "focal_deviation": candidate.lens_deviation or None,
     }
 
 

@@ -18,7 +18,7 @@ from ...inference.verify.model_ranking import is_strange
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
-from .jobs import Job, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
+from .jobs import Job, camera_of, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .match_command import check_network
 from .output import Batch, failing_alone, open_scene, save_overlay, threads, to_stderr
 from .result_fields import described
@@ -70,10 +70,10 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     options, photo = work.options, load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
     box = None if job["box"] is None else checked_box(job["box"], photo.size)
-    camera = matching.photo_camera(photo, job["focal"], job["lens"], job["sensor"], job["principal_point"])
+    camera, lens = camera_of(photo, job)
     targets = wanted(work.targets, job["object"])
     look = Look(stands=stands_of(options), network=options.network, device=options.device)
-    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, mask=mask))
+    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask))
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
     models = []

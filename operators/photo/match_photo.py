@@ -82,9 +82,9 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)
         cameras.show_photo(camera_object, photo)
-        store_match(camera_object, found, spheres, shown)
+        store_match(camera_object, found, spheres, shown, sensor)
         cameras.view_through_camera(context)
-        context.scene.photo_pose.result = summary(best, sphere, camera_object.data.lens)
+        context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
         self.report({"INFO"}, context.scene.photo_pose.result)

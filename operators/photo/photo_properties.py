@@ -48,8 +48,8 @@ class LookingProperties(LookProperties):
 
         if self.focal_source == "LENS":
             return photo_camera(photo, lens=self.lens, sensor=self.sensor)
-        if self.focal_source == "PHOTO":
-            return photo_camera(photo)
+        if self.focal_source != "CAMERA":
+            return photo_camera(photo, orthographic=self.focal_source == "ORTHO")
         if context.scene.camera is None:
             raise PoseError("The scene has no active camera to take the lens from.")
         return cameras.read_camera(context.scene, context.scene.camera, photo.size).placed(np.eye(4))

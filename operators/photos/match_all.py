@@ -160,8 +160,8 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
     cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
     cameras.show_photo(camera, photo)
-    store_match(camera, shot.found, spheres, shot.shown)
-    note(current, path, camera, summary(shot.best, sphere, camera.data.lens))
+    store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
+    note(current, path, camera, summary(shot.best, sphere, camera.data))
 
 
 def _attempt(path: str, box: Sequence[float], match: Matcher) -> Steps[Shot | PoseError]:

@@ -13,9 +13,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ...inference.geometry import Camera, blender_axes
+from ...inference.geometry import Camera, blender_axes, nearby
 from ...inference.views.templates import Render, Rendering
-from ..blender.cameras import blender_lens
+from ..blender.cameras import blender_lens, blender_scale
 from ..blender.models import Model
 from ..blender.own_data_blocks import remove, render_result_kept
 from ..blender.render_graph import world_matrix
@@ -157,7 +157,12 @@ def _set_up(scene: bpy.types.Scene, samples: int, sky: bool) -> None:
 
 def _render(scene: bpy.types.Scene, view: Camera, path: Path) -> Rendering:
     scene.render.resolution_x, scene.render.resolution_y = view.size
-    for field, value in blender_lens(view)._asdict().items():
+    if view.is_orthographic:
+        view = nearby(view, np.zeros(3))
+        lens = blender_scale(view)
+    else:
+        lens = blender_lens(view)
+    for field, value in lens._asdict().items():
         setattr(scene.camera.data, field, value)
     scene.camera.matrix_world = Matrix(blender_axes(view.camera_to_world))
     scene.render.filepath = str(path)

@@ -9,6 +9,7 @@ from ...inference.errors import PoseError
 from ..blender import cameras
 from ..blender.match_record import keep_score
 from ..blender.models import chosen_models, evaluated
+from ..compare.camera_and_model import strengthened
 from ..running.long_operator import require_packages
 
 
@@ -43,7 +44,6 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         return {"FINISHED"}
 
     def _change(self, current: bpy.types.Scene) -> None:
-        from ...inference.verify.lens import strengthened
         from ..blender.models import model_in_view
 
         camera_object = cameras.active_camera(current)

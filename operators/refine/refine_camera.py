@@ -37,7 +37,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
     object: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Default: what is nearest to the middle")
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.matching import refine
+        from ...inference.matching import possible_locks, refine
         from ...inference.photo.checks import checked_box
         from ...inference.photo.image import load_photo
         from ...inference.pose.alignment import Locks
@@ -50,6 +50,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         photo = load_photo(self._path(camera_object))
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = cameras.read_camera(context.scene, camera_object, photo.size)
+        locks = possible_locks(camera, Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields)))
         roots = chosen_models(context.scene, [self.object] if self.object else None)
         root = model_in_view(roots, camera, box)
         with evaluated(root) as model:
@@ -57,13 +58,13 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         views = ViewOptions(sphere, self.subdivisions, device=preferred().device)
         preparing = prepare([root], views, cache_folder(), self.warn)
         (target,) = yield from within(preparing, 0.0, 0.5)
-        locks = Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields))
         with target_renderer() as renderer:
             refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             known = known_score(context.scene, camera_object)
-            deviation = after.lens_deviation or lens_deviation(camera_object.data.photo_pose, after.camera.focal)
+            deviation = lens_deviation(camera_object.data.photo_pose, camera.focal)
+            deviation = max(after.lens_deviation, deviation)  # what stays near a guess is not known much better
             self._write(context, camera_object, photo, after._replace(lens_deviation=deviation), target)
             gained = None if known is None else known + after.score - before.score
             root = scene_object(context.scene, target.name)
@@ -98,7 +99,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         camera_object[cameras.PHOTO] = str(photo.path)
         cameras.show_photo(camera_object, photo)
         cameras.view_through_camera(context)
-        context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data.lens)
+        context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
 

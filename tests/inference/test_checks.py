@@ -53,6 +53,7 @@ def test_focal_lengths_that_cannot_be_used(value):
         lambda: checks.checked_focal(value),
         lambda: checks.focal_from_lens(value, 36, (100, 80)),
         lambda: checks.focal_from_lens(50, value, (100, 80)),
+        lambda: checks.checked_sensor(value),
     ):
         with pytest.raises(PoseError, match="must be a positive number of"):
             check()

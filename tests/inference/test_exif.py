@@ -163,6 +163,28 @@ def test_contradictions_are_doubted(tmp_path, tags):
     assert told.focal == pytest.approx(from_35mm(26, (600, 400)), rel=1e-4) and told.doubt > 0.3
 
 
+@pytest.mark.parametrize("f35", [12, 800], ids=["larger than any", "smaller"])
+def test_an_equivalent_that_no_sensor_makes_of_the_focal_length_is_doubted(tmp_path, f35):
+    told = told_of(tmp_path, (600, 400), f35=f35, mm=50 if f35 == 12 else 4, width=600, height=400)
+    assert told.focal == pytest.approx(from_35mm(f35, (600, 400)), rel=1e-4) and told.doubt > 0.3
+
+
+@pytest.mark.parametrize("mm", [IFDRational(215, 100), IFDRational(35, 1), IFDRational(0, 1)])
+def test_a_small_sensor_and_a_large_one_are_no_contradiction(tmp_path, mm):
+    """A phone's front camera, medium format, a lens that tells nothing."""
+    told = told_of(tmp_path, (400, 300), f35=31 if mm < 30 else 28, mm=mm, width=400, height=300)
+    assert told.doubt == UNPROVEN
+
+
+def test_a_digital_zoom_that_both_ways_count_is_believed(tmp_path):
+    """Of 25 mm on a sensor of 36 mm half was kept, and the equivalent says so; of a phone's the whole sensor is one."""
+    size = {"width": 600, "height": 400, "zoom": IFDRational(2, 1)}
+    told = told_of(tmp_path, (600, 400), f35=50, mm=25, density=IFDRational(600, 36), unit=4, **size)
+    assert told.focal == pytest.approx(from_35mm(50, (600, 400)), rel=1e-4) and told.doubt == UNPROVEN
+    phone = told_of(tmp_path, (600, 400), f35=112, mm=IFDRational(4, 1), **size)
+    assert 0.3 < phone.doubt < 0.5  # whether it counts
+
+
 def test_only_a_mere_guess_is_called_one():
     given, exif, doubted, guess = Focal(400.0), Focal(400.0, 0.02), Focal(400.0, 0.02, 0.5), Focal(400.0, SPREAD, 1.0)
     assert [is_guess(one.spread) for one in (given, exif, doubted, guess)] == [False, False, False, True]

@@ -15,7 +15,7 @@ from mathutils import Euler, Matrix, Vector
 from PIL import Image, ImageOps
 
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.geometry import Camera, Sphere, blender_axes, intrinsics, look_at
+from photo_pose.inference.geometry import ORTHOGRAPHIC, Camera, Sphere, blender_axes, intrinsics, look_at
 from photo_pose.inference.photo.image import Photo, load_photo
 from photo_pose.operators.blender import cameras as scene_io
 
@@ -185,16 +185,101 @@ def test_extreme_lenses_stay_within_blenders_limits(scene, camera_object, focal)
     assert again.focal == pytest.approx(camera.focal, rel=1e-5)
 
 
-def test_only_perspective_cameras_are_read(scene, camera_object):
-    for kind in ("ORTHO", "PANO"):
-        camera_object.data.type = kind
-        with pytest.raises(PoseError, match="Camera is not a perspective camera"):
-            scene_io.read_camera(scene, camera_object)
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_photo_s_lens_is_on_its_sensor_in_every_frame(scene, camera_object, frame, size, fit):
+    set_frame(scene, frame)
+    camera_object.data.sensor_fit, camera = fit, photo_camera(size, 35 / 28 * max(size) / size[0])
+    scene_io.write_camera(scene, camera_object, camera, photo_sensor=28)
+    assert (camera_object.data.lens, camera_object.data.sensor_fit) == (pytest.approx(35), fit)
+    assert scene_io.sensor_of(scene, camera_object, size) == pytest.approx(28)
+    assert scene_io.read_camera(scene, camera_object, size).K == pytest.approx(camera.K, rel=1e-5)
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "VERTICAL"])
+def test_a_sensor_too_small_for_blender_keeps_the_view(scene, camera_object, fit):
+    """As an endoscope's."""
+    camera_object.data.sensor_fit, camera = fit, photo_camera(LANDSCAPE)
+    scene_io.write_camera(scene, camera_object, camera, photo_sensor=0.7)
+    assert scene_io.read_camera(scene, camera_object, LANDSCAPE).focal == pytest.approx(camera.focal, rel=1e-5)
+
+
+def test_panoramic_cameras_are_not_read(scene, camera_object):
+    camera_object.data.type = "PANO"
+    with pytest.raises(PoseError, match="Camera is neither a perspective nor an orthographic camera"):
+        scene_io.read_camera(scene, camera_object)
     scene_io.write_camera(scene, camera_object, photo_camera(SQUARE))
     scene_io.read_camera(scene, camera_object)
     for data in (None, bpy.data.meshes.new("Mesh")):  # anything can be a scene's camera
-        with pytest.raises(PoseError, match="not a perspective camera"):
+        with pytest.raises(PoseError, match="neither a perspective"):
             scene_io.read_camera(scene, linked(scene, data))
+
+
+MODEL = Sphere(np.array([0.2, -0.1, 0.3]), 1.2)
+
+
+def orthographic(size: tuple[int, int], side: float = 5.0, shift=(0.1, -0.05)) -> Camera:
+    """Sees MODEL beside the middle of a picture whose longer side is side in the world."""
+    pose = look_at(MODEL.center + np.array([3.0, -4, 3]), MODEL.center + [0.5, 0.2, 0.1], roll=0.4)
+    center = (size[0] * (0.5 + shift[0]), size[1] / 2 + size[0] * shift[1])
+    pose[:3, 3] -= (ORTHOGRAPHIC * side - 5.5) * pose[:3, 2]
+    return Camera(intrinsics(ORTHOGRAPHIC * max(size), size, center), pose, size)
+
+
+@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_an_orthographic_camera_is_written_and_read(scene, camera_object, frame, size, fit):
+    """As Blender projects; near the model, and the same again to the pixel."""
+    set_frame(scene, frame)
+    camera_object.data.sensor_fit, camera = fit, orthographic(size)
+    scene_io.write_camera(scene, camera_object, camera, model=MODEL)
+    data = camera_object.data
+    assert (data.type, data.sensor_fit, data.lens) == ("ORTHO", fit, 50)
+    points = MODEL.center + POINTS * MODEL.radius / 3**0.5
+    (width, height), (aspect_x, aspect_y) = frame_size(scene), FRAMES[frame][3:]
+    scale = min(width * aspect_x / size[0], height * aspect_y / size[1])
+    in_frame = (camera.project(points) - np.array(size) / 2) * scale / [aspect_x, aspect_y] + [width / 2, height / 2]
+    assert blender_pixels(scene, camera_object, points) == pytest.approx(in_frame, abs=0.2)
+    if frame != "cut off":
+        seen = np.array([world_to_camera_view(scene, camera_object, Vector(point)) for point in points])
+        assert np.c_[seen[:, 0], 1 - seen[:, 1]] * [width, height] == pytest.approx(in_frame, abs=0.2)
+    away = np.linalg.norm(np.array(camera_object.matrix_world.translation) - MODEL.center)
+    assert 9 < away < 12 and data.clip_start < away - 1.2 and data.clip_end > away + 1.2
+
+    again = scene_io.read_camera(scene, camera_object, size)
+    assert again.is_orthographic and again.project(points) == pytest.approx(camera.project(points), abs=0.02)
+    assert again.K == pytest.approx(camera.K, rel=1e-5)
+    before = blender_pixels(scene, camera_object, points)
+    scene_io.write_camera(scene, camera_object, again, model=MODEL)
+    assert blender_pixels(scene, camera_object, points) == pytest.approx(before, abs=0.02)
+
+
+def test_an_orthographic_camera_that_the_user_placed_is_read(scene, camera_object):
+    """However far it stands from what it sees."""
+    set_frame(scene, "wide pixels")
+    data = camera_object.data
+    data.type, data.ortho_scale, data.shift_x, data.shift_y = "ORTHO", 7, 0.3, -0.2
+    for away in (2, 14, 40):
+        camera_object.parent = None
+        camera_object.matrix_world = Matrix(blender_axes(look_at(np.array([0.0, -0.8, 0.6]) * away, np.zeros(3))))
+        bpy.context.view_layer.update()
+        camera = scene_io.read_camera(scene, camera_object)
+        assert camera.project(POINTS) == pytest.approx(blender_pixels(scene, camera_object, POINTS), abs=0.7)
+
+
+def test_a_camera_that_was_orthographic_is_put_back(scene, camera_object):
+    """And one that was not, after it has become so."""
+    for camera, other in ((orthographic(SQUARE), photo_camera(SQUARE)), (photo_camera(SQUARE), orthographic(SQUARE))):
+        camera_object.data.sensor_fit = "VERTICAL"
+        scene_io.write_camera(scene, camera_object, camera, model=MODEL)
+        before = snapshot()
+        restore = scene_io.restorer(camera_object)
+        scene_io.write_camera(scene, camera_object, other, model=MODEL)
+        assert camera_object.data.type == ("ORTHO" if other.is_orthographic else "PERSP")
+        restore()
+        assert differences(before, snapshot()) == {}
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e30])

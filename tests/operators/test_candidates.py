@@ -1,5 +1,7 @@
 """What a match leaves for the user to judge, and what he can choose from: candidates, turns, snapshots."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from photo_pose.inference.geometry import angles_from_direction, roll_of, rotati
 from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.photo.overlay_picture import intersection_over_union  # noqa: E402
 from photo_pose.operators.blender import cameras, match_record
+from photo_pose.operators.candidates.take_candidate import PHOTOPOSE_OT_take_candidate  # noqa: E402
 from photo_pose.operators.pictures import view_cache  # noqa: E402
 from photo_pose.properties import picture_of  # noqa: E402
 
@@ -262,6 +265,8 @@ def test_a_guessed_lens_is_called_so(scene, match):
     match.candidates[1].lens_deviation = SPREAD
     bpy.ops.photopose.take_candidate(index=1)
     assert "mm (guessed), " in scene.photo_pose.result and "±" not in scene.photo_pose.result
+    told = [PHOTOPOSE_OT_take_candidate.description(bpy.context, Namespace(index=index)) for index in (0, 1)]
+    assert ["lens guessed" in text for text in told] == [False, True]
 
 
 def test_only_the_camera_changes(scene, match):

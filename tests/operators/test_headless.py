@@ -20,7 +20,9 @@ KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
     "roll", "score", "confidence", "of_a_kind", "focal_deviation", "candidates", "seconds",
 }  # fmt: skip
-CAMERA_KEYS = {"matrix_world", "lens", "sensor_width", "sensor_fit", "shift_x", "shift_y", "resolution"}
+CAMERA_KEYS = {
+    "matrix_world", "type", "lens", "sensor_width", "ortho_scale", "sensor_fit", "shift_x", "shift_y", "resolution",
+}  # fmt: skip
 
 WEDGE = """
 mtllib wedge.mtl
@@ -198,7 +200,7 @@ def test_jobs_and_failures(folder):
         {"photo": "two.jpg", "object": "chair"},
         {"photo": "two.jpg", "focal": -1},
         {"photo": "two.jpg", "principal_point": [1]},
-        {"photo": "one.png"},
+        {"photo": "one.png", "focal": 400, "sensor": 20},
     ]
     (folder / "jobs.jsonl").write_text("\n".join(json.dumps(job) for job in jobs))
     done = run(
@@ -225,6 +227,8 @@ def test_jobs_and_failures(folder):
     assert first["box"] == [90, 60, 230, 180] and 0 < first["mask_iou"] <= 1 and len(first["candidates"]) == 2
     assert first["opencv"]["K"][0][0] == pytest.approx(35 / 24 * 320)
     assert (first["camera"]["lens"], first["camera"]["sensor_width"]) == pytest.approx((35, 24))
+    camera = results[-1]["camera"]
+    assert (camera["lens"], camera["sensor_width"]) == pytest.approx((25, 20))
     np.testing.assert_allclose(results[-1]["box"], first["box"], atol=12)  # proposed
     for result, word in zip(results[1:7], ("damaged", "exist", "outside", "chair", "focal", "principal"), strict=True):
         assert word in result["error"] and set(result) == KEYS
@@ -293,6 +297,7 @@ def test_odd_lines_names_and_two_objects_of_one_photo(folder):
         (("--out", "d"), "required"),
         (("--photo", "one.png", "--jobs", "jobs.jsonl", "--out", "d"), "not allowed with"),
         (("--photo", "one.png", "--out", "d", "--focal", "500", "--lens", "35"), "not allowed with"),
+        (("--photo", "one.png", "--out", "d", "--orthographic", "--lens", "35"), "not allowed with"),
         (("--photo", "one.png", "--out", "d", "--box", "1", "2", "3"), "--box"),
         (("--photo", "one.png", "--out", "d", "--method", "guess"), "invalid choice"),
         (("--photo", "one.png", "--out", "d"), "The scene has no model"),

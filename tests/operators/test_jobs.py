@@ -59,6 +59,7 @@ WRONG = {
     "focal": ["500", True, [500], {}, 0, -1, float("nan")],
     "lens": ["35", False, [35], {}, 0, -1],
     "sensor": ["24", True, [24], {}, 0, -1],
+    "orthographic": ["true", 1, 0, [True], {}],
     "principal_point": [[1], [1, 2, 3], ["1", "2"], [True, False], "1, 2", 5, {"x": 1, "y": 2}],
 }
 
@@ -84,6 +85,7 @@ def test_a_value_of_a_wrong_kind_is_said_of_its_line(tmp_path, key):
         ('{"photo": "two.png", "boxes": [1, 2, 3, 4]}', '"boxes"'),
         ('{"photo": "two.png", "focal": 500, "focal": 600}', '"focal" twice'),
         ('{"photo": "two.png", "focal": 500, "lens": 35}', '"focal" and "lens"'),
+        ('{"photo": "two.png", "orthographic": true, "lens": 35}', '"lens" and "orthographic"'),
     ],
 )
 def test_a_line_that_cannot_be_followed_is_said(tmp_path, line, word):
@@ -115,6 +117,11 @@ def test_a_file_that_names_no_photo_is_refused(tmp_path, content):
         ({"lens": 35, "sensor": 24}, {"lens": 50.0}, (None, 35, 24)),
         ({"lens": 35}, {"lens": 50.0, "sensor": 24.0}, (None, 35, 24)),
         ({"lens": None, "focal": None}, {"lens": 50.0}, (None, 50, 36)),
+        ({"orthographic": True}, {"lens": 50.0}, (None, None, 36)),
+        ({"orthographic": False}, {"lens": 50.0}, (None, 50, 36)),
+        ({"lens": 35}, {"orthographic": True}, (None, 35, 36)),
+        ({}, {"orthographic": True}, (None, None, 36)),
+        ({"orthographic": False}, {"orthographic": True}, (None, None, 36)),
     ],
 )
 def test_what_a_line_says_of_its_lens_beats_the_command(tmp_path, line, options, lens):
@@ -122,6 +129,8 @@ def test_what_a_line_says_of_its_lens_beats_the_command(tmp_path, line, options,
     path.write_text(json.dumps({"photo": "one.png"} | line))
     (job,) = read(path, **options)
     assert (job["focal"], job["lens"], job["sensor"]) == lens
+    said = {"orthographic": not line and options.get("orthographic")} | line
+    assert bool(job["orthographic"]) == bool(said["orthographic"])
 
 
 def test_an_unforeseen_error_of_a_photo_is_its_own(capsys):

@@ -182,6 +182,11 @@ def test_a_typed_lens_is_the_camera_s_and_the_panel_s(monkey, photo, scene, own_
     bpy.ops.photopose.export_cameras(directory=str(photo.parent))
     (line,) = json.loads((photo.parent / "cameras.json").read_text())
     assert (line["camera"]["lens"], line["camera"]["sensor_width"]) == pytest.approx((35, 28))
+    for shape, fit in (((300, 700), "AUTO"), ((700, 300), "VERTICAL"), ((240, 320), "HORIZONTAL")):
+        (scene.render.resolution_x, scene.render.resolution_y), scene.camera.data.sensor_fit = shape, fit
+        bpy.ops.photopose.take_candidate(index=0)
+        assert scene.camera.data.lens == pytest.approx(35) and scene.camera.data.sensor_fit == fit
+        assert cameras.read_camera(scene, scene.camera, SIZE).focal == pytest.approx(400, rel=1e-5)
 
 
 @pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
@@ -209,6 +214,7 @@ def test_all_of_the_active_camera_s_lens_is_used(monkey, photo, scene, fit):
     camera = match_record.read_pose(data.photo_pose.candidates[-1], SIZE)
     np.testing.assert_allclose(camera.placed(np.eye(4)).project(rays * [1, -1, -1]), before, atol=0.01)
     assert data.lens == pytest.approx(35) and "lens 35.0 mm" in scene.photo_pose.result
+    assert (data.sensor_fit, data.sensor_width, data.sensor_height) == (fit, pytest.approx(30), pytest.approx(20))
 
 
 def test_render_size_is_set_on_request(monkey, photo, scene):

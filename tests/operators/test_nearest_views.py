@@ -16,6 +16,7 @@ bpy = pytest.importorskip("bpy")
 from conftest import run  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
+from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.inference.verify.confidence import UNVERIFIED  # noqa: E402
 from photo_pose.operators.photos.save_contact_sheet import _cell  # noqa: E402
 from photo_pose.operators.pictures import view_cache  # noqa: E402
@@ -52,6 +53,21 @@ def test_a_match_by_nearest_views_is_not_verified(scene, photo, tmp_path):
     assert scene.camera.data.photo_pose.verified and scene.camera.data.photo_pose.confidence > 0.5
 
 
+@pytest.mark.parametrize("method", ["KNN", "VOTE"])
+def test_a_lens_that_nobody_estimated_is_a_guess_everywhere(scene, photo, tmp_path, method):
+    """Also after a refinement, which stays near it."""
+    around = box(bpy.data.objects["Suzanne"])
+    bpy.ops.photopose.match_photo(filepath=str(photo), box=around, method=method, subdivisions=1)
+    assert "50.0 mm (guessed)" in scene.photo_pose.result
+    deviations = [item.lens_deviation for item in scene.camera.data.photo_pose.candidates]
+    assert deviations == pytest.approx([SPREAD] * len(deviations))
+    bpy.ops.photopose.export_cameras(directory=str(tmp_path), format="JSON")
+    (line,) = json.loads((tmp_path / "cameras.json").read_text())
+    assert line["focal_deviation"] == pytest.approx(SPREAD)
+    assert bpy.ops.photopose.refine_camera(box=around, subdivisions=1, lock_lens=False) == {"FINISHED"}
+    assert "mm (guessed)" in scene.photo_pose.result and "50.0 mm" not in scene.photo_pose.result
+
+
 def test_headless_confidence_is_null(scene, photo, tmp_path, views_folder):
     around = [str(edge) for edge in box(bpy.data.objects["Suzanne"])]
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
@@ -64,4 +80,5 @@ def test_headless_confidence_is_null(scene, photo, tmp_path, views_folder):
     assert done.returncode == 0, done.stderr
     line = json.loads((tmp_path / "o/results.jsonl").read_text(), parse_constant=pytest.fail)
     assert line["status"] == "ok" and line["confidence"] is None and np.isfinite(line["score"])
+    assert line["focal_deviation"] == line["candidates"][0]["focal_deviation"] == SPREAD
     assert (tmp_path / "o/contact_sheet.png").is_file()

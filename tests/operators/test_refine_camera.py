@@ -142,10 +142,6 @@ def other_photo(own, monkey):
     own[cameras.PHOTO] = "/other.jpg"
 
 
-def orthographic(own, monkey):
-    own.data.type = "ORTHO"
-
-
 def panoramic(own, monkey):
     own.data.type = "PANO"
 
@@ -167,8 +163,7 @@ def no_model(own, monkey):
 
 
 OBSTACLES = [
-    (orthographic, "not a perspective camera"),
-    (panoramic, "not a perspective camera"),
+    (panoramic, "neither a perspective nor an orthographic camera"),
     (no_camera, "no active camera"),
     (constrained, "Own is linked, constrained or animated"),
     (looking_away, "sees no model"),

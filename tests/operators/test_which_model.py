@@ -15,6 +15,7 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.photo.focal_length import SPREAD  # noqa: E402
 from photo_pose.operators.models import add_folder, model_files
 from photo_pose.operators.pictures import view_cache
 
@@ -138,7 +139,7 @@ def test_headless_which(monkey, photo, tmp_path):
         bpy.data.libraries.write(str(models / f"{obj.name}.blend"), {obj})
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path / "blender")}
     edges = [str(edge) for edge in box(monkey)]
-    command = [sys.executable, str(ROOT / "batch.py"), "which", "--cache", "cache", "--views", "17", "--focal", "400"]
+    command = [sys.executable, str(ROOT / "batch.py"), "which", "--cache", "cache", "--views", "17"]
     command += ["--photo", photo.name, "missing.png", "--box", *edges, "--model", "models", "--out", "out"]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
@@ -149,4 +150,5 @@ def test_headless_which(monkey, photo, tmp_path):
     assert [model["model"] for model in line["models"]][0] == "Suzanne" and len(line["models"]) == 3
     for model in line["models"]:
         assert {"opencv", "azimuth", "elevation", "roll", "score", "likeness"} < set(model)
+        assert model["focal_deviation"] == SPREAD  # nobody has looked for the lens
     assert (tmp_path / "out/monkey_overlay.png").is_file()
