@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmark import assets, report
-from benchmark.pose_errors import Truth, pose_errors, turns
+from benchmark.pose_errors import Truth, lens_errors, pose_errors, turns
 from benchmark.product import ROOT, import_product
 from benchmark.queries import Query, models, queries
 from benchmark.recipes import HALVES, SUBJECTS
@@ -213,7 +213,8 @@ def _judged(candidate: Any, workshop: Workshop, query: Query) -> dict[str, Any]:
     box = Box.around(query.camera.project(points))
     truth = Truth(query.camera, points, middle, box, list(_alike(np.eye(4), middle, symmetry)))
     place, _scale = placed(workshop.roots[query.model])
-    return {**line, **pose_errors(candidate.camera, place, truth)}
+    true = query.camera.focal
+    return {**line, "true_focal": true, **pose_errors(candidate.camera, place, truth), **lens_errors(candidate, true)}
 
 
 def _alike(to_camera: np.ndarray, middle: np.ndarray, symmetry: int) -> Iterator[np.ndarray]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmark import assets, report
 from benchmark.accuracy import FOLDER, Workshop, product_hash
-from benchmark.pose_errors import Truth, pose_errors, turns
+from benchmark.pose_errors import Truth, lens_errors, pose_errors, turns
 from benchmark.report import RIGHT
 from inference.errors import PoseError
 from inference.geometry import Box, Camera
@@ -140,13 +140,14 @@ def _answer(workshop: Workshop, sample: Sample, model: Path, options: argparse.N
         for one in found.candidates
     ]
     best = min(judged, key=lambda one: one["view"])["view"]
-    if (lens := found.candidates[0].lens) and lens.evidence:
-        judged[0] |= {
-            "lens": [lens.focal, lens.deviation],
-            "by": lens.by,
-            "evidence": [list(one) for one in lens.evidence],
-        }
-    line = {**judged[0], "best_of_candidates": best, "confidence": found.confidence, "candidates": judged}
+    judged[0] |= lens_errors(found.candidates[0], sample.truth.camera.focal)
+    line = {
+        **judged[0],
+        "true_focal": sample.truth.camera.focal,
+        "best_of_candidates": best,
+        "confidence": found.confidence,
+        "candidates": judged,
+    }
     return {**line, "box": list(found_box), "wrong_model": options.wrong, "located": options.no_box}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import tau
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,3 +47,15 @@ def pose_errors(found: Camera, place: np.ndarray, truth: Truth) -> dict[str, flo
     values = {"view": np.degrees(view), "rotation": np.degrees(turn), "overlay": min(off, WORST_OVERLAY)}
     values["focal"] = abs(found.focal / truth.camera.focal - 1)
     return {name: round(float(value), 5) for name, value in values.items()}
+
+
+def lens_errors(candidate: Any, true: float) -> dict[str, Any]:
+    """Of a matching.Candidate whose focal length was estimated: how far it is off, and how far it says it may be, both
+    of logarithms; what told it; what each says. true: focal length, px."""
+    lens = candidate.lens
+    if lens is None:
+        return {}
+    known, *said = lens.evidence
+    evidence = {"known": list(known), "perspective": list(said[0]), "lines": list(said[1])}
+    told = {"off": float(np.log(candidate.camera.focal / true)), "deviation": lens.deviation, "by": lens.by}
+    return {"lens": {**told, "differ": lens.lines_differ, "longer side": max(candidate.camera.size), **evidence}}
