@@ -136,6 +136,14 @@ def _moved(crops: PhotoCrops, one: Verified, looks: Sequence[Sequence[SeenTerm]]
     return pose
 
 
+def seen_terms(crops: PhotoCrops, one: Verified, see: See, locks: Locks) -> list[Term]:
+    """All that holds the pose where it is, by what the network sees of it there."""
+    seen = _look(one, see)
+    terms = [flow_term(one, seen), contour_term(one, seen.whole, one.inside, MASK_WEIGHT)]
+    box = crops.box_term(one.closeup.start.target.index.templates.outline)
+    return [*filter(None, terms), box, *lens_terms(crops, one.closeup, locks)]
+
+
 def _distance(one: Verified, pose: Pose) -> float:
     """px of the crop, in the mean, that what is seen of the model moves to pose."""
     points, to_image = Cells.of(one.rendering).points, to_crop(one)

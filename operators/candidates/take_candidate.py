@@ -12,7 +12,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, turned_about
 from ..blender import cameras
-from ..blender.match_record import lens_deviation, read_pose, sphere_of
+from ..blender.match_record import lens_deviation, read_distortion, read_pose, show_straight, sphere_of
 from ..blender.result_text import tell
 from ..running.long_operator import require_packages
 
@@ -64,6 +64,11 @@ class MatchedCameraOperator:
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
         """Sets the active camera as in a PhotoPoseCandidate."""
         camera = read_pose(item, context.scene.camera.data.photo_pose.size)
+        camera_object, distortion = context.scene.camera, read_distortion(item)
+        if distortion or any(camera_object.data.photo_pose.distortion):
+            from ...inference.photo.image import load_photo
+
+            show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
         self.look(context, camera, item.model, item.score, item.lens_deviation)
 
 
