@@ -1,5 +1,5 @@
-"""A lens that bends is found with the pose, by the model alone or with the photo's lines, and where nothing tells it all
-stays as it was; on a made-up model with a made-up network."""
+"""A lens that bends is found with the pose, by the model alone or with the photo's lines, and where nothing tells it
+all stays as it was; on a made-up model with a made-up network."""
 
 from __future__ import annotations
 
