@@ -185,6 +185,13 @@ class LockProperties:
         default=True,
         description="Keep the lens shift; free it for a photo that was cropped",
     )
+    lock_distortion: BoolProperty(
+        name="Distortion",
+        translation_context=OURS,
+        default=True,
+        description="Keep the lens's distortion; free it where straight lines are bent, as by phones and action cameras"
+        ": the photo is then shown straightened",
+    )
 
 
 class KnownBox:
@@ -227,6 +234,10 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
         name="Lens Deviation",
         description="Uncertainty of the focal length, as a part of it; 0: it was given, 0.45: a guess",
     )
+    distortion: FloatVectorProperty(
+        name="Distortion", translation_context=OURS, size=2, description="Coefficients k1 and k2 of Brown's model"
+    )
+    distortion_deviation: FloatProperty(name="Distortion Deviation", description="Uncertainty of k1")
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
     picture: StringProperty(name="Picture", options={"HIDDEN"})  # as text: so it is saved, copied, appended and undone
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
@@ -266,6 +277,16 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     )
     why: StringProperty(name="Why", description="Why the confidence is low")
     candidates: CollectionProperty(type=PhotoPoseCandidate, description="All answers, best first")
+    distortion: FloatVectorProperty(
+        name="Distortion",
+        translation_context=OURS,
+        size=2,
+        description="Coefficients k1 and k2 of Brown's model by which the photo is straightened; zeros: it is not",
+    )
+    distortion_deviation: FloatProperty(name="Distortion Deviation", description="Uncertainty of k1")
+    distortion_focal: FloatProperty(
+        name="Distortion Focal Length", description="Pixels of the photo; what k1 and k2 are in units of"
+    )
     taken: IntProperty(name="Taken", min=0, options={"HIDDEN"})
     active_candidate: IntProperty(
         name="Active Candidate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ from .search.regressed_starts import regressor_for
 from .steps import Steps, all_aside, aside, shares, within
 
 if TYPE_CHECKING:
-    from .pose.alignment import Locks
+    from .pose.alignment import DistortionPrior, Locks
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
     from .verify.candidates import Candidate
@@ -404,41 +405,68 @@ def refine(
     *,
     box: Box | None = None,
     locks: Locks | None = None,
+    distortion: np.ndarray | None = None,
     network: str = DEFAULT_NETWORK,
     device: str = "auto",
 ) -> Steps[tuple[Candidate, Candidate]]:
     """A camera of the world that sees the target about right, before and after improvement; locks: Locks() by default.
 
-    The first has that very camera; where nothing better is found so does the second.
+    The first has that very camera; where nothing better is found so does the second. distortion: k1 and k2, by which
+    the photo is to be straightened so that the camera sees it; where locks leave them free the candidates tell others.
     """
+    from .photo.plumb_lines import plumb_lines
     from .pose.alignment import Locks
-    from .verify import candidates
+    from .verify import candidates, straightening
 
-    locks = possible_locks(camera, locks or Locks())
-
-    crops = crops_for(photo, camera, box, extractor(network, device))
-    see = aligner(device)
-    return (yield from candidates.improve(crops, target, camera, renderer, see, locks))
+    locks, known = possible_locks(camera, locks or Locks()), np.zeros(2) if distortion is None else distortion
+    see, through = aligner(device), partial(_straight_crops, photo, camera, box, extractor(network, device))
+    if locks.distortion:
+        return (yield from candidates.improve(through(camera.K, known), target, camera, renderer, see, locks))
+    lines = plumb_lines(photo, camera.K)
+    yield 0.0
+    steps = straightening.improve_straightened(through, lines, known, target, camera, renderer, see, locks)
+    return (yield from steps)
 
 
 def possible_locks(camera: Camera, locks: Locks) -> Locks:
-    """Of an orthographic camera scale and shift are its position's. PoseError where that is locked."""
+    """Of an orthographic camera scale and shift are its position's, and nothing bends. PoseError where that is
+    locked."""
     if not camera.is_orthographic:
         return locks
     if locks.position:
         raise PoseError("The position of an orthographic camera cannot be locked: it is its scale and shift.")
-    return locks._replace(lens=True, principal_point=True)
+    return locks._replace(lens=True, principal_point=True, distortion=True)
 
 
-def crops_for(photo: Photo, camera: Camera, box: Box | None, extract: Extract) -> PhotoCrops:
+def _straight_crops(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    extract: Extract,
+    K: np.ndarray,
+    distortion: np.ndarray,
+    left: DistortionPrior | None = None,
+) -> PhotoCrops:
+    """Of the photo and its box, straightened by k1 and k2, for a camera whose intrinsics are K; left: what may be left
+    of them."""
+    from .photo.distortion import straight_box, straightened
+
+    if distortion.any():
+        photo = straightened(photo, K, distortion)
+        box = straight_box(box, K, distortion) if box else None
+    return crops_for(photo, replace(camera, K=K), box, extract, left)
+
+
+def crops_for(
+    photo: Photo, camera: Camera, box: Box | None, extract: Extract, distortion: DistortionPrior | None = None
+) -> PhotoCrops:
     """To judge a camera of the world, and others with its intrinsics; an unknown box binds nothing."""
     from .search import start_poses
 
     deviation = start_poses.BOX_DEVIATION if box else np.inf
     whole = Box(0, 0, *photo.size)
-    return start_poses.PhotoCrops(
-        photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, deviation=deviation
-    )
+    how = {"deviation": deviation, "distortion": distortion}
+    return start_poses.PhotoCrops(photo, camera.placed(np.eye(4)), box or whole, np.zeros(1), extract, **how)
 
 
 def _crops_in(

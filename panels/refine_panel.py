@@ -6,7 +6,7 @@ import bpy
 
 from .sidebar import SidebarPanel, copy
 
-LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point")
+LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_principal_point", "lock_distortion")
 
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from photo_pose.inference.geometry import Box, Camera, intrinsics, rotation_from_vector, view_sphere
 from photo_pose.inference.networks.aligner import Seen
+from photo_pose.inference.photo.distortion import undistorted
 from photo_pose.inference.photo.image import Photo
 from photo_pose.inference.pose.pose import Pose
 from photo_pose.inference.search.start_poses import UPRIGHT_ROLLS, PhotoCrops, start_pose
@@ -142,6 +143,20 @@ def templates(render: Render = render) -> Templates:
 def photo_of(camera: Camera, render: Render = render) -> Photo:
     """Taken by a camera in the model's unit sphere, in front of something else than the templates' backdrop."""
     return Photo(Image.fromarray(render(camera, BACKDROP).rgb), camera.size, None, None, Path("photo.png"), True)
+
+
+def bent(photo: Photo, K: np.ndarray, distortion: np.ndarray) -> Photo:
+    """What a lens with this distortion takes instead of the middle of a larger photo of twice the size, which a camera
+    with intrinsics K of the smaller one has taken."""
+    width, height = (side // 2 for side in photo.size)
+    pixels = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
+    at = undistorted((pixels - K[:2, 2]) / K[0, 0], distortion) * K[0, 0] + K[:2, 2]
+    at += np.array([width, height]) / 2 - 0.5
+    (i, j), picture = np.moveaxis(np.floor(at).astype(int), -1, 0), np.array(photo.image, float)
+    x, y = np.moveaxis(at % 1, -1, 0)[..., None]
+    above, below = (picture[j + k, i] * (1 - x) + picture[j + k, i + 1] * x for k in (0, 1))
+    image = Image.fromarray((above * (1 - y) + below * y).round().astype(np.uint8))
+    return Photo(image, image.size, None, None, photo.path, True)
 
 
 def mask_of(camera: Camera) -> np.ndarray:

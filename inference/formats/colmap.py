@@ -22,15 +22,19 @@ class PosedPhoto(NamedTuple):
     """An image's camera, without its lens's distortion: up to eight coefficients, as in `photo.distortion`."""
 
     camera: Camera
-    distortion: np.ndarray
+    distortion: np.ndarray = np.zeros(0)
 
 
-def write_colmap(folder: Path, cameras: Mapping[str, Camera]) -> None:
-    """One image for each photo's name; equal lenses become one camera. PoseError where a file cannot be written."""
+def write_colmap(folder: Path, photos: Mapping[str, PosedPhoto]) -> None:
+    """One image for each photo's name; equal lenses become one camera. PoseError where a file cannot be written.
+
+    Of distortions k1 and k2 are written.
+    """
     lenses, images = {}, []
-    for number, (name, camera) in enumerate(cameras.items(), 1):
+    for number, (name, (camera, distortion)) in enumerate(photos.items(), 1):
         K, pose = camera.K, camera.world_to_camera
-        lens = f"PINHOLE {camera.size[0]} {camera.size[1]} {_row([K[0, 0], K[1, 1], K[0, 2], K[1, 2]])}"
+        kind, bent = ("OPENCV", [*distortion[:2], 0, 0]) if distortion.any() else ("PINHOLE", [])
+        lens = f"{kind} {camera.size[0]} {camera.size[1]} {_row([K[0, 0], K[1, 1], K[0, 2], K[1, 2], *bent])}"
         index = lenses.setdefault(lens, len(lenses) + 1)
         images += [f"{number} {_row(quaternion(pose[:3, :3]))} {_row(pose[:3, 3])} {index} {name}", ""]
     _write(folder / "cameras.txt", ["# CAMERA_ID MODEL WIDTH HEIGHT PARAMS", *(f"{i} {k}" for k, i in lenses.items())])

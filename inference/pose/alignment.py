@@ -33,7 +33,7 @@ ITERATIONS, TOLERANCE = 40, 1e-6
 DAMPING = 1e-3
 OUTSIDE = 4.0  # squared residual, per component, of a point that leaves the crop
 STEEP = 1e-6  # of the vertical's squared length across the viewing axis: below it there is no roll
-PARAMETERS = 9  # turn (3), shift (3), log focal length, principal point (2)
+PARAMETERS = 11  # turn (3), shift (3), log focal length, principal point (2), distortion (2)
 FIRST_POINT = int(FIRST_PATCH) + 0.5  # px: middle of the pixel whose point stands for the first patch
 TO_PATCHES = np.array([[1, 0, -FIRST_POINT], [0, 1, -FIRST_POINT], [0, 0, STRIDE]]) / STRIDE  # from crop pixels
 
@@ -46,6 +46,7 @@ class Locks(NamedTuple):
     roll: bool = False
     lens: bool = True
     principal_point: bool = True
+    distortion: bool = True
 
     def freedom(self, pose: Pose) -> np.ndarray:
         """(PARAMETERS, F): a basis of the steps that are left.
@@ -63,7 +64,8 @@ class Locks(NamedTuple):
         free = [turns]
         free += [] if self.position else [basis[:, 3:6]]
         free += [] if self.lens else [basis[:, 6:7]]
-        free += [] if self.principal_point else [basis[:, 7:]]
+        free += [] if self.principal_point else [basis[:, 7:9]]
+        free += [] if self.distortion else [basis[:, 9:]]
         return np.concatenate(free, axis=1)
 
     def kept(self, pose: Pose, moved: Pose) -> Pose:
@@ -222,10 +224,24 @@ class PrincipalPointPrior(NamedTuple):
     def __call__(self, pose: Pose) -> Quadratic:
         away = (pose.K[:2, 2] - self.center) / self.deviation
         slope = np.zeros((2, PARAMETERS))
-        slope[:, 7:] = np.eye(2) * pose.K[0, 0] / self.deviation
+        slope[:, 7:9] = np.eye(2) * pose.K[0, 0] / self.deviation
         return Quadratic(
             self.weight * float(away @ away) / 2, self.weight * slope.T @ slope, self.weight * slope.T @ away
         )
+
+
+class DistortionPrior(NamedTuple):
+    """The distortion is near center (2,), as surely as information (2, 2), the inverse of its covariance, says."""
+
+    center: np.ndarray
+    information: np.ndarray
+    weight: float
+
+    def __call__(self, pose: Pose) -> Quadratic:
+        away, information = pose.distortion - self.center, self.weight * self.information
+        hessian, gradient = np.zeros((PARAMETERS, PARAMETERS)), np.zeros(PARAMETERS)
+        hessian[9:, 9:], gradient[9:] = information, information @ away
+        return Quadratic(float(away @ information @ away) / 2, hessian, gradient)
 
 
 def cut_edges(box: Box, size: tuple[int, int]) -> np.ndarray:
@@ -276,9 +292,17 @@ def minimise(terms: Sequence[Term], pose: Pose, locks: Locks = FREE) -> tuple[Po
     return pose, now.cost
 
 
+def covariance(terms: Sequence[Term], pose: Pose, locks: Locks) -> np.ndarray:
+    """(PARAMETERS, PARAMETERS), of the pose at the minimum of the terms, if their sum is a log-likelihood; 0 of what is
+    locked."""
+    basis = locks.freedom(pose)
+    hessian = basis.T @ summed(terms, pose).hessian @ basis
+    return basis @ np.linalg.pinv(hessian) @ basis.T
+
+
 def projected(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> np.ndarray:
     """Where points (P, 3) lie in an image that to_image (3, 3) takes photo pixels to: (P, 2)."""
-    image = (points @ pose.rotation.T + pose.translation) @ (to_image @ pose.K).T
+    image = _bent(points @ pose.rotation.T + pose.translation, pose.distortion) @ (to_image @ pose.K).T
     return image[:, :2] / image[:, 2:]
 
 
@@ -286,19 +310,48 @@ def projected_motion(pose: Pose, points: np.ndarray, to_image: np.ndarray) -> tu
     """`projected`, and how it moves with the pose: (P, 2, PARAMETERS), None when a point is not in front."""
     turned = points @ pose.rotation.T
     seen = turned + pose.translation
-    image = seen @ (to_image @ pose.K).T
+    bent = _bent(seen, pose.distortion)
+    image = bent @ (to_image @ pose.K).T
     at = image[:, :2] / image[:, 2:]
     if seen[:, 2].min() <= NEAREST:
         return at, None
     by_ray = (to_image[:2] - at[..., None] * to_image[2]) / image[:, 2, None, None]  # (P, 2, 3)
-    by_shift = by_ray @ pose.K
+    by_bent = by_ray @ pose.K
+    by_shift = by_bent @ _bending(seen, pose.distortion) if pose.distortion.any() else by_bent
     (x, y, z), (u, v, w) = turned.T[..., None], np.moveaxis(by_shift, -1, 0)
     motion = np.empty((*at.shape, PARAMETERS))
     motion[..., 0], motion[..., 1], motion[..., 2] = y * w - z * v, z * u - x * w, x * v - y * u
     motion[..., 3:6] = by_shift
-    motion[..., 6] = u * seen[:, :1] + v * seen[:, 1:2]  # K scales x and y alone
-    motion[..., 7:] = by_ray[..., :2] * (pose.K[0, 0] * seen[:, 2, None, None])
+    motion[..., 6] = (by_bent[..., :2] * bent[:, None, :2]).sum(-1)  # K scales x and y alone
+    motion[..., 7:9] = by_ray[..., :2] * (pose.K[0, 0] * seen[:, 2, None, None])
+    outwards = (by_bent[..., :2] * seen[:, None, :2]).sum(-1)
+    square = _square(seen)[:, None]
+    motion[..., 9], motion[..., 10] = outwards * square, outwards * square**2
     return at, motion
+
+
+def _square(seen: np.ndarray) -> np.ndarray:
+    """(P,): of the distance from the middle of the image plane at depth 1, of points (P, 3) in the camera's axes."""
+    return (seen[:, :2] ** 2).sum(1) / seen[:, 2] ** 2
+
+
+def _bent(seen: np.ndarray, distortion: np.ndarray) -> np.ndarray:
+    """Points (P, 3) in the camera's axes, moved across its view to where the lens shows them."""
+    if not distortion.any():
+        return seen
+    square, (k1, k2) = _square(seen)[:, None], distortion
+    return np.concatenate([seen[:, :2] * (1 + square * (k1 + square * k2)), seen[:, 2:]], axis=1)
+
+
+def _bending(seen: np.ndarray, distortion: np.ndarray) -> np.ndarray:
+    """(P, 3, 3): how `_bent` moves with its points."""
+    (k1, k2), square = distortion, _square(seen)[:, None, None]
+    across = seen[:, :2] / seen[:, 2:]
+    slopes = np.tile(np.eye(3), (len(seen), 1, 1))
+    growth = 2 * (k1 + 2 * k2 * square) * across[:, :, None] * across[:, None, :]
+    slopes[:, :2, :2] = np.eye(2) * (1 + square * (k1 + square * k2)) + growth
+    slopes[:, :2, 2] = -(growth @ across[..., None])[..., 0]  # the farther off, the nearer to the middle
+    return slopes
 
 
 def robust(residual: np.ndarray, slopes: np.ndarray, weight: np.ndarray) -> Quadratic:

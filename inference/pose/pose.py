@@ -9,14 +9,21 @@ import numpy as np
 from ..geometry import Camera, Sphere, nearest_rotation, rotation_from_vector
 
 LEVEL = 0.1  # sine of the elevation from below which still counts as level
+STRAIGHT = np.zeros(2)
+STRAIGHT.setflags(write=False)
 
 
 class Pose(NamedTuple):
-    """How a photo shows a model: x ~ K (rotation X + translation); rotation and K (3, 3), translation (3,)."""
+    """How a photo shows a model: x ~ K bent(rotation X + translation); rotation and K (3, 3), translation (3,).
+
+    distortion (2,): k1 and k2 of Brown's model, by which the lens bends rays; of a photo that was straightened what is
+    left of them.
+    """
 
     rotation: np.ndarray
     translation: np.ndarray
     K: np.ndarray
+    distortion: np.ndarray = STRAIGHT
 
     def camera_to_world(self) -> np.ndarray:
         matrix = np.eye(4)
@@ -25,12 +32,13 @@ class Pose(NamedTuple):
         return matrix
 
     def moved(self, step: np.ndarray) -> Pose:
-        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths and a shift
-        of the principal point, in focal lengths."""
+        """By a turn and a shift of the model in camera axes, a factor exp(step[6]) of both focal lengths, a shift of
+        the principal point, in focal lengths, and what the distortion grows by."""
         K = self.K.copy()
-        K[:2, 2] += step[7:] * K[0, 0]
+        K[:2, 2] += step[7:9] * K[0, 0]
         K[[0, 1], [0, 1]] *= np.exp(step[6])
-        return Pose(rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6], K)
+        rotation, translation = rotation_from_vector(step[:3]) @ self.rotation, self.translation + step[3:6]
+        return Pose(rotation, translation, K, self.distortion + step[9:])
 
 
 def confused(pose: Pose) -> list[Pose]:

@@ -16,7 +16,7 @@ from ..look import DEFAULT_CANDIDATES
 from ..photo.focal_length import Focal, Lens
 from ..photo.image import Photo, reduced
 from ..photo.warping import warp_views
-from ..pose.alignment import BOX_DEVIATION, BoxTerm, cut_edges
+from ..pose.alignment import BOX_DEVIATION, BoxTerm, DistortionPrior, cut_edges
 from ..pose.pose import Pose
 from ..steps import Steps, finish, shares
 from ..views.crops import SIZE, photo_view
@@ -77,14 +77,16 @@ class PhotoCrops:
         mask: np.ndarray | None = None,
         deviation: float = BOX_DEVIATION,
         lens: Focal | None = None,
+        distortion: DistortionPrior | None = None,
     ) -> None:
         """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it; deviation of the box's
-        edges, in units of its longer side; lens: how far the camera's focal length is known, default: it is given."""
+        edges, in units of its longer side; lens: how far the camera's focal length is known, default: it is given;
+        distortion: what is known of how the lens still bends the photo, needed only where that is free."""
         shown = max(box.width, box.height) * photo.image.size[0] / photo.size[0]  # px of the picture across the box
         self.photo = reduced(photo, shown / (SHARPNESS * SIZE))
         self.camera, self.box, self.rolls = camera, box, rolls
         self.extract, self.mask, self.deviation = extract, mask, deviation
-        self.lens = lens or Focal(camera.focal)
+        self.lens, self.distortion = lens or Focal(camera.focal), distortion
         self.views = [photo_view(camera, box, roll, scale) for roll in rolls for scale in SCALES]
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}

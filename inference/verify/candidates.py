@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import PoseError
 from ..geometry import Camera, rotation_angle
 from ..look import ALL_STAGES, ANY_WAY, AUTOMATIC, DEFAULT_CANDIDATES, STANDING, UPRIGHT, Stages
+from ..photo.distortion import Distortion
 from ..photo.focal_length import Lens
 from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
@@ -57,6 +58,7 @@ class Candidate(NamedTuple):
     lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess.
     alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
     agreement: what the score is made of, where that was measured; lens: the focal length, where it was estimated.
+    distortion: of the lens, where that was asked for.
     """
 
     model: str
@@ -66,6 +68,7 @@ class Candidate(NamedTuple):
     alike: bool = False
     agreement: Agreement | None = None
     lens: Lens | None = None
+    distortion: Distortion | None = None
 
 
 def find_candidates(

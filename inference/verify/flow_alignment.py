@@ -145,6 +145,12 @@ def _moved(crops: PhotoCrops, one: Verified, looks: Sequence[Sequence[SeenTerm]]
     return pose
 
 
+def holding_terms(crops: PhotoCrops, one: Verified, see: See, locks: Locks) -> list[Term]:
+    """All that holds the pose where it is, by what the network sees of it there."""
+    box = crops.box_term(one.closeup.start.target.index.templates.outline)
+    return [*seen_terms(one, _look(one, see)), box, *lens_terms(crops, one.closeup, locks)]
+
+
 def _distance(one: Verified, pose: Pose) -> float:
     """px of the crop, in the mean, that what is seen of the model moves to pose."""
     points, to_image = Cells.of(one.rendering).points, to_crop(one)

@@ -197,6 +197,8 @@ def lens_terms(crops: PhotoCrops, closeup: Closeup, locks: Locks) -> list[Term]:
     if not locks.principal_point:
         deviation = POINT_DEVIATION * max(crops.camera.size)
         terms.append(PrincipalPointPrior(K[:2, 2], deviation, POINT_WEIGHT))
+    if not locks.distortion:
+        terms.append(crops.distortion)
     return terms
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ...inference.matching import Match
+    from ...inference.photo.distortion import Distortion
     from ...inference.photo.image import Photo
     from ...inference.search.start_poses import Target
     from ...inference.verify.candidates import Candidate
@@ -76,6 +77,7 @@ def store_match(
     match.adjusted.model = None
     match.taken = 0
     match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
+    match.distortion = 0.0, 0.0
     match.box, match.box_found = shown.evidence.box, found.located
     match.model, match.score = models[best.model], best.score
     match.verified, match.confidence = found.verified, found.confidence or 0.0
@@ -97,6 +99,19 @@ def write_pose(item: bpy.types.PropertyGroup, model: bpy.types.Object, camera: C
     item.model, item.matrix, item.orthographic = model, blender_axes(near.camera_to_world).ravel(), near is not camera
     item.focal, item.principal_point = near.focal, near.K[:2, 2]
     item.azimuth, item.elevation, item.roll = np.radians(seen_from(camera, sphere)[:3])
+
+
+def write_distortion(item: bpy.types.PropertyGroup, camera_object: bpy.types.Object) -> None:
+    """To a PhotoPoseCandidate with the camera's pose: by what its photo is straightened."""
+    item.distortion = distortion_of(camera_object, item.focal)
+    item.distortion_deviation = camera_object.data.photo_pose.distortion_deviation
+
+
+def read_distortion(item: bpy.types.PropertyGroup) -> Distortion | None:
+    """Of a PhotoPoseCandidate; None where its lens bends nothing."""
+    from ...inference.photo.distortion import Distortion
+
+    return Distortion(np.array(item.distortion), item.distortion_deviation) if any(item.distortion) else None
 
 
 def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
@@ -125,6 +140,51 @@ def _part(photo: Photo, window: Box) -> Image.Image:
     """(SIDE, SIDE); black beyond the photo."""
     scale = photo.image.size[0] / photo.size[0]
     return photo.image.crop([round(scale * edge) for edge in window]).resize((SIDE, SIDE))
+
+
+def distortion_of(camera_object: bpy.types.Object, focal: float) -> np.ndarray:
+    """(2,): k1 and k2 of the lens by which the camera's photo is straightened, in units of this focal length, px."""
+    match = camera_object.data.photo_pose
+    scale = focal / match.distortion_focal if any(match.distortion) else 1.0
+    return np.array(match.distortion) * [scale**2, scale**4]
+
+
+def photo_of(current: bpy.types.Scene, camera_object: bpy.types.Object) -> Photo:
+    """The photo that a camera belongs to, straightened as it sees it."""
+    from ...inference.photo.image import load_photo
+
+    photo = load_photo(camera_object[cameras.PHOTO])
+    if not any(camera_object.data.photo_pose.distortion):
+        return photo
+    return _straight(photo, camera_object, cameras.read_camera(current, camera_object, photo.size))
+
+
+def box_of(camera_object: bpy.types.Object, camera: Camera) -> tuple[float, ...]:
+    """Of the object in `photo_of`, whose camera this is; zeros where none is known."""
+    from ...inference.photo.distortion import straight_box
+
+    box = tuple(camera_object.data.photo_pose.box)
+    distortion = distortion_of(camera_object, camera.focal)
+    return tuple(straight_box(Box(*box), camera.K, distortion)) if any(box) and distortion.any() else box
+
+
+def show_straight(
+    camera_object: bpy.types.Object, photo: Photo, camera: Camera, distortion: Distortion | None = None
+) -> None:
+    """Lays the photo over the view of camera_object, which looks as camera does, without the distortion of its lens;
+    as it is where that is None. It stays among the camera's background images, hidden."""
+    match = camera_object.data.photo_pose
+    match.distortion = distortion.coefficients if distortion else (0.0, 0.0)
+    match.distortion_deviation, match.distortion_focal = distortion.deviation if distortion else 0.0, camera.focal
+    cameras.show_photo(camera_object, photo)
+    if any(match.distortion):
+        cameras.show_photo(camera_object, _straight(photo, camera_object, camera))
+
+
+def _straight(photo: Photo, camera_object: bpy.types.Object, camera: Camera) -> Photo:
+    from ...inference.photo.distortion import straightened
+
+    return straightened(photo, camera.K, distortion_of(camera_object, camera.focal))
 
 
 def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:
@@ -171,6 +231,7 @@ def keep_score(
         deviation = lens_deviation(match, camera.focal) if deviation is None else deviation
         if score is not None:
             write_pose(match.adjusted, model, camera, sphere)
+            write_distortion(match.adjusted, current.camera)
             match.adjusted.score, match.adjusted.lens_deviation = score, deviation
         tell(current, model, camera, sphere, score or 0.0, deviation)
 

@@ -12,6 +12,7 @@ from ...inference.photo.focal_length import is_guess
 from .models import key_of
 
 if TYPE_CHECKING:
+    from ...inference.photo.distortion import Distortion
     from ...inference.verify.candidates import Candidate
 
 
@@ -33,7 +34,17 @@ def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, le
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:
     """What the user is told of a match, whose camera has these data: parts separated by commas."""
     seen = sight(candidate.model, candidate.camera, sphere, data, candidate.lens_deviation)
-    return seen + rpt_(", score {score:.2f}").format(score=candidate.score)
+    return seen + distortion_told(candidate.distortion) + rpt_(", score {score:.2f}").format(score=candidate.score)
+
+
+def distortion_told(found: Distortion | None) -> str:
+    """What follows a comma, of a lens whose distortion was asked for."""
+    if found is None:
+        return ""
+    if not found.told:
+        return rpt_(", distortion not told")
+    told = rpt_(", distortion {k1:.2f} ± {deviation:.2f}")
+    return told.format(k1=found.coefficients[0], deviation=found.deviation)
 
 
 def tell(

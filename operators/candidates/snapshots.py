@@ -7,7 +7,7 @@ from bpy.props import IntProperty
 
 from ...inference.errors import PoseError
 from ..blender import cameras
-from ..blender.match_record import lens_deviation, sphere_of, standing, write_pose
+from ..blender.match_record import lens_deviation, sphere_of, standing, write_distortion, write_pose
 from .take_candidate import MatchedCameraOperator
 
 
@@ -25,6 +25,7 @@ class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
         item = match.snapshots.add()
         write_pose(item, match.model, camera, sphere)
         item.score, item.lens_deviation = score, deviation
+        write_distortion(item, camera_object)
         number = len(match.snapshots)
         while f"Snapshot {number}" in match.snapshots:
             number += 1

@@ -13,7 +13,7 @@ from ...inference.errors import PoseError
 from ...inference.geometry import Camera, turned_about
 from ...inference.photo.focal_length import is_guess
 from ..blender import cameras
-from ..blender.match_record import lens_deviation, read_pose, sphere_of
+from ..blender.match_record import lens_deviation, read_distortion, read_pose, show_straight, sphere_of
 from ..blender.result_text import tell
 from ..running.long_operator import require_packages
 
@@ -65,8 +65,13 @@ class MatchedCameraOperator:
 
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
         """Sets the active camera as in a PhotoPoseCandidate."""
-        match = context.scene.camera.data.photo_pose
+        camera_object, distortion = context.scene.camera, read_distortion(item)
+        match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)
+        if distortion or any(match.distortion):
+            from ...inference.photo.image import load_photo
+
+            show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
         self.look(context, camera, item.model, match.sensor, item.score, item.lens_deviation)
 
 

@@ -12,6 +12,7 @@ from bpy.props import StringProperty
 from ...inference.errors import PoseError
 from ...properties import BOARD, BOARD_COLUMNS, BOARD_PHOTO, BOARD_ROWS, BOARD_SQUARE, RENDER_SIZE, LensProperties
 from ..blender import cameras
+from ..blender.match_record import show_straight
 from ..blender.models import scene_object, unscaled
 from ..blender.result_text import sight
 from ..photo.photo_properties import photo_sensor
@@ -78,7 +79,7 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
         camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path)
         how = {"model": board.sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
-        cameras.show_photo(camera_object, labelled.photo)
+        show_straight(camera_object, labelled.photo, labelled.camera)
         cameras.view_through_camera(context)
 
 

@@ -13,6 +13,7 @@ from ...inference.pose.nudging import Nudge, nudged
 from ...inference.steps import Steps, all_aside, aside, shares, within
 from ...preferences import preferred
 from ..blender import cameras
+from ..blender.match_record import photo_of
 from ..blender.models import evaluated
 from ..pictures.camera_view import shown_model
 from ..running.long_operator import require_packages
@@ -37,10 +38,8 @@ class Subject(NamedTuple):
     @classmethod
     def read(cls, current: bpy.types.Scene) -> Subject:
         require_packages("PIL")
-        from ...inference.photo.image import load_photo
-
         camera_object = cameras.active_camera(current)
-        photo = load_photo(camera_object[cameras.PHOTO]) if cameras.PHOTO in camera_object else None
+        photo = photo_of(current, camera_object) if cameras.PHOTO in camera_object else None
         camera = cameras.read_camera(current, camera_object, photo.size if photo else None)
         root = shown_model(current, camera_object, camera)
         with evaluated(root) as model:

@@ -18,6 +18,7 @@ from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProper
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
 from ..blender import cameras
+from ..blender.match_record import photo_of
 from ..blender.models import evaluated
 from ..pictures.camera_view import camera_seen, photo_in_view, shown_model
 from ..pictures.photo_over_view import PhotoOverlay
@@ -106,6 +107,7 @@ class Comparison:
 
     def __init__(self, context: bpy.types.Context, view: str, fit: CameraFit | None = None) -> None:
         self.view, self.blink, self.path, self.matched, self.fit = view, 0.0, "", "", None
+        self.bent: tuple[float, ...] = ()
         self.renew(context)
         if fit:
             self.fit = fit
@@ -113,13 +115,12 @@ class Comparison:
 
     def renew(self, context: bpy.types.Context) -> None:
         """Takes the active camera's photo and its model as they are now."""
-        from ...inference.photo.image import load_photo
-
         camera_object = context.scene.camera
         path = camera_object.get(cameras.PHOTO) if camera_object else None
         if path is None:
             raise PoseError("The active camera belongs to no photo.")
-        photo = load_photo(path) if path != self.path else None
+        bent = _bent(camera_object)
+        photo = photo_of(context.scene, camera_object) if (path, bent) != (self.path, self.bent) else None
         size = photo.size if photo else self.overlay.size
         camera = cameras.read_camera(context.scene, camera_object, size)
         self.matched = matched_with(camera_object)
@@ -128,7 +129,7 @@ class Comparison:
                 self.fit = None
             self.vertices = model.vertices
             if photo:
-                self.overlay, self.path = PhotoOverlay(photo, model), path
+                self.overlay, self.path, self.bent = PhotoOverlay(photo, model), path, bent
             else:
                 self.overlay.set_model(model)
 
@@ -247,9 +248,15 @@ def _changed(current: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         if isinstance(update.id, bpy.types.Object) and update.id.type != "CAMERA"
         if update.is_updated_geometry or update.is_updated_transform
     ]
-    known = _running[0].path, _running[0].matched
-    if path and (solid or (path, matched_with(current.camera)) != known) and not bpy.app.timers.is_registered(_renew):
+    known = _running[0].path, _running[0].bent, _running[0].matched
+    now = (path, _bent(current.camera), matched_with(current.camera)) if path else known
+    if path and (solid or now != known) and not bpy.app.timers.is_registered(_renew):
         bpy.app.timers.register(_renew, first_interval=REDRAW_PAUSE)
+
+
+def _bent(camera_object: bpy.types.Object) -> tuple[float, ...]:
+    """By which distortion a camera's photo is straightened."""
+    return tuple(camera_object.data.photo_pose.distortion) if camera_object.type == "CAMERA" else ()
 
 
 def matched_with(camera_object: bpy.types.Object) -> str:

@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera
 from ...inference.steps import Steps, aside, within
+from ..blender.match_record import box_of
 from ..running.long_operator import require_packages
 from .camera_and_model import Subject, judged
 
@@ -45,7 +46,7 @@ def fit_of_camera(context: bpy.types.Context) -> Steps[CameraFit]:
     subject = Subject.read(context.scene)
     if subject.photo is None:
         raise PoseError("The active camera belongs to no photo.")
-    box = tuple(context.scene.camera.data.photo_pose.box)
+    box = box_of(context.scene.camera, subject.camera)
     views = subject.views(context.scene.photo_pose)
     (seen,) = yield from within(judged(views, subject, box, [subject.camera]), 0.0, 0.9)
     see = yield from aside(aligner, views.device)

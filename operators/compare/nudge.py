@@ -15,7 +15,7 @@ from ...inference.geometry import Box
 from ...inference.pose.nudging import Nudge
 from ...properties import OURS
 from ..blender import cameras
-from ..blender.match_record import keep_score, known_score
+from ..blender.match_record import box_of, keep_score, known_score
 from ..pictures.camera_view import photo_in_view
 from ..running.long_operator import until_undo, was_stopped
 from .camera_and_model import Subject
@@ -163,7 +163,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
                 restore()
 
     def _live_score(self, current: bpy.types.Scene) -> LiveScore:
-        views, box = self._subject.views(current.photo_pose), tuple(current.camera.data.photo_pose.box)
+        views, box = self._subject.views(current.photo_pose), box_of(current.camera, self._subject.camera)
         photo, camera, _sensor, root, *_model = self._subject
         known = known_score(current, current.camera)
         return LiveScore(photo, camera, Box(*box) if any(box) else None, root, views, known)

@@ -18,7 +18,7 @@ from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
-from ..blender.match_record import is_sure, lens_deviation, standing
+from ..blender.match_record import distortion_of, is_sure, lens_deviation, standing
 from ..blender.models import chosen_models, evaluated, key_of, placed
 from ..running.long_operator import require_packages
 
@@ -39,6 +39,7 @@ class Taken(NamedTuple):
 
     camera_object: bpy.types.Object
     camera: Camera
+    distortion: np.ndarray  # k1 and k2, zeros where the photo was not straightened
 
     @property
     def path(self) -> str:
@@ -106,7 +107,7 @@ def taken(current: bpy.types.Scene) -> list[Taken]:
             turn = camera.camera_to_world[:3, :3]
             if not np.allclose(turn, nearest_rotation(turn), atol=SHEARED):
                 raise PoseError(f"The camera {obj.name} is mirrored or sheared, which no other program knows.")
-            found.append(Taken(obj, camera))
+            found.append(Taken(obj, camera, distortion_of(obj, camera.focal)))
     return found
 
 
@@ -150,14 +151,15 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
     score, deviation = now.score if now else None, lens_deviation(match, one.camera.focal)
     with evaluated(root) as model:
         sphere, line = model.sphere, described(Candidate(model.name, one.camera, score, deviation), model.sphere)
+    bent = {"distortion": one.distortion.tolist()} if one.distortion.any() else {}
     size, box = list(one.camera.size), list(match.box)
     camera = blender_camera(one.camera, sphere, cameras.sensor_of(current, one.camera_object, one.camera.size))
-    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure}
+    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure, **bent}
 
 
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
     """COLMAP looks at the pixels in the files, which EXIF may turn."""
-    from ...inference.formats.colmap import write_colmap
+    from ...inference.formats.colmap import PosedPhoto, write_colmap
     from ...inference.photo.image import quarter_turns
 
     found = in_perspective(current, "COLMAP")
@@ -165,7 +167,7 @@ def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise PoseError(f"Photo '{twice}' has several cameras, of which COLMAP takes one.")
-    stored = (one.camera.turned(-quarter_turns(one.path)) for one in found)
+    stored = (PosedPhoto(one.camera.turned(-quarter_turns(one.path)), one.distortion) for one in found)
     write_colmap(folder, dict(zip(names, stored, strict=True)))
     return len(found)
 

@@ -15,6 +15,7 @@ from ...inference.errors import PoseError, printable
 from ...inference.files import writing
 from ...inference.geometry import Box, Camera
 from ..blender import cameras
+from ..blender.match_record import show_straight
 from ..photos import photo_list
 from ..running.long_operator import require_packages
 
@@ -121,7 +122,7 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     photo = load_photo(path)
     camera_object = cameras.camera_for_photo(current, path, take_active=False)
     cameras.write_camera(current, camera_object, camera)
-    cameras.show_photo(camera_object, photo)
+    show_straight(camera_object, photo, camera)
     match = camera_object.data.photo_pose
     match.photo, match.size = path, photo.size
     settings = current.photo_pose

@@ -14,6 +14,7 @@ from bpy.props import BoolProperty
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera
 from ..blender import cameras
+from ..blender.match_record import photo_of
 from ..blender.mesh_arrays import read_values
 from ..blender.render_graph import read_rendered
 from ..running.long_operator import require_packages
@@ -55,13 +56,11 @@ class PHOTOPOSE_OT_project_photo(bpy.types.Operator):
         return {"FINISHED"}
 
     def _project(self, current: bpy.types.Scene, obj: bpy.types.Object) -> None:
-        from ...inference.photo.image import load_photo
-
         if obj.data.library:
             raise PoseError(f'The mesh of "{obj.name}" is linked from another file and cannot be changed.')
         if not obj.data.polygons:
             raise PoseError(f'"{obj.name}" has no faces.')
-        photo = load_photo(current.camera[cameras.PHOTO])
+        photo = photo_of(current, current.camera)
         camera = cameras.read_camera(current, current.camera, photo.size)
         points = _world_vertices(obj)
         sight = projected(camera, points)

@@ -14,11 +14,13 @@ from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ...properties import OURS, LockProperties, ViewProperties
 from ..blender import cameras
-from ..blender.match_record import keep_score, known_score, lens_deviation
+from ..blender.match_record import distortion_of, keep_score, known_score, lens_deviation, show_straight
 from ..blender.models import chosen_models, evaluated, scene_object
+from ..blender.result_text import distortion_told
 from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
+    from ...inference.photo.distortion import Distortion
     from ...inference.photo.image import Photo
     from ...inference.search.start_poses import Target
     from ...inference.verify.candidates import Candidate
@@ -59,7 +61,9 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         preparing = prepare([root], views, cache_folder(), self.warn)
         (target,) = yield from within(preparing, 0.0, 0.5)
         with target_renderer() as renderer:
-            refining = refine(photo, camera, target, renderer, box=box, locks=locks, device=views.device)
+            known = distortion_of(camera_object, camera.focal)
+            how = {"box": box, "locks": locks, "distortion": known, "device": views.device}
+            refining = refine(photo, camera, target, renderer, **how)
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             known = known_score(context.scene, camera_object)
@@ -72,7 +76,8 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         else:
             self.outcome = "CANCELLED"
             told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")
-            self.report({"INFO"}, told.format(score=before.score))
+            told = told.format(score=before.score) + distortion_told(after.distortion)
+            self.report({"INFO"}, told)
 
     def _path(self, camera_object: bpy.types.Object) -> str:
         """Absolute path of the photo."""
@@ -97,10 +102,20 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         sensor = cameras.sensor_of(context.scene, camera_object)
         cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor_width=sensor)
         camera_object[cameras.PHOTO] = str(photo.path)
-        cameras.show_photo(camera_object, photo)
+        show_straight(camera_object, photo, best.camera, _lens(camera_object, best))
         cameras.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data)
         self.report({"INFO"}, context.scene.photo_pose.result)
+
+
+def _lens(camera_object: bpy.types.Object, best: Candidate) -> Distortion | None:
+    """That by which the photo is straightened now: the candidate's, where it was asked for, else as before."""
+    from ...inference.photo.distortion import Distortion
+
+    if best.distortion:
+        return best.distortion if best.distortion.coefficients.any() else None
+    known = distortion_of(camera_object, best.camera.focal)
+    return Distortion(known, camera_object.data.photo_pose.distortion_deviation) if known.any() else None
 
 
 classes = (PHOTOPOSE_OT_refine_camera,)

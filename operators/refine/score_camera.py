@@ -6,7 +6,7 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.steps import Steps
-from ..blender.match_record import keep_score, read_pose
+from ..blender.match_record import box_of, keep_score, read_pose
 from ..compare.camera_and_model import Subject, judged
 from ..running.long_operator import MATCHING, StepsOperator
 
@@ -29,7 +29,8 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
         views = subject.views(context.scene.photo_pose)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
-        cameras, score, box = [subject.camera, read_pose(known, match.size)], known.score, tuple(match.box)
+        cameras, score = [subject.camera, read_pose(known, match.size)], known.score
+        box = box_of(context.scene.camera, subject.camera)
         now, then = yield from judged(views, subject, box, cameras)
         keep_score(context.scene, subject.root, subject.camera, subject.sphere, score + now.score - then.score)
         self.report({"INFO"}, context.scene.photo_pose.result)

@@ -15,11 +15,13 @@ from photo_pose.inference.geometry import (
     rotation_angle,
     rotation_from_vector,
 )
+from photo_pose.inference.photo.distortion import distorted
 from photo_pose.inference.pose.alignment import (
     BOX_DEVIATION,
     CUT_DEVIATION,
     PARAMETERS,
     BoxTerm,
+    DistortionPrior,
     FeatureTerm,
     LensPrior,
     Locks,
@@ -66,12 +68,22 @@ def settled(terms: list[Term], pose: Pose, locks: Locks, rounds: int = 10) -> Po
     return pose
 
 
+BENT = POSE._replace(distortion=np.array([-0.3, 0.1]))
+
+
 @pytest.mark.parametrize("to_image", [np.eye(3), TO_PATCHES])
-def test_motion_of_projected_points(to_image):
-    at, motion = projected_motion(POSE, POINTS, to_image)
-    np.testing.assert_array_equal(at, projected(POSE, POINTS, to_image))
-    expected = slopes(partial(projected, points=POINTS, to_image=to_image), POSE)
+@pytest.mark.parametrize("pose", [POSE, BENT], ids=["straight", "bent"])
+def test_motion_of_projected_points(pose, to_image):
+    at, motion = projected_motion(pose, POINTS, to_image)
+    np.testing.assert_array_equal(at, projected(pose, POINTS, to_image))
+    expected = slopes(partial(projected, points=POINTS, to_image=to_image), pose)
     np.testing.assert_allclose(motion, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+
+def test_a_lens_bends_as_photos_are_straightened():
+    seen = POINTS @ BENT.rotation.T + BENT.translation
+    shown = distorted(seen[:, :2] / seen[:, 2:], BENT.distortion) @ BENT.K[:2, :2].T + BENT.K[:2, 2]
+    np.testing.assert_allclose(projected(BENT, POINTS, np.eye(3)), shown)
 
 
 RANDOM_FEATURES = FeatureTerm(POINTS, RANDOM.normal(size=(60, 5)), RANDOM.normal(size=(14, 14, 5)), TO_PATCHES)
@@ -84,8 +96,9 @@ RANDOM_FEATURES = FeatureTerm(POINTS, RANDOM.normal(size=(60, 5)), RANDOM.normal
         RANDOM_FEATURES,
         box_term(POSE, shift=15.0),
         LensPrior(np.log(700.0), 0.2, 0.05),
+        DistortionPrior(np.array([0.1, -0.05]), np.array([[40.0, 9], [9, 70]]), 0.05),
     ],
-    ids=["places", "features", "box", "lens"],
+    ids=["places", "features", "box", "lens", "distortion"],
 )
 def test_gradient_is_that_of_the_cost(term):
     cost, hessian, gradient = term(POSE)
@@ -169,6 +182,7 @@ LOCKED = {
     "roll": roll,
     "lens": lambda pose: pose.K.diagonal(),
     "principal_point": lambda pose: pose.K[:2, 2],
+    "distortion": lambda pose: pose.distortion,
 }
 
 
@@ -176,9 +190,9 @@ LOCKED = {
 @pytest.mark.parametrize(("degrees", "tolerance"), [(0.03, 1e-6), (4, 1e-3)])
 def test_a_lock_keeps_what_it_names(name, degrees, tolerance):
     """All else is free, moves and lowers the cost."""
-    start = POSE.moved(np.radians(degrees) * np.array([1, -0.7, 0.5, 0.4, 0.3, -0.5, 0.6, 0.1, -0.2]))
+    start = POSE.moved(np.radians(degrees) * np.array([1, -0.7, 0.5, 0.4, 0.3, -0.5, 0.6, 0.1, -0.2, 0.5, -0.3]))
     terms = [place_term(POSE), box_term(POSE)]
-    locks = Locks(lens=False, principal_point=False)._replace(**{name: True})
+    locks = Locks(lens=False, principal_point=False, distortion=False)._replace(**{name: True})
     found, cost = minimise(terms, start, locks)
     np.testing.assert_allclose(LOCKED[name](found), LOCKED[name](start), atol=tolerance if name == "roll" else 1e-12)
     assert cost < 0.5 * sum(term(start).cost for term in terms)
@@ -188,7 +202,7 @@ def test_a_lock_keeps_what_it_names(name, degrees, tolerance):
 
 def test_everything_locked_leaves_the_pose():
     start = POSE.moved(np.full(PARAMETERS, 0.02))
-    assert minimise([place_term(POSE)], start, Locks(*[True] * 5))[0] is start
+    assert minimise([place_term(POSE)], start, Locks(*[True] * 6))[0] is start
 
 
 def test_a_free_lens_keeps_the_size_unless_the_position_is_locked():
@@ -203,7 +217,7 @@ def test_a_free_lens_keeps_the_size_unless_the_position_is_locked():
 @pytest.mark.parametrize("factor", [0.8, 1.2])
 def test_strong_perspective_tells_the_lens(factor):
     near = pose_from((1.1, -1.2, 0.8), K=intrinsics(500.0, SIZE))
-    start = near.moved(np.array([0.05, -0.04, 0.06, 0, 0, 0, 0, 0, 0]))
+    start = near.moved(np.array([0.05, -0.04, 0.06, *[0] * 8]))
     start = start._replace(
         translation=near.translation * factor, K=intrinsics(500.0 * factor, SIZE)
     )  # as large as the truth
@@ -215,7 +229,7 @@ def test_strong_perspective_tells_the_lens(factor):
 def test_a_free_principal_point_is_drawn_back_from_afar():
     """The pull grows all the way, unlike a robust one; its slope is that of its cost."""
     prior = PrincipalPointPrior(POSE.K[:2, 2], 16.0, 0.05)
-    away = POSE.moved(np.array([0, 0, 0, 0, 0, 0, 0.1, 0.3, -0.2]))
+    away = POSE.moved(np.array([0, 0, 0, 0, 0, 0, 0.1, 0.3, -0.2, 0, 0]))
     np.testing.assert_allclose(prior(away).gradient, slopes(lambda pose: np.array(prior(pose).cost), away), atol=1e-4)
     found, cost = minimise([prior], away, Locks(principal_point=False))
     np.testing.assert_allclose(found.K[:2, 2], POSE.K[:2, 2], atol=1e-3)

@@ -79,7 +79,7 @@ def test_points_are_moved_onto_their_targets_but_for_those_that_are_hidden():
     targets, weight = projected(TRUE, points, np.eye(3)), np.ones(60)
     targets[::4] += 30
     weight[::4] = 0
-    start = TRUE.moved(np.array([0.02, -0.03, 0.02, 0.02, 0.01, -0.03, 0, 0, 0]))
+    start = TRUE.moved(np.array([0.02, -0.03, 0.02, 0.02, 0.01, -0.03, *[0] * 5]))
     pose = minimise([FlowTerm(points, targets, np.full(60, 3.0), np.eye(3), weight)], start)[0]
     assert error(start) > 2 and error(pose) < 0.01
 

@@ -11,7 +11,7 @@ from fspy_file import fspy_project
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.formats.bop import View, write_bop
-from photo_pose.inference.formats.colmap import quaternion, read_colmap, rotation_of, write_colmap
+from photo_pose.inference.formats.colmap import PosedPhoto, quaternion, read_colmap, rotation_of, write_colmap
 from photo_pose.inference.formats.fspy import read_fspy
 from photo_pose.inference.geometry import Camera, look_at, rotation_from_vector
 
@@ -22,6 +22,7 @@ CAMERAS = {
     "sub/b.png": Camera(K, look_at(np.array([-2.0, 5, -1]), np.zeros(3), -2.0), (1200, 800)),
     "tall.jpg": Camera(K, look_at(np.array([0.1, 6, 1]), np.zeros(3)), (800, 1200)),
 }
+PHOTOS = {name: PosedPhoto(camera) for name, camera in CAMERAS.items()}
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200), (600, 600)])
@@ -50,7 +51,7 @@ def test_fspy_refuses_in_one_sentence(tmp_path):
 
 
 def test_colmap_comes_back_as_it_was_written(tmp_path):
-    write_colmap(tmp_path, CAMERAS)
+    write_colmap(tmp_path, PHOTOS)
     shots = read_colmap(tmp_path)
     assert list(shots) == list(CAMERAS) and not any(shot.distortion.any() for shot in shots.values())
     for name, camera in CAMERAS.items():
@@ -60,10 +61,18 @@ def test_colmap_comes_back_as_it_was_written(tmp_path):
     assert (tmp_path / "points3D.txt").read_text().startswith("#")
 
 
+def test_colmap_knows_a_photo_s_distortion(tmp_path):
+    bent = PosedPhoto(CAMERAS["tall.jpg"], np.array([-0.2, 0.03]))
+    write_colmap(tmp_path, PHOTOS | {"tall.jpg": bent})
+    shots = read_colmap(tmp_path)
+    assert shots["tall.jpg"].distortion.tolist() == [-0.2, 0.03, 0, 0] and not len(shots["sub/b.png"].distortion)
+    np.testing.assert_allclose(shots["tall.jpg"].camera.K, K)
+
+
 def test_files_that_cannot_be_written_are_told_by_their_names(tmp_path):
     views = [View("a.jpg", CAMERAS["tall.jpg"], "model", np.eye(4))]
     for name, write in (
-        ("images.txt", lambda: write_colmap(tmp_path, CAMERAS)),
+        ("images.txt", lambda: write_colmap(tmp_path, PHOTOS)),
         ("scene_gt.json", lambda: write_bop(tmp_path, views, 1000)),
     ):
         (tmp_path / name).mkdir()
@@ -74,7 +83,7 @@ def test_files_that_cannot_be_written_are_told_by_their_names(tmp_path):
 def test_colmap_s_names_are_the_files_and_its_files_any_editor_s(tmp_path):
     """Names that are no UTF-8, or that Python would break into lines; a byte order mark, as Windows' editor writes."""
     names = [os.fsdecode(b"caf\xe9.jpg"), "a\u2028b.jpg", "c\x85.jpg"]
-    write_colmap(tmp_path, dict.fromkeys(names, next(iter(CAMERAS.values()))))
+    write_colmap(tmp_path, dict.fromkeys(names, next(iter(PHOTOS.values()))))
     assert b"caf\xe9.jpg\n" in (tmp_path / "images.txt").read_bytes()
     for file in tmp_path.iterdir():
         file.write_bytes("\ufeff".encode() + file.read_bytes().replace(b"\n", b"\r\n"))

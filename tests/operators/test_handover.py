@@ -15,7 +15,7 @@ from fspy_file import fspy_project  # noqa: E402
 from mathutils import Matrix, Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from photo_pose.inference.formats.colmap import read_colmap, write_colmap  # noqa: E402
+from photo_pose.inference.formats.colmap import PosedPhoto, read_colmap, write_colmap  # noqa: E402
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
 from photo_pose.inference.photo.distortion import displacement, distorted  # noqa: E402
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
@@ -257,7 +257,7 @@ def test_cameras_of_a_file_that_exif_turns_are_turned_with_it(scene, tmp_path, p
     stored = stored_camera(camera, orientation, size)
     start = tmp_path / ("images.txt" if program == "COLMAP" else "house.fspy")
     if program == "COLMAP":
-        write_colmap(tmp_path, {"photo.jpg": stored})
+        write_colmap(tmp_path, {"photo.jpg": PosedPhoto(stored)})
     else:
         start.write_bytes(fspy_project(stored, path.read_bytes()))
     assert bpy.ops.photopose.import_cameras(filepath=str(start)) == {"FINISHED"}
@@ -293,7 +293,7 @@ def test_colmap_gets_cameras_of_the_pixels_in_the_file(scene, tmp_path, orientat
 def test_a_camera_of_the_turned_photo_stays_as_it_is(scene, tmp_path, orientation):
     """Some programs do look at EXIF data; the shape tells."""
     store(Image.new("RGB", TALL.size), tmp_path / "photo.jpg", orientation)
-    write_colmap(tmp_path, {"photo.jpg": TALL})
+    write_colmap(tmp_path, {"photo.jpg": PosedPhoto(TALL)})
     assert bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt")) == {"FINISHED"}
     read = cameras.read_camera(scene, scene.camera, TALL.size)
     np.testing.assert_allclose(read.project(POINTS), TALL.project(POINTS), atol=1e-3)
@@ -305,7 +305,7 @@ def test_a_file_that_exif_mirrors_has_no_camera(scene, tmp_path, orientation):
     exif, path = Image.Exif(), tmp_path / "photo.jpg"
     exif[0x112] = orientation
     Image.new("RGB", WIDE.size).save(path, exif=exif)
-    write_colmap(tmp_path, {"photo.jpg": WIDE})
+    write_colmap(tmp_path, {"photo.jpg": PosedPhoto(WIDE)})
     with pytest.raises(RuntimeError, match=r"Photo 'photo.jpg' is mirrored by its EXIF data.*\.$"):
         bpy.ops.photopose.import_cameras(filepath=str(tmp_path / "images.txt"))
     assert scene.camera is None

@@ -9,10 +9,21 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_state import differences, snapshot  # noqa: E402
+from made_up import bent  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
-from photo_pose.inference.geometry import Box, Camera, angle_between, look_at, roll_of, rotation_from_vector
+from photo_pose.inference.formats.colmap import read_colmap  # noqa: E402
+from photo_pose.inference.geometry import (  # noqa: E402
+    Box,
+    Camera,
+    angle_between,
+    intrinsics,
+    look_at,
+    roll_of,
+    rotation_from_vector,
+)
+from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.inference.pose.alignment import Locks  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.models import model_in_view  # noqa: E402
@@ -111,6 +122,37 @@ def test_a_lock_keeps_what_it_names(monkey, photo, scene, name, options, moved):
         np.testing.assert_allclose(KEPT[kept](found), KEPT[kept](AWAY), atol=2e-5, err_msg=kept)
     for other in moved:
         assert not np.allclose(KEPT[other](found), KEPT[other](AWAY), atol=1e-3), other
+
+
+BENT_SIZE, K1 = (600, 450), -0.2
+BENT = Camera(intrinsics(460, BENT_SIZE), look_at(PLACE + [0.7, -2.6, 0.5], PLACE + [0.1, 0, 0]), BENT_SIZE)
+
+
+@pytest.fixture
+def bent_photo(monkey, views_folder):
+    """By a wide lens that bends."""
+    path, whole = views_folder / "bent.png", tuple(2 * side for side in BENT_SIZE)
+    if not path.exists():
+        photographed(monkey, path, Camera(intrinsics(460, whole), BENT.camera_to_world, whole))
+        bent(load_photo(path), BENT.K, np.array([K1, 0])).image.save(path)
+    return path
+
+
+def test_distortion_is_found_and_the_photo_shown_straight(monkey, bent_photo, scene, tmp_path):
+    own = active_camera(scene, turned_about(BENT, (0, 0, 4)))
+    assert refine(bent_photo, lock_distortion=False) == {"FINISHED"}
+    match, found = own.data.photo_pose, cameras.read_camera(scene, own, BENT_SIZE)
+    assert abs(match.distortion[0] - K1) < 0.03 and match.distortion_deviation < 0.05
+    off = np.linalg.norm(found.project(vertices(monkey)) - BENT.project(vertices(monkey)), axis=1)
+    assert off.mean() < 2
+    original, straight = own.data.background_images
+    assert straight.show_background_image and not original.show_background_image
+    assert bpy.path.abspath(original.image.filepath) == str(bent_photo) == straight.image[cameras.PHOTO]
+    known = tuple(match.distortion)
+    assert refine(bent_photo) in ({"FINISHED"}, {"CANCELLED"}) and tuple(match.distortion) == pytest.approx(known)
+    bpy.ops.photopose.export_cameras(format="COLMAP", directory=str(tmp_path))
+    (shot,) = read_colmap(tmp_path).values()
+    assert shot.distortion[:2] == pytest.approx(known)
 
 
 def test_the_camera_s_own_photo_and_a_named_model(monkey, photo, scene):
