@@ -77,6 +77,10 @@ SHARED_SHIFT = BoolProperty(
     name="Shared Shift",
     description="With a shared lens: its shift is found, too, for photos that were all cropped alike",
 )
+SHARED_DISTORTION = BoolProperty(
+    name="Shared Distortion",
+    description="With a shared lens: its distortion is found, too, and the photos are shown straightened",
+)
 BOARD_PHOTO = StringProperty(
     name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
 )
@@ -378,6 +382,7 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
     )
     shared_lens: SHARED_LENS
     shared_shift: SHARED_SHIFT
+    shared_distortion: SHARED_DISTORTION
 
     board_photo: BOARD_PHOTO
     board_columns: BOARD_COLUMNS

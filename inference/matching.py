@@ -353,35 +353,42 @@ class Shown(NamedTuple):
 
 @all_aside
 def share_lens(
-    photos: Sequence[Shown], targets: Sequence[Target], renderer: Renderer, look: Look, principal_point: bool = False
+    photos: Sequence[Shown],
+    targets: Sequence[Target],
+    renderer: Renderer,
+    look: Look,
+    principal_point: bool = False,
+    distortion: bool = False,
 ) -> Steps[list[Match]]:
     """The matches with one lens for all photos, but those whose lens is given or which were not verified; as they are
-    where none tells it. principal_point: whether that is found, too; PoseError where the photos' sizes differ then.
+    where none tells it. principal_point, distortion: whether these are found, too; PoseError where the photos' sizes
+    differ then.
     """
+    from .photo.plumb_lines import plumb_lines
+    from .pose.alignment import Locks
     from .verify import candidates, shared_lens
 
-    if principal_point and len({one.photo.size for one in photos}) > 1:
-        raise PoseError("Photos of several sizes have no shift in common: match them without a shared shift.")
+    if (principal_point or distortion) and len({one.photo.size for one in photos}) > 1:
+        raise PoseError("Photos of several sizes share only a focal length: match them without Shift and Distortion.")
     by_name = {target.name: target for target in targets}
     free = [one for one in photos if one.found.candidates[0].agreement and one.found.candidates[0].lens_deviation]
     given = [one for one in photos if not one.found.candidates[0].lens_deviation]
+    if len(free) + bool(given) < 2:
+        return [one.found for one in photos]
     extract, see = extractor(look.network, look.device), aligner(look.device)
     sights = []
     for one in free:
         best = one.found.candidates[0]
-        crops = crops_for(one.photo, best.camera, one.box, extract)
-        sights.append(shared_lens.Sight(crops, by_name[best.model], best.camera, _evidence(best)))
+        through = partial(_straight_crops, one.photo, best.camera, one.box, extract)
+        lines = plumb_lines(one.photo, best.camera.K) if distortion else None
+        sights.append(shared_lens.Sight(through, by_name[best.model], best.camera, _evidence(best), lines))
     others = [_evidence(one.found.candidates[0]) for one in given]
-    answer = None
-    if len(free) + bool(given) > 1:
-        answer = yield from shared_lens.share_lens(sights, others, renderer, see, principal_point)
-    if answer is None:
-        return [one.found for one in photos]
-    lens, seen = answer
+    locks = Locks(lens=False, principal_point=not principal_point, distortion=not distortion)
+    answer = yield from shared_lens.share_lens(sights, others, renderer, see, locks)
     matches = {id(one): one.found for one in photos}
-    for one, sight, verified in zip(free, sights, seen, strict=True):
-        own = lens._replace(focal=lens.focal * max(one.photo.size) / FULL_FRAME, evidence=sight.evidence)
-        ranked = candidates.with_lens(sight.crops, one.found.candidates, verified, own)
+    for one, sight, (crops, verified) in zip(free, sights, answer.seen, strict=True) if answer else ():
+        own = answer.lens._replace(focal=verified.closeup.pose.K[0, 0], evidence=sight.evidence)
+        ranked = candidates.with_lens(crops, one.found.candidates, verified, own, answer.distortion)
         matches[id(one)] = one.found._replace(candidates=ranked)
     return list(matches.values())
 

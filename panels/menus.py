@@ -17,7 +17,8 @@ class VIEW3D_MT_photo_pose(bpy.types.Menu):
         layout.operator("photopose.add_models", icon="ADD")
         button = layout.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
         fill(button, settings, "method", "use_photo_size")
-        copy(layout.operator("photopose.match_photos"), settings, *PHOTO, "method", "shared_lens", "shared_shift")
+        shared = "shared_lens", "shared_shift", "shared_distortion"
+        copy(layout.operator("photopose.match_photos"), settings, *PHOTO, "method", *shared)
         fill(layout.operator("photopose.which_model", icon="VIEWZOOM"), settings)
         layout.separator()
         layout.operator("photopose.nudge", icon="VIEW_PAN")

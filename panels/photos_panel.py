@@ -37,11 +37,13 @@ class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.active = settings.focal_source == "PHOTO"  # else the lens is known
         row.prop(settings, "shared_lens")
-        shift = row.row()
-        shift.active = settings.shared_lens
-        shift.prop(settings, "shared_shift")
+        if settings.shared_lens:
+            column = layout.column(align=True)
+            column.active = row.active
+            column.prop(settings, "shared_shift")
+            column.prop(settings, "shared_distortion")
         button = layout.operator("photopose.match_photos", icon="OUTLINER_OB_CAMERA")
-        copy(button, settings, *PHOTO, "method", "shared_lens", "shared_shift")
+        copy(button, settings, *PHOTO, "method", "shared_lens", "shared_shift", "shared_distortion")
         layout.operator("photopose.bind_markers", icon="MARKER_HLT")
         layout.operator("photopose.contact_sheet", icon="IMGDISPLAY")
 

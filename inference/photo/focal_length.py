@@ -92,7 +92,7 @@ def likeliest(photos: Sequence[LensEvidence]) -> Lens:
         untold = untold * photo.known.doubt / told
         others = [(EXIF, told), (OBJECT, _said(photo.perspective, usual))]
         lines, known = _said(photo.lines, usual), usual * np.prod([factor for _kind, factor in others], axis=0)
-        contradict = lines @ known < DIFFERENT * known.sum()
+        contradict = bool(lines @ known < DIFFERENT * known.sum())
         factors = others if contradict else [*others, (LINES, lines)]
         by |= {kind for kind, factor in factors if _tells(factor, usual)}
         left, differ = (

@@ -230,20 +230,21 @@ def improve(
     return first._replace(camera=camera), last
 
 
-def with_lens(crops: PhotoCrops, ranked: Sequence[Candidate], found: Verified, lens: Lens) -> list[Candidate]:
+def with_lens(
+    crops: PhotoCrops, ranked: Sequence[Candidate], found: Verified, lens: Lens, distortion: Distortion | None
+) -> list[Candidate]:
     """The candidates of one photo, best first, with another lens, its focal length in px: the best one as it was found
     with it, the others of found's model seen from the same sides."""
     target, best = found.closeup.start.target, ranked[0]
-    known = {"lens_deviation": lens.deviation, "lens": lens}
-    first = _verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, **known)
-    others = [
-        one._replace(
-            camera=placed(one.camera, with_focal(relative(one.camera, target.sphere), lens.focal), target.sphere)
-        )
-        for one in ranked[1:]
-        if one.model == target.name
-    ]
-    return [first, *(one._replace(lens_deviation=lens.deviation) for one in others)]
+    known = {"lens_deviation": lens.deviation, "distortion": distortion}
+    first = _verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, lens=lens)
+    others = []
+    for one in ranked[1:]:
+        if one.model == target.name:
+            pose = with_focal(relative(one.camera, target.sphere), lens.focal)
+            camera = placed(one.camera, pose._replace(K=found.closeup.pose.K), target.sphere)
+            others.append(one._replace(camera=camera))
+    return [one._replace(**known) for one in (first, *others)]
 
 
 def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) -> Steps[list[Candidate]]:

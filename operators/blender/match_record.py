@@ -88,6 +88,9 @@ def store_match(
         write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
         item.lens_deviation = candidate.lens_deviation
+        if candidate.distortion:
+            item.distortion = candidate.distortion.coefficients
+            item.distortion_deviation = candidate.distortion.deviation
         item.picture = as_text(picture)
 
 
@@ -127,6 +130,14 @@ def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Spher
         raise PoseError("The model of this match is not in the scene any more.")
     with evaluated(model) as shown:
         return shown.sphere
+
+
+def as_seen(photo: Photo, candidate: Candidate) -> Photo:
+    """The photo as the candidate's camera sees it: straightened, where its lens bends it."""
+    from ...inference.photo.distortion import straightened
+
+    bent = candidate.distortion
+    return straightened(photo, candidate.camera.K, bent.coefficients) if bent else photo
 
 
 def _window(box: Box) -> Box:

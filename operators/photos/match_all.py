@@ -13,9 +13,9 @@ from bpy.props import BoolProperty
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Sphere
 from ...inference.steps import Steps, shares, within
-from ...properties import METHOD, SHARED_LENS, SHARED_SHIFT
+from ...properties import METHOD, SHARED_DISTORTION, SHARED_LENS, SHARED_SHIFT
 from ..blender import cameras
-from ..blender.match_record import Shown, note, show_candidates, store_match
+from ..blender.match_record import Shown, as_seen, note, show_candidates, show_straight, store_match
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..running.long_operator import MATCHING, StepsOperator
@@ -56,6 +56,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
     method: METHOD
     shared_lens: SHARED_LENS
     shared_shift: SHARED_SHIFT
+    shared_distortion: SHARED_DISTORTION
     skip_matched: BoolProperty(name="Skip Matched", description="Only photos that have not been matched yet")
 
     @classmethod
@@ -86,11 +87,14 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
                 return shot(photo, place, found)
 
             def shot(photo: Photo, box: Box, found: Match) -> Shot:
-                return Shot(photo, box, found, show_candidates(photo, box, found.candidates, targets, renderer))
+                shown = show_candidates(as_seen(photo, found.candidates[0]), box, found.candidates, targets, renderer)
+                return Shot(photo, box, found, shown)
 
             def share(some: Sequence[Shot]) -> Steps[list[Shot]]:
                 shown = [Shown(one.photo, one.box, one.found) for one in some]
-                matches = yield from share_lens(shown, targets, renderer, look, self.shared_shift)
+                matches = yield from share_lens(
+                    shown, targets, renderer, look, self.shared_shift, self.shared_distortion
+                )
                 return [shot(one.photo, one.box, found) for one, found in zip(some, matches, strict=True)]
 
             shots = yield from within(match_all(boxes, match, share if self.shared_lens else None), 0.5, 1.0)
@@ -159,8 +163,8 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []
     camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
     cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
-    cameras.show_photo(camera, photo)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
+    show_straight(camera, photo, shot.best.camera, shot.best.distortion)
     note(current, path, camera, summary(shot.best, sphere, camera.data))
 
 

@@ -293,9 +293,16 @@ def test_a_shared_lens_is_asked_of_all_that_were_matched(scene, folder):
 
 
 def test_one_photo_shares_its_lens_with_none(scene, folder):
+    asked = []
+
+    def share(shots):
+        asked.extend(shots)
+        yield 0.5
+        return shots
+
     match = matcher({"wide.png": (300, 0.1)})
-    shots = finish(match_all({str(folder / "wide.png"): (0, 0, 0, 0)}, match, None.__call__))
-    assert [shot.best.camera.focal for shot in shots.values()] == [300]
+    shots = finish(match_all({str(folder / "wide.png"): (0, 0, 0, 0)}, match, share))
+    assert not asked and [shot.best.camera.focal for shot in shots.values()] == [300]
 
 
 def test_an_unforeseen_error_of_a_photo_keeps_no_other_one_back(scene, folder):
