@@ -11,6 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -29,6 +30,7 @@ SHA256 = {
     "sweethome3d-furniture chairs": "c515400dbe3fe2184940f1e6173bd46391744ce9788b2f05a4c3ab4504918fb7",
     "sweethome3d-furniture benchmark": "c2c70d54c17a120de75c298e9ae03c930d6f5e9443b7c1427700e978bc3a1a6a",
     "sweethome3d-furniture made up": "7822f00bc97d63f3570af9b2606111e94ea60ea20fde330841ddd5b5c6c50b93",
+    "sweethome3d-furniture rooms": "6b475a39df3475e8fe8427a7bb568a0822cde0bb60601ec33259be1fc4301ebb",
     "opencv-doc": "7c036c9afc3ab8ce367ab026175543dfb9f3f6d6cc22c5e26aa19e5d3ec06dea",
     "mate-backgrounds": "5e01491fc1a023610900de70b8c63f35e70ecd2e169a208e3ea59423bf4b002f",
     "blendswap-cc-0/chairWithCushion": "6ac2b7774436a8c437c430219bb2db9969730e4c8f6c464c1eabd81a448200ad",
@@ -158,11 +160,26 @@ def chairs() -> list[Path]:
 
 def catalogue_rotation(name: str) -> np.ndarray:
     """(3, 3): turns a model of the catalogue, in the axes of its .obj file, the way its catalogue shows it."""
-    vendor = catalogues()[name.partition("/")[0]]
-    text = zipfile.ZipFile(vendor).read("PluginFurnitureCatalog.properties").decode("latin-1")
+    found = _told(name, "modelRotation")
+    return np.array(found.split(), float).reshape(3, 3) if found else np.eye(3)
+
+
+def catalogue_size(name: str) -> np.ndarray:
+    """(3,): width, depth and height of a model as it stands, centimetres."""
+    return np.array([float(_told(name, key)) for key in ("width", "depth", "height")])
+
+
+def _told(name: str, key: str) -> str | None:
+    """What the catalogue tells of a model."""
+    text = _catalogue_text(name.partition("/")[0])
     number = re.search(rf"^model#(\d+)=/{re.escape(name)}/", text, re.MULTILINE)[1]
-    found = re.search(rf"^modelRotation#{number}=(.*)", text, re.MULTILINE)
-    return np.array(found[1].split(), float).reshape(3, 3) if found else np.eye(3)
+    found = re.search(rf"^{key}#{number}=(.*)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+@cache
+def _catalogue_text(vendor: str) -> str:
+    return zipfile.ZipFile(catalogues()[vendor]).read("PluginFurnitureCatalog.properties").decode("latin-1")
 
 
 def furniture(name: str) -> Path:

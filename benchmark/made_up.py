@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,7 +96,7 @@ def backdrops() -> list[Path]:
 
 
 @cache
-def _photos() -> list[Image.Image]:
+def photos() -> list[Image.Image]:
     photos = [Image.open(path).convert("RGB") for path in backdrops()]
     for photo in photos:
         photo.thumbnail((600, 600))
@@ -141,15 +142,18 @@ def _make(category: str, number: int, sort: int, obj: Path) -> bool:
 
     random = np.random.default_rng([MODELS, number])
     brand = 2 * (number // 2 % 9) + number % 2  # some models of a half have the same brand, none of both halves
-    return things.make(category, sort, obj, prints.product(brand, random, _photos()), random)
+    return things.make(category, sort, obj, prints.product(brand, random, photos()), random)
 
 
 def _from_catalogue(category: str, place: int, folder: Path) -> tuple[Path, float]:
-    """The model's files, copied, so that the folder is complete."""
     name, longest = list(CATALOGUE[category].items())[place]
-    source = catalogue()[name]
-    shutil.copytree(source.parent, folder, dirs_exist_ok=True)
-    return folder / source.name, longest
+    return copied(catalogue()[name], folder), longest
+
+
+def copied(obj: Path, folder: Path) -> Path:
+    """A model of the catalogue with all its files, so that the set's folder is complete."""
+    shutil.copytree(obj.parent, folder, dirs_exist_ok=True)
+    return folder / obj.name
 
 
 @cache
@@ -179,7 +183,7 @@ def take(number: int, entries: list[Entry], folder: Path, threads: int) -> dict[
     half = arrangement.surround(points, camera, photo, _textures(), random)
     if entry.category == "solid" and random.random() < 0.5:
         scenery.repaint(obj, random)
-    around = arrangement.Surroundings(obj, camera, half, random)
+    around = arrangement.Surroundings(obj, camera, (np.full(2, -half), np.full(2, half)), random)
     others = _others(entry, entries[number % 2 :: 2], random)
     for place, other in enumerate(others):
         piece = arrangement.laid(_placed(other), _stands(other, random), random)
@@ -266,10 +270,22 @@ def write_index(folder: Path, samples: list[dict[str, Any]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=COUNT, help="pictures of both halves together")
+    photograph(arguments, __doc__, COUNT, FOLDER, models, take)
+
+
+def photograph(
+    arguments: list[str] | None,
+    about: str,
+    count: int,
+    folder: Path,
+    models: Callable[[Path], list],
+    take: Callable[[int, list, Path, int], dict[str, Any]],
+) -> None:
+    """The command of a set: takes those of its pictures that are not there yet."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--count", type=int, default=count, help="pictures of both halves together")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--folder", type=Path, default=folder)
     options = parser.parse_args(arguments)
     for name in ("photos", "masks"):
         (options.folder / name).mkdir(parents=True, exist_ok=True)

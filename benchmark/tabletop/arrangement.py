@@ -25,6 +25,7 @@ TURNED = 0.15  # of the pictures of things that lie: by 90 or 180 degrees
 LARGEST_FLOOR = 60  # radii, half a side
 
 Random = np.random.Generator
+Bounds = tuple[np.ndarray, np.ndarray]  # lowest and highest X and Y
 
 
 class Shot(NamedTuple):
@@ -112,9 +113,9 @@ def surround(points: np.ndarray, camera: Camera, photo: bool, textures: Sequence
         floor.scale = [half / (LARGEST_FLOOR * radius)] * 3
     kind = random.random()
     if kind < 0.5:
-        _cover(floor, textures[random.integers(len(textures))], random.uniform(0.7, 2.5) * distance, random)
+        cover(floor, textures[random.integers(len(textures))], random.uniform(0.7, 2.5) * distance, random)
     elif kind < 0.65:
-        _cover(floor, _checked(random), random.uniform(0.1, 0.5) * distance, random)
+        cover(floor, _checked(random), random.uniform(0.1, 0.5) * distance, random)
     if not photo and random.random() < 0.6:
         _add_wall(camera, random.uniform(0.4, 1.5) * distance + 2 * radius, textures, random)
     return half
@@ -129,15 +130,16 @@ def _add_wall(camera: Camera, away: float, textures: Sequence[Image.Image], rand
     wall = bpy.context.object
     turn = np.arctan2(behind[1], behind[0]) + random.uniform(-0.5, 0.5)
     wall.rotation_euler = (np.pi / 2, 0, turn - np.pi / 2)
-    material = _material(wall)
+    material = new_material(wall)
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = stage.random_colour(random, saturation=0.4)
     shader.inputs["Roughness"].default_value = 0.8
     if random.random() < 0.4:
-        _cover(wall, textures[random.integers(len(textures))], random.uniform(0.7, 2) * away, random)
+        cover(wall, textures[random.integers(len(textures))], random.uniform(0.7, 2) * away, random)
 
 
-def _material(obj: bpy.types.Object) -> bpy.types.Material:
+def new_material(obj: bpy.types.Object) -> bpy.types.Material:
+    """The only one of the object from now on."""
     material = bpy.data.materials.new(obj.name)
     material.use_nodes = True
     obj.data.materials.clear()
@@ -145,10 +147,16 @@ def _material(obj: bpy.types.Object) -> bpy.types.Material:
     return material
 
 
-def _cover(plane: bpy.types.Object, picture: Image.Image, period: float, random: Random) -> None:
-    """Repeats the picture, so wide in the world, over a plane."""
+def cover(
+    plane: bpy.types.Object,
+    picture: Image.Image,
+    period: float,
+    random: Random,
+    turns: Sequence[float] = (0, np.pi / 2),
+) -> None:
+    """Repeats the picture, so wide in the world, over what lies in its own X and Y, turned by chance."""
     bpy.context.view_layer.update()
-    tree = _material(plane).node_tree
+    tree = new_material(plane).node_tree
     where, scaled = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeMapping")
     image, shader = tree.nodes.new("ShaderNodeTexImage"), tree.nodes["Principled BSDF"]
     image.image = _blender_image(picture)
@@ -157,7 +165,7 @@ def _cover(plane: bpy.types.Object, picture: Image.Image, period: float, random:
         plane.scale.x / period * picture.width / picture.height,
         1,
     ]
-    scaled.inputs["Rotation"].default_value[2] = random.choice([0, np.pi / 2])
+    scaled.inputs["Rotation"].default_value[2] = random.choice(turns)
     tree.links.new(where.outputs["Object"], scaled.inputs["Vector"])
     tree.links.new(scaled.outputs["Vector"], image.inputs["Vector"])
     tree.links.new(image.outputs["Color"], shader.inputs["Base Color"])
@@ -182,11 +190,11 @@ def _checked(random: Random) -> Image.Image:
 
 
 class Surroundings:
-    """Puts other things around the one that is photographed, so that none stands in another."""
+    """Puts other things around the one that is photographed, so that none stands in another or beyond the bounds."""
 
-    def __init__(self, obj: bpy.types.Object, camera: Camera, half: float, random: Random) -> None:
-        self._obj, self._camera, self._half, self._random = obj, camera, half, random
-        self._taken = [_footprint(obj)]
+    def __init__(self, obj: bpy.types.Object, camera: Camera, bounds: Bounds, random: Random) -> None:
+        self._obj, self.camera, self._bounds, self._random = obj, camera, bounds, random
+        self._taken = [footprint(obj)]
         self._box = Box.around(camera.project(stage.world_vertices(obj)))
         self._whole = stage.silhouette(obj, 25).sum()
         self._toward = np.arctan2(camera.position[1], camera.position[0])
@@ -200,6 +208,17 @@ class Surroundings:
         """Stands the piece beside or behind; takes it away where there is no room."""
         self._try(piece, 0.8, 1.2 + self.spread, np.pi, 12, (0.0, max(BARELY, self._hidden() + 0.01)))
 
+    def take(self, piece: bpy.types.Object) -> None:
+        """The place where the piece stands is no longer free."""
+        self._taken.append(footprint(piece))
+
+    def leave(self, piece: bpy.types.Object) -> None:
+        """Leaves the piece where it stands; takes it away where that is not free, or would hide the thing."""
+        if self._free(piece) and self._shows(piece, (0.0, BARELY)):
+            self.take(piece)
+        else:
+            bpy.data.objects.remove(piece)
+
     def _try(
         self, piece: bpy.types.Object, near: float, far: float, aside: float, tries: int, hidden: tuple[float, float]
     ) -> None:
@@ -211,24 +230,24 @@ class Surroundings:
             piece.matrix_world.translation += _vector(away * np.array([np.cos(angle), np.sin(angle)]) - _middle(piece))
             bpy.context.view_layer.update()
             if self._free(piece) and self._shows(piece, hidden):
-                self._taken.append(_footprint(piece))
+                self.take(piece)
                 return
         bpy.data.objects.remove(piece)
 
     def _free(self, piece: bpy.types.Object) -> bool:
-        low, high = _footprint(piece)
-        if max(np.abs(low).max(), np.abs(high).max()) > self._half:
+        low, high = footprint(piece)
+        if (low < self._bounds[0]).any() or (high > self._bounds[1]).any():
             return False
-        if (self._camera.to_camera(stage.world_vertices(piece))[:, 2] < 0.25 * self._distance).any():
+        if (self.camera.to_camera(stage.world_vertices(piece))[:, 2] < 0.25 * self._distance).any():
             return False
         return not any((low < taken[1]).all() and (high > taken[0]).all() for taken in self._taken)
 
     @property
     def _distance(self) -> float:
-        return float(np.linalg.norm(self._camera.position))
+        return float(np.linalg.norm(self.camera.position))
 
     def _shows(self, piece: bpy.types.Object, hidden: tuple[float, float]) -> bool:
-        box = Box.around(self._camera.project(stage.world_vertices(piece)))
+        box = Box.around(self.camera.project(stage.world_vertices(piece)))
         apart = (
             box.right < self._box.left
             or box.left > self._box.right
@@ -241,18 +260,18 @@ class Surroundings:
         return 1 - stage.visible(25).sum() / self._whole
 
 
-def _footprint(obj: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+def footprint(obj: bpy.types.Object) -> Bounds:
     """Lowest and highest X and Y."""
     points = stage.world_vertices(obj)[:, :2]
     return points.min(0), points.max(0)
 
 
 def _middle(obj: bpy.types.Object) -> np.ndarray:
-    return sum(_footprint(obj)) / 2
+    return sum(footprint(obj)) / 2
 
 
 def _reach(obj: bpy.types.Object) -> float:
-    low, high = _footprint(obj)
+    low, high = footprint(obj)
     return float(np.linalg.norm(high - low) / 2)
 
 
