@@ -132,7 +132,7 @@ def sphere_of(current: bpy.types.Scene, model: bpy.types.Object | None) -> Spher
         return shown.sphere
 
 
-def as_seen(photo: Photo, candidate: Candidate) -> Photo:
+def straight_for(photo: Photo, candidate: Candidate) -> Photo:
     """The photo as the candidate's camera sees it: straightened, where its lens bends it."""
     from ...inference.photo.distortion import straightened
 
@@ -167,7 +167,15 @@ def photo_of(current: bpy.types.Scene, camera_object: bpy.types.Object) -> Photo
     photo = load_photo(camera_object[cameras.PHOTO])
     if not any(camera_object.data.photo_pose.distortion):
         return photo
-    return _straight(photo, camera_object, cameras.read_camera(current, camera_object, photo.size))
+    return as_seen(photo, camera_object, cameras.read_camera(current, camera_object, photo.size))
+
+
+def as_seen(photo: Photo, camera_object: bpy.types.Object, camera: Camera) -> Photo:
+    """The photo without the distortion that was found of the lens of camera_object, which looks as camera does."""
+    from ...inference.photo.distortion import straightened
+
+    distortion = distortion_of(camera_object, camera.focal)
+    return straightened(photo, camera.K, distortion) if distortion.any() else photo
 
 
 def box_of(camera_object: bpy.types.Object, camera: Camera) -> tuple[float, ...]:
@@ -189,13 +197,7 @@ def show_straight(
     match.distortion_deviation, match.distortion_focal = distortion.deviation if distortion else 0.0, camera.focal
     cameras.show_photo(camera_object, photo)
     if any(match.distortion):
-        cameras.show_photo(camera_object, _straight(photo, camera_object, camera))
-
-
-def _straight(photo: Photo, camera_object: bpy.types.Object, camera: Camera) -> Photo:
-    from ...inference.photo.distortion import straightened
-
-    return straightened(photo, camera.K, distortion_of(camera_object, camera.focal))
+        cameras.show_photo(camera_object, as_seen(photo, camera_object, camera))
 
 
 def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.types.PropertyGroup | None:

@@ -43,8 +43,11 @@ def distortion_told(found: Distortion | None) -> str:
         return ""
     if not found.told:
         return rpt_(", distortion not told")
-    told = rpt_(", distortion {k1:.2f} ± {deviation:.2f}")
-    return told.format(k1=found.coefficients[0], deviation=found.deviation)
+    return _bent(found.coefficients[0], found.deviation)
+
+
+def _bent(k1: float, deviation: float) -> str:
+    return rpt_(", distortion {k1:.2f} ± {deviation:.2f}").format(k1=k1, deviation=deviation)
 
 
 def tell(
@@ -60,5 +63,7 @@ def tell(
     score: when there is one.
     """
 
+    match = current.camera.data.photo_pose
     told = sight(key_of(model), camera, sphere, current.camera.data, lens_deviation)
+    told += _bent(match.distortion[0], match.distortion_deviation) if any(match.distortion) else ""
     current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")

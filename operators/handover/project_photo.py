@@ -158,7 +158,7 @@ def _slot(obj: bpy.types.Object, material: bpy.types.Material) -> int:
 def _material(path: Path, name: str, image: bpy.types.Image) -> bpy.types.Material:
     """The photo's material, which an earlier projection may have made; it divides what `projected` gives."""
     for material in bpy.data.materials:
-        if material.get(cameras.PHOTO) == str(path) and not material.library:
+        if material.get(cameras.PHOTO) == str(path) and not material.library and _shows(material, image):
             return material
     material = bpy.data.materials.new(f"Photo {name}")
     material[cameras.PHOTO] = str(path)
@@ -177,6 +177,11 @@ def _material(path: Path, name: str, image: bpy.types.Image) -> bpy.types.Materi
     links.new(division.outputs["Vector"], texture.inputs["Vector"])
     links.new(texture.outputs["Color"], shader.inputs["Base Color"])
     return material
+
+
+def _shows(material: bpy.types.Material, image: bpy.types.Image) -> bool:
+    """Whether the picture is in the material: after its lens's distortion was found the photo is another one."""
+    return any(node.type == "TEX_IMAGE" and node.image == image for node in material.node_tree.nodes)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ...inference.geometry import Box, Sphere
 from ...inference.steps import Steps, shares, within
 from ...properties import METHOD, SHARED_DISTORTION, SHARED_LENS, SHARED_SHIFT
 from ..blender import cameras
-from ..blender.match_record import Shown, as_seen, note, show_candidates, show_straight, store_match
+from ..blender.match_record import Shown, note, show_candidates, show_straight, store_match, straight_for
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..running.long_operator import MATCHING, StepsOperator
@@ -87,7 +87,9 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
                 return shot(photo, place, found)
 
             def shot(photo: Photo, box: Box, found: Match) -> Shot:
-                shown = show_candidates(as_seen(photo, found.candidates[0]), box, found.candidates, targets, renderer)
+                shown = show_candidates(
+                    straight_for(photo, found.candidates[0]), box, found.candidates, targets, renderer
+                )
                 return Shot(photo, box, found, shown)
 
             def share(some: Sequence[Shot]) -> Steps[list[Shot]]:

@@ -14,7 +14,7 @@ from bpy.props import BoolProperty, StringProperty
 from ...inference.errors import PoseError, printable
 from ...inference.steps import Steps, shares
 from ..blender import cameras
-from ..blender.match_record import is_sure
+from ..blender.match_record import as_seen, is_sure
 from ..blender.models import evaluated
 from ..running.long_operator import FileOperator
 
@@ -85,7 +85,7 @@ def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Cal
     rgba = model_in_photo(camera, sphere, renderer(key), SIDE)
     sure = f"confidence {known.confidence:.2f}" if known.verified else "not verified"
     sure = sure if is_sure(current, item.camera) else "adjusted"
-    return Cell(overlay(photo, rgba), item.name, f"{key}, {sure}")
+    return Cell(overlay(as_seen(photo, item.camera, camera), rgba), item.name, f"{key}, {sure}")
 
 
 classes = (PHOTOPOSE_OT_contact_sheet,)
