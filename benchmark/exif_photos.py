@@ -1,4 +1,4 @@
-"""`python -m benchmark.exif_photos`: photographs whose EXIF data tell the lens, to find it without them.
+"""`python -m benchmark.exif_photos`: photographs whose EXIF data tell the lens, to find it by their lines alone.
 
 They come from packages of Debian, npm and Python, which bring them as examples and in documentation; pinned by content,
 cached outside the repository. Seen one by one: none is evidently cropped or put together, and where EXIF tells the
@@ -9,19 +9,26 @@ only; no package is in both.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from benchmark import assets
 from inference.errors import PoseError
 from inference.photo.exif import exif_focal
+from inference.photo.focal_length import FULL_FRAME, LENSES, SPREAD, Focal, LensEvidence, likeliest
+from inference.photo.image import load_photo
+from inference.photo.line_segments import line_segments
+from inference.photo.vanishing_points import opinion
 
 FOLDER = assets.CACHE / "exif_photos"
 HALVES = ("tune", "test")
@@ -162,16 +169,37 @@ def _keep(archive: Path, package: Package, folder: Path) -> None:
             shutil.copy(inside / name, folder / name)
 
 
+def by_lines(photo: Photo) -> dict[str, Any]:
+    """A line of results, as benchmark.lens reads them, of what the photo's lines alone tell of its lens."""
+    picture = load_photo(photo.path)
+    longer = max(picture.size)
+    segments = line_segments(picture.image) * longer / max(picture.image.size)
+    likelihood = opinion(segments, picture.size, LENSES / FULL_FRAME * longer).likelihood
+    lens = likeliest([LensEvidence(Focal(FULL_FRAME, SPREAD, 1.0), np.zeros(len(LENSES)), likelihood)])
+    told = {"off": float(np.log(lens.focal / FULL_FRAME / photo.relative)), "deviation": lens.deviation}
+    told |= {"by": lens.by, "differ": lens.lines_differ, "longer side": longer}
+    true = photo.relative * longer
+    return {"id": photo.path.name, "category": photo.kind, "view": 0.0, "true_focal": true, "lens": told}
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=HALVES)
     options = parser.parse_args(arguments)
-    chosen = photos(options.half)
+    chosen, results = photos(options.half), []
     for photo in chosen:
-        width, height = photo.size
-        print(f"{photo.half:5} {photo.kind:7} {width:5} x {height:<5} {photo.relative:6.3f}  {photo.path}")
+        (width, height), began = photo.size, time.process_time()
+        line = by_lines(photo)
+        seconds, found = time.process_time() - began, np.exp(line["lens"]["off"])
+        print(f"{photo.half:5} {photo.kind:7} {width:5} x {height:<5} {photo.relative * FULL_FRAME:6.1f} mm  ", end="")
+        print(f"{found - 1:+6.1%} ± {line['lens']['deviation']:.0%}  {seconds:.1f} s  {photo.path.name}", flush=True)
+        results.append(line)
     counts = [sum(photo.kind == kind for photo in chosen) for kind in KINDS]
     print(f"{len(chosen)} photos:", ", ".join(f"{count} {kind}" for count, kind in zip(counts, KINDS, strict=True)))
+    path = assets.CACHE.parent / "accuracy" / f"exif_{options.half or 'both'}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in results))
+    print(f"For `python -m benchmark.lens`: {path}")
 
 
 if __name__ == "__main__":
