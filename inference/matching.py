@@ -360,7 +360,6 @@ def refine(
     from .verify import candidates
 
     locks = possible_locks(camera, locks or Locks())
-
     crops = crops_for(photo, camera, box, extractor(network, device))
     see = aligner(device)
     return (yield from candidates.improve(crops, target, camera, renderer, see, locks))
