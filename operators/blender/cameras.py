@@ -95,6 +95,8 @@ def as_it_stands(
     pose = blender_axes(np.array(evaluated.matrix_world.normalized()))
     if not (np.abs(pose).max() < FARTHEST and np.linalg.det(pose)):
         raise PoseError(f"The camera {camera_object.name} stands nowhere: its matrix has no size, or is no number.")
+    if evaluated.data.type == "ORTHO" and not evaluated.data.ortho_scale:
+        raise PoseError(f"The camera {camera_object.name} sees nothing: its orthographic scale is 0.")
     camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
     if size is not None:
         scale_x, scale_y = _fit(scene, size)

@@ -65,14 +65,13 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
             return given_intrinsics(photo, lens=self.lens, sensor=self.sensor)
         if self.focal_source == "PHOTO":
             return given_intrinsics(photo)
-        if self.focal_source == "CAMERA" and context.scene.camera is None:
-            raise PoseError("The scene has no active camera to take the lens from.")
-        camera = None
         if self.focal_source == "CAMERA":
+            if context.scene.camera is None:
+                raise PoseError("The scene has no active camera to take the lens from.")
             camera = cameras.read_camera(context.scene, context.scene.camera, photo.size)
-        if camera is None or camera.is_orthographic:
-            raise PoseError("A chessboard tells no orthographic camera: choose another focal length.")
-        return camera.K, 0.0
+            if not camera.is_orthographic:
+                return camera.K, 0.0
+        raise PoseError("A chessboard tells no orthographic camera: choose another focal length.")
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)

@@ -447,3 +447,9 @@ def test_a_camera_that_stands_nowhere_is_refused(scene, scale):
     bpy.context.view_layer.update()
     with pytest.raises(PoseError, match="Lost"):
         scene_io.read_camera(scene, camera)
+
+
+def test_an_orthographic_camera_without_a_scale_is_refused(scene, camera_object):
+    camera_object.data.type, camera_object.data.ortho_scale = "ORTHO", 0
+    with pytest.raises(PoseError, match="Camera sees nothing: its orthographic scale is 0"):
+        scene_io.read_camera(scene, camera_object)

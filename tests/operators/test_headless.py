@@ -236,6 +236,8 @@ def test_jobs_and_failures(folder):
         "one_overlay.png",
         "one_2_overlay.png",
     }
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "c" / "matched.blend"))
+    assert sorted(camera.lens for camera in bpy.data.cameras) == pytest.approx([25, 35])
 
 
 def test_odd_lines_names_and_two_objects_of_one_photo(folder):
