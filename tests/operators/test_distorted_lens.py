@@ -98,7 +98,6 @@ def test_once_more_and_the_lens_is_straight_again(scene, osl, camera_object):
     assert len(bpy.data.texts) == 1
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Cycles' own, of what it lacks
 def test_a_blender_that_cannot_says_so_and_leaves_all_as_it_was(scene, camera_object, monkeypatch):
     monkeypatch.setattr(sys, "path", [place for place in sys.path if not [*Path(place).glob("oslquery*")]])
     monkeypatch.delitem(sys.modules, "oslquery", raising=False)
