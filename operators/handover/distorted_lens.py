@@ -109,7 +109,7 @@ def _straighten(data: bpy.types.Camera) -> None:
 
 def _compile(current: bpy.types.Scene, data: bpy.types.Camera) -> None:
     """Gives the camera the shader; PoseError where this Blender cannot compile it."""
-    engine = current.render.engine
+    engine, kept = current.render.engine, NAME in bpy.data.texts
     try:
         current.render.engine = "CYCLES"  # which compiles it then and there
         data.type, data.custom_mode = "CUSTOM", "INTERNAL"
@@ -119,7 +119,9 @@ def _compile(current: bpy.types.Scene, data: bpy.types.Camera) -> None:
     finally:
         current.render.engine = engine
     if not data.custom_bytecode:
-        data.type = "PERSP"
+        text, data.custom_shader, data.type = data.custom_shader, None, "PERSP"
+        if not kept:
+            bpy.data.texts.remove(text)
         raise PoseError("This Blender cannot compile OSL, which distorted lenses need.")
 
 

@@ -9,6 +9,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 pytest.importorskip("PIL")
 
+from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from photo_pose.inference.geometry import Camera, intrinsics, look_at  # noqa: E402
@@ -97,6 +98,15 @@ def test_once_more_and_the_lens_is_straight_again(scene, osl, camera_object):
     assert len(bpy.data.texts) == 1
 
 
+def test_a_blender_that_cannot_says_so_and_leaves_all_as_it_was(scene, camera_object, monkeypatch):
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if not [*Path(place).glob("oslquery*")]])
+    monkeypatch.delitem(sys.modules, "oslquery", raising=False)
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="cannot compile OSL" if CAN_BEND else "Blender 4.5 or newer"):
+        bpy.ops.photopose.distorted_lens()
+    assert differences(before, snapshot()) == {}
+
+
 def test_where_nothing_is_bent_there_is_nothing_to_do(scene, camera_object):
     show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), CAMERA)
     assert not bpy.ops.photopose.distorted_lens.poll()
@@ -109,3 +119,18 @@ def test_a_photo_stays_straight_whatever_lens_the_camera_gets(scene, camera_obje
     cameras.write_camera(scene, camera_object, longer)
     assert distortion_of(camera_object, 375)[0] == pytest.approx(-0.25 * 2.25)
     assert np.abs(np.array(photo_of(scene, camera_object).image).astype(int) - first).mean() < 0.5
+
+
+def test_a_snapshot_knows_by_what_the_photo_was_straightened(scene, camera_object, tmp_path):
+    bpy.ops.mesh.primitive_cube_add(size=1)
+    match = camera_object.data.photo_pose
+    match.photo, match.size, match.model = str(tmp_path / "photo.png"), SIZE, bpy.context.object
+    bpy.ops.photopose.add_snapshot()
+    show_straight(camera_object, load_photo(tmp_path / "photo.png"), CAMERA)
+    bpy.ops.photopose.add_snapshot()
+    for index, bent in ((0, BENT), (1, np.zeros(2))):
+        assert bpy.ops.photopose.take_snapshot(index=index) == {"FINISHED"}
+        np.testing.assert_allclose(match.distortion, bent, atol=1e-6)
+        (slot,) = [slot for slot in camera_object.data.background_images if slot.show_background_image]
+        assert (slot.image.get(cameras.PHOTO) is not None) == bent.any()  # the straightened copy
+        assert ("distortion -0.25 ± 0.01" in scene.photo_pose.result) == bent.any()
