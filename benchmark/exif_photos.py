@@ -174,7 +174,8 @@ def by_lines(photo: Photo) -> dict[str, Any]:
     picture = load_photo(photo.path)
     longer = max(picture.size)
     segments = line_segments(picture.image) * longer / max(picture.image.size)
-    likelihood = opinion(segments, picture.size, LENSES / FULL_FRAME * longer).likelihood
+    seen = max(picture.image.size)
+    likelihood = opinion(segments, picture.size, LENSES / FULL_FRAME * longer, seen=seen).likelihood
     lens = likeliest([LensEvidence(Focal(FULL_FRAME, SPREAD, 1.0), np.zeros(len(LENSES)), likelihood)])
     told = {"off": float(np.log(lens.focal / FULL_FRAME / photo.relative)), "deviation": lens.deviation}
     told |= {"by": lens.by, "differ": lens.lines_differ, "longer side": longer}

@@ -18,7 +18,7 @@ SMOOTHING = 0.8  # px, the deviation of the blur before
 STEEPNESS = 3.0  # grey levels of 255 on a px, across an edge
 BEND = np.radians(22.5)  # between the gradients of linked neighbours
 STRAIGHT = 1.0  # px, the largest distance of a piece's pixels from its line
-SHORTEST = 0.02  # of the longer side
+SHORTEST, FEWEST = 0.02, 12.0  # of the longer side, and px: what is shorter has hardly a direction
 MOST = 500  # segments, the longest ones
 ENDS = 0.2  # of a piece, at which it is not cut
 CUTS = 10  # rounds: a piece is halved where it is bent most
@@ -40,7 +40,7 @@ def line_segments(image: Image.Image) -> np.ndarray:
     small = image.convert("L")
     if scale < 1:
         small = small.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC)
-    found = _straight(edges_of(small), SHORTEST * max(small.size))
+    found = _straight(edges_of(small), max(SHORTEST * max(small.size), FEWEST))
     return found * np.tile(np.divide(image.size, small.size), 2)
 
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..geometry import nearest_rotation, rotation_from_vector
+from .line_segments import SIDE
 
 # Chosen on the tuning half of benchmark.exif_photos
-SLOPE, ENDS = np.radians(0.6), 0.0007  # deviations: of a line's direction; of its ends, in the photo's longer sides
+SLOPE, ENDS = np.radians(0.6), 0.7  # deviations: of a line's direction; of its ends, px of the picture it was seen in
 SHARES = np.array([0.25, 0.2, 0.2])  # of lines, that are upright, and in each of the two level directions, at first
 FIRM = 4.0  # how many lines these are worth against the photo's
 UNIT = 0.1  # of the longer side: the length of a line that counts once
@@ -51,13 +52,13 @@ class _Lines(NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def of(cls, segments: np.ndarray, principal_point: np.ndarray, longer: float) -> _Lines:
+    def of(cls, segments: np.ndarray, principal_point: np.ndarray, longer: float, seen: float) -> _Lines:
         ends = (segments.reshape(-1, 2, 2) - principal_point) / longer
         along, middles = ends[:, 1] - ends[:, 0], ends.mean(1)
         lengths = np.linalg.norm(along, axis=1)
         normals = np.stack([-along[:, 1], along[:, 0]], 1) / lengths[:, None]
         lines = np.c_[normals, -(middles * normals).sum(1)]
-        return cls(middles, lines, np.hypot(SLOPE, ENDS / lengths), np.minimum(lengths / UNIT, MOST) * TEMPER)
+        return cls(middles, lines, np.hypot(SLOPE, ENDS / seen / lengths), np.minimum(lengths / UNIT, MOST) * TEMPER)
 
     def misses(self, axes: np.ndarray, focals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """By how many deviations each line misses the vanishing points of axes (C, ..., 3), of cameras with focals
@@ -82,14 +83,15 @@ def opinion(
     principal_point: np.ndarray | None = None,
     ups: np.ndarray | None = None,
     doubt: float = np.radians(3),
+    seen: float = SIDE,
 ) -> Opinion:
     """Of segments (N, 4), x, y, x, y of their ends, px of a photo of size (width, height), the longest first.
 
     focals (F,) px; principal_point (2,) px, default: the middle. ups (F, 3): where up is in camera axes for each focal
-    length, give or take doubt, where that is known.
+    length, give or take doubt, where that is known. seen: px of the longer side of the picture that has the segments.
     """
     middle = np.divide(size, 2) if principal_point is None else principal_point
-    lines, focals = _Lines.of(segments, middle, max(size)), focals / max(size)
+    lines, focals = _Lines.of(segments, middle, max(size), min(seen, SIDE)), focals / max(size)
     starts, seen_with = _starts(lines, focals, ups)
     # the same vanishing points for other focal lengths
     scale = np.stack([seen_with[:, None] / focals] * 2 + [np.ones((len(starts), len(focals)))], -1)

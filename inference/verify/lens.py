@@ -92,7 +92,7 @@ def _lines(crops: PhotoCrops, one: Verified, poses: Sequence[Pose] | None) -> np
     segments = segments[~on_model(segments, one)]
     ups = None if poses is None else np.stack([pose.rotation[:, 2] for pose in poses])
     focals = LENSES * max(size) / FULL_FRAME
-    return opinion(segments, size, focals, crops.camera.K[:2, 2], ups).likelihood
+    return opinion(segments, size, focals, crops.camera.K[:2, 2], ups, seen=max(photo.size)).likelihood
 
 
 def on_model(segments: np.ndarray, one: Verified) -> np.ndarray:
