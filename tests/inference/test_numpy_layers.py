@@ -170,7 +170,8 @@ def test_whole_networks_say_the_same(name, size):
     pictures = RANDOM.integers(0, 256, (3, *size, 3), np.uint8)
     made, expected = (loading.load_network(name, device).run(pictures) for device in ("numpy", "cpu"))
     assert made.shape == expected.shape and made.dtype == expected.dtype == np.float32
-    assert np.abs(made - expected).max() < 1e-4 * np.abs(expected).max()
+    # a mask of noise is a thousandth, of which 32 bits keep no more: processors round differently
+    assert np.abs(made - expected).max() < 1e-4 * max(np.abs(expected).max(), 0.01)
 
 
 def test_the_number_of_threads_changes_nothing():
