@@ -22,6 +22,7 @@ from bpy.props import (
 from .inference.errors import PoseError
 from .inference.look import ANY_WAY, AUTOMATIC, DEFAULT_NETWORK, UPRIGHT
 from .inference.networks.registry import DIRECTION_NETWORK
+from .inference.photo.focal_length import EXIF, LINES, OBJECT
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,6 +58,11 @@ METHOD_ITEMS = (
         "network that names directions where one is set or knows such models, for models that all face the same way",
     ),
     ("KNN", "Nearest Views", "The paper's recipe: the mean of the two most similar views, for comparison"),
+)
+LENS_ITEMS = (
+    (EXIF, "EXIF Data", "What the camera wrote into the photo's file"),
+    (OBJECT, "Object's Perspective", "How much smaller the model's farther parts are seen"),
+    (LINES, "Photo's Lines", "Where upright and level lines around the object meet"),
 )
 STATE_ITEMS = (
     ("NONE", "Not Matched", "Nobody has matched it yet"),
@@ -242,9 +248,19 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
         name="Distortion", translation_context=OURS, size=2, description="Coefficients k1 and k2 of Brown's model"
     )
     distortion_deviation: FloatProperty(name="Distortion Deviation", description="Uncertainty of k1")
+    lens_by: EnumProperty(
+        name="Lens From", items=LENS_ITEMS, options={"ENUM_FLAG"}, description="What tells the focal length"
+    )
+    lines_differ: BoolProperty(name="Lines Differ", description="The photo's lines tell another focal length")
     equivalent: BoolProperty(name="Looks the Same", description="From here the model looks as in the best candidate")
     picture: StringProperty(name="Picture", options={"HIDDEN"})  # as text: so it is saved, copied, appended and undone
     icon: IntProperty(name="Icon", get=_icon, description="The photo with the model over it; 0 where it was not drawn")
+
+
+class PhotoPoseLine(bpy.types.PropertyGroup):
+    """A straight line of a photo."""
+
+    ends: FloatVectorProperty(name="Ends", size=4, description="Where it starts and ends: x, y, x, y, pixels")
 
 
 def _taken(match: PhotoPoseMatch) -> int:
@@ -298,6 +314,11 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
         get=_taken,
         set=_take_candidate,
         description="The candidate that the camera was given",
+    )
+    without_lines: CollectionProperty(
+        name="Without Lines",
+        type=PhotoPoseLine,
+        description="Lines of the photo that were switched off: they tell nothing of its lens",
     )
     snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
     adjusted: PointerProperty(
@@ -405,7 +426,7 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
 
 
 classes = (
-    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseMatch),
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPoseMatch),
     *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)

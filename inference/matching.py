@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -118,17 +118,19 @@ def match(
     *,
     lens: Focal | None = None,
     mask: np.ndarray | None = None,
+    without_lines: np.ndarray | None = None,
 ) -> Steps[Match]:
     """Finds the cameras that see one of the targets in the photo's box as the photo does.
 
     lens: how far the camera's focal length is known, default: it is given.
-    mask: the object, (H, W) bool in photo.image.
+    mask: the object, (H, W) bool in photo.image; without_lines: segments (N, 4), px of the photo, that tell nothing of
+    its lens.
     A photo that shows none of several models, which a bundled regressor knows, is taken for one of their kind.
     """
     from .verify import candidates as finding
 
     began = time.perf_counter()
-    crops = _crops_in(box, photo, camera, look, mask, lens)
+    crops = _crops_in(box, photo, camera, look, mask, lens, without_lines)
     starts = yield from within(_starts(photo, crops, targets, look), 0.0, 0.6)
     matched, features, share = time.perf_counter(), crops.seconds, None
     if look.method == "MATCH":
@@ -205,18 +207,20 @@ def find_and_match(
     *,
     lens: Focal | None = None,
     mask: np.ndarray | None = None,
+    without_lines: np.ndarray | None = None,
     all_around: AllAround | None = None,
 ) -> Steps[tuple[Box, Match]]:
     """`match` in the given box, or in the mask's, or else in one that is found: that box and the match.
 
     all_around: asked where nobody knows how the object stands, and upright it is found in doubt only.
     """
+    known = {"lens": lens, "without_lines": without_lines}
     box = yield from aside(_shown_box, photo, box, mask)
     if look.method != "MATCH":
         all_around = None
     if box is None:
-        return (yield from _located(photo, camera, targets, renderer, look, lens, all_around))
-    steps = partial(match, photo, camera, box, renderer=renderer, lens=lens, mask=mask)
+        return (yield from _located(photo, camera, targets, renderer, look, known, all_around))
+    steps = partial(match, photo, camera, box, renderer=renderer, mask=mask, **known)
     return box, (yield from _however_it_stands(steps, targets, look, all_around))
 
 
@@ -248,10 +252,10 @@ def _located(
     targets: Sequence[Target],
     renderer: Renderer,
     look: Look,
-    lens: Focal | None,
+    known: Mapping[str, Any],
     all_around: AllAround | None,
 ) -> Steps[tuple[Box, Match]]:
-    """`match` for a photo whose box nobody knows.
+    """`match`, which knows the photo's lens and lines so, for a photo whose box nobody knows.
 
     Every target is posed in the places where the photo looks like it; the likeliest one is matched again in its own
     box, and so are the next ones as long as that is doubtful.
@@ -263,7 +267,7 @@ def _located(
     if not has_patches(feature_network(feature_name(look.network), look.device)) or look.method == "VOTE":
         # then nothing but what stands out can be told
         box = (yield from aside(proposed_boxes, photo, load_network("u2netp", look.device)))[0]
-        found = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
+        found = yield from match(photo, camera, box, targets, renderer, look, **known)
         return box, found._replace(located=True)
     looking = _places(photo, camera, targets, renderer, look, all_around)
     places, way, whole = yield from within(looking, 0.0, 0.5)
@@ -274,13 +278,13 @@ def _located(
     for one, part in shares(places[:TRIES], 0.5, 1.0):
         target = by_name[one.closeup.start.target.name]
         box = Box.around(projected(one.closeup.pose, target.index.templates.outline, np.eye(3)))
-        steps = partial(match, photo, camera, box, renderer=renderer, lens=lens)
+        steps = partial(match, photo, camera, box, renderer=renderer, **known)
         tried.append((box, (yield from within(_however_it_stands(steps, [target], way, all_around), *part))))
         if (tried[-1][1].confidence or 0.0) > SURE:
             break
     box, best = max(tried, key=lambda one: one[1].candidates[0].score)
     if len(targets) >= SEVERAL and best.candidates[0].score < CLEAR:  # perhaps it is none of them, but of their kind
-        together = yield from match(photo, camera, box, targets, renderer, look, lens=lens)
+        together = yield from match(photo, camera, box, targets, renderer, look, **known)
         best = best if together.share is None else together
     return box, best._replace(located=True)
 
@@ -477,14 +481,20 @@ def crops_for(
 
 
 def _crops_in(
-    box: Box, photo: Photo, camera: Camera, look: Look, mask: np.ndarray | None, lens: Focal | None = None
+    box: Box,
+    photo: Photo,
+    camera: Camera,
+    look: Look,
+    mask: np.ndarray | None,
+    lens: Focal | None = None,
+    without_lines: np.ndarray | None = None,
 ) -> PhotoCrops:
     """To look for the models in the photo's box."""
     from .search import start_poses
 
     rolls = start_poses.ALL_ROLLS if look.stands == ANY_WAY else start_poses.UPRIGHT_ROLLS
     extract = extractor(look.network, look.device, patches=look.method != "KNN")
-    return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens)
+    return start_poses.PhotoCrops(photo, camera, box, rolls, extract, mask, lens=lens, without_lines=without_lines)
 
 
 def aligner(device: str) -> See:

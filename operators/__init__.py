@@ -5,7 +5,7 @@ from bpy.utils import register_classes_factory
 from .blender import match_record
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
-from .compare import compare_views, nudge, pin_model
+from .compare import compare_views, nudge, pin_model, switch_lines
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
 from .photo import drag_box, find_object, match_photo, match_presets
@@ -37,6 +37,7 @@ OPERATORS = (
     nudge,
     pin_model,
     compare_views,
+    switch_lines,
     drag_box,
     find_object,
     camera_from_chessboard,

@@ -23,6 +23,8 @@ class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
             layout.prop(shown, "wipe", slider=True)
         if shown.told:
             draw_text(context, layout, shown.told)
+        if shown.view == "LINES":
+            layout.operator("photopose.switch_lines", icon="RESTRICT_SELECT_OFF")
         for slot in _photos(context.scene.camera) if shown.view == "PHOTO" else ():
             layout.prop(slot, "alpha", text="Opacity", slider=True)
         by_hand = layout.row(align=True)

@@ -6,7 +6,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from .presets_panel import PHOTOPOSE_PT_sensors
-from .sidebar import SidebarPanel, fill
+from .sidebar import SidebarPanel, draw_text, fill
 
 
 class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
@@ -30,9 +30,9 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
         layout.prop(settings, "stands")
         self._draw_button(context, settings)
-        lines = layout.column(align=True)
-        for line in settings.result.split(", ") if settings.result else ():
-            lines.label(text=line)
+        told = layout.column(align=True)
+        for part in settings.result.split(", ") if settings.result else ():
+            draw_text(context, told, part)
 
     def _draw_button(self, context: bpy.types.Context, settings) -> None:
         row, status = self.layout.row(), context.window_manager.photo_pose

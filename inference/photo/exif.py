@@ -8,9 +8,8 @@ from numbers import Real
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from .focal_length import UNPROVEN, Focal
+from .focal_length import DIAGONAL_35MM, UNPROVEN, Focal
 
-DIAGONAL_35MM = math.hypot(36, 24)  # mm
 UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # by EXIF FocalPlaneResolutionUnit
 SENSORS_MM = 4.0, 60.0  # longer side: from compact cameras' smallest to medium format
 USED_MM = 2.5, 75.0  # diagonal of what of a sensor made the picture: from phones' front cameras to medium format

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..geometry import Camera
+
+DIAGONAL_35MM = math.hypot(36, 24)  # mm
 FULL_FRAME = 36.0  # mm, of the sensor's longer side, for which the next two are
 LENSES = np.geomspace(14, 224, 25)  # mm, of which is asked how likely they are
 ANY_LENS = np.geomspace(4, 2000, 1800)  # mm, among which the answer is
@@ -20,7 +23,7 @@ ANY_LENS = np.geomspace(4, 2000, 1800)  # mm, among which the answer is
 # By judgement: 68 % of usual lenses lie between 26 and 63 mm on a sensor 36 mm wide, between a phone's and a zoom's
 USUAL = 40.0  # mm
 SPREAD = 0.45  # deviation in log focal length
-OBJECT, LINES, EXIF = "OBJECT", "LINES", "EXIF"  # what tells of a lens
+KINDS = EXIF, OBJECT, LINES = "EXIF", "OBJECT", "LINES"  # of what tells a lens
 # Probability, by judgement, that what EXIF data tell without a contradiction is wrong: a picture may have been cropped
 # to its own shape, and its recorded size updated
 UNPROVEN = 0.03
@@ -50,6 +53,11 @@ class Focal(NamedTuple):
         """Standard deviation of the logarithm, all in all; SPREAD of a guess."""
         return math.sqrt((1 - self.doubt) * self.deviation**2 + self.doubt * SPREAD**2)
 
+    @property
+    def by(self) -> tuple[str, ...]:
+        """What tells it, as in Lens."""
+        return (EXIF,) if self.spread and self.doubt < 1 else ()
+
 
 class LensEvidence(NamedTuple):
     """What one photo says of its lens: how far it is known beforehand, in mm on a sensor FULL_FRAME wide, and the
@@ -61,8 +69,8 @@ class LensEvidence(NamedTuple):
 
 
 class Lens(NamedTuple):
-    """A focal length that was estimated, in any unit, and the standard deviation of its logarithm, SPREAD at most, or
-    nearly that where it remains a guess.
+    """A focal length, in any unit, and the standard deviation of its logarithm: 0 where it was given, else SPREAD at
+    most, or nearly that where it remains a guess.
 
     by: which of EXIF, OBJECT and LINES tell it; lines_differ: the lines of the photo tell another one.
     """
@@ -77,6 +85,18 @@ class Lens(NamedTuple):
 def is_guess(deviation: float) -> bool:
     """Whether a focal length whose logarithm has this deviation is known no better than any usual lens's."""
     return deviation > 0.99 * SPREAD  # Blender keeps fewer digits
+
+
+def equivalent(camera: Camera) -> float:
+    """mm of the lens that shows as much on 35 mm film, by the pictures' diagonals (CIPA DCG-001)."""
+    (width, height), (across, down) = camera.size, camera.K.diagonal()[:2]
+    return float(DIAGONAL_35MM / math.hypot(width / across, height / down))
+
+
+def field_of_view(camera: Camera) -> float:
+    """Radians, from the left to the right border of the picture."""
+    left, right = camera.K[0, 2] / camera.K[0, 0], (camera.size[0] - camera.K[0, 2]) / camera.K[0, 0]
+    return math.atan(left) + math.atan(right)
 
 
 def likeliest(photos: Sequence[LensEvidence]) -> Lens:
@@ -104,7 +124,7 @@ def likeliest(photos: Sequence[LensEvidence]) -> Lens:
     wrong = left * untold
     focal, _own = _middle(logs, wrong if wrong.sum() > 0.5 else left - wrong)
     _both, deviation = _middle(logs, left)
-    return Lens(focal, min(deviation, SPREAD), tuple(kind for kind in (EXIF, OBJECT, LINES) if kind in by), differ)
+    return Lens(focal, min(deviation, SPREAD), tuple(kind for kind in KINDS if kind in by), bool(differ))
 
 
 def _told(known: Focal, usual: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ BEND = np.radians(22.5)  # between the gradients of linked neighbours
 STRAIGHT = 1.0  # px, the largest distance of a piece's pixels from its line
 SHORTEST, FEWEST = 0.02, 12.0  # of the longer side, and px: what is shorter has hardly a direction
 MOST = 500  # segments, the longest ones
+ALIKE = np.radians(3), 0.005  # between lines that are the same one: turn; distance, of the longer side
 ENDS = 0.2  # of a piece, at which it is not cut
 CUTS = 10  # rounds: a piece is halved where it is bent most
 FORWARD = (0, 1), (1, -1), (1, 0), (1, 1)  # rows and columns to half of a pixel's neighbours
@@ -42,6 +43,23 @@ def line_segments(image: Image.Image) -> np.ndarray:
         small = small.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BICUBIC)
     found = _straight(edges_of(small), max(SHORTEST * max(small.size), FEWEST))
     return found * np.tile(np.divide(image.size, small.size), 2)
+
+
+def along(segments: np.ndarray, others: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(N,) bool: which of segments (N, 4) lie along one of others (M, 4), found perhaps in the same photo at another
+    scale; both px of a photo of size (width, height)."""
+    turn, reach = np.sin(ALIKE[0]), ALIKE[1] * max(size)
+    start, way = others[:, :2], others[:, 2:] - others[:, :2]
+    length = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
+    way = way / length[:, None]
+    own = segments[:, 2:] - segments[:, :2]
+    own = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
+    middles = (segments[:, :2] + segments[:, 2:]) / 2 - start[:, None]  # (M, N, 2)
+    beside = np.abs(middles[..., 0] * way[:, 1:] - middles[..., 1] * way[:, :1])
+    ahead = (middles * way[:, None]).sum(-1)
+    turned = np.abs(way[:, :1] * own[:, 1] - way[:, 1:] * own[:, 0])
+    same = (beside < reach) & (ahead > -reach) & (ahead < length[:, None] + reach) & (turned < turn)
+    return same.any(0)
 
 
 def edges_of(picture: Image.Image) -> Edges:

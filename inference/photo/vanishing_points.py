@@ -107,6 +107,26 @@ def opinion(
     return Opinion(np.take_along_axis(value, best[None], 0)[0], axes[best, np.arange(len(focals))])
 
 
+def belongs_to(
+    segments: np.ndarray,
+    size: tuple[int, int],
+    focal: float,
+    axes: np.ndarray,
+    principal_point: np.ndarray | None = None,
+    seen: float = SIDE,
+) -> np.ndarray:
+    """(N,) int: which of axes (3, 3), as in Opinion, each of segments (N, 4) most likely has; -1: none of them.
+
+    segments, size, principal_point and seen as in `opinion`; focal px.
+    """
+    middle = np.divide(size, 2) if principal_point is None else principal_point
+    lines = _Lines.of(segments, middle, max(size), min(seen, SIDE))
+    misses, _one = lines.misses(axes[None], np.array([focal / max(size)]))
+    rest = np.full((len(segments), 1), 1 - SHARES.sum())
+    likeliest = np.c_[SHARES * lines.densities(misses[:, 0]), rest].argmax(1)
+    return np.where(likeliest < len(SHARES), likeliest, -1)
+
+
 def _frame(axes: np.ndarray) -> np.ndarray:
     """The nearest ones (3, 3) at right angles; the first one counts most."""
     return nearest_rotation(axes / np.linalg.norm(axes, axis=1, keepdims=True))

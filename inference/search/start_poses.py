@@ -78,15 +78,18 @@ class PhotoCrops:
         deviation: float = BOX_DEVIATION,
         lens: Focal | None = None,
         distortion: DistortionPrior | None = None,
+        without_lines: np.ndarray | None = None,
     ) -> None:
         """mask: the object in the pixels of photo.image, (H, W) bool, when the user knows it; deviation of the box's
         edges, in units of its longer side; lens: how far the camera's focal length is known, default: it is given;
-        distortion: what is known of how the lens still bends the photo, needed only where that is free."""
+        distortion: what is known of how the lens still bends the photo, needed only where that is free; without_lines:
+        segments (N, 4), px of the photo, that are not to tell of the lens."""
         shown = max(box.width, box.height) * photo.image.size[0] / photo.size[0]  # px of the picture across the box
         self.photo = reduced(photo, shown / (SHARPNESS * SIZE))
         self.camera, self.box, self.rolls = camera, box, rolls
         self.extract, self.mask, self.deviation = extract, mask, deviation
         self.lens, self.distortion = lens or Focal(camera.focal), distortion
+        self.without_lines = np.zeros((0, 4)) if without_lines is None else without_lines
         self.views = [photo_view(camera, box, roll, scale) for roll in rolls for scale in SCALES]
         self.seconds = 0.0  # spent on features so far
         self._features: dict[int, np.ndarray] = {}

@@ -11,7 +11,7 @@ from ..errors import PoseError
 from ..geometry import Camera, rotation_angle
 from ..look import ALL_STAGES, ANY_WAY, AUTOMATIC, DEFAULT_CANDIDATES, STANDING, UPRIGHT, Stages
 from ..photo.distortion import Distortion
-from ..photo.focal_length import Lens
+from ..photo.focal_length import OBJECT, Lens
 from ..photo.overlay_picture import intersection_over_union
 from ..pose.alignment import FREE, Locks
 from ..pose.pose import Pose, confused, is_standing, placed, relative
@@ -55,7 +55,8 @@ ALIKE_FEATURES, ALIKE_SHAPES = 0.92, 0.6  # cosine and overlap of two views that
 class Candidate(NamedTuple):
     """One pose hypothesis: camera in the world, with the photo's intrinsics, and score, comparable within one photo.
 
-    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess.
+    lens_deviation: standard deviation of the focal length's logarithm, 0 where it was given, SPREAD of a guess;
+    lens_by: what tells it, as in Lens.
     alike: whether the model looks the same from here as in the best pose: it is symmetric, or hides what would tell.
     agreement: what the score is made of, where that was measured; lens: the focal length, where it was estimated.
     distortion: of the lens, where that was asked for.
@@ -68,7 +69,14 @@ class Candidate(NamedTuple):
     alike: bool = False
     agreement: Agreement | None = None
     lens: Lens | None = None
+    lens_by: tuple[str, ...] = ()
     distortion: Distortion | None = None
+
+    @property
+    def known_lens(self) -> Lens:
+        """Also where it was not estimated; its focal length in px."""
+        differ = self.lens is not None and self.lens.lines_differ
+        return Lens(self.camera.focal, self.lens_deviation, self.lens_by, differ)
 
 
 def find_candidates(
@@ -226,7 +234,7 @@ def improve(
     if not after.score > before.score:
         return first._replace(camera=camera), first._replace(camera=camera)
     if last.camera.focal != camera.focal:
-        last = last._replace(lens_deviation=LENS_DEVIATION)
+        last = last._replace(lens_deviation=LENS_DEVIATION, lens_by=(OBJECT,))
     return first._replace(camera=camera), last
 
 
@@ -236,7 +244,7 @@ def with_lens(
     """The candidates of one photo, best first, with another lens, its focal length in px: the best one as it was found
     with it, the others of found's model seen from the same sides."""
     target, best = found.closeup.start.target, ranked[0]
-    known = {"lens_deviation": lens.deviation, "distortion": distortion}
+    known = {"lens_deviation": lens.deviation, "lens_by": lens.by, "distortion": distortion}
     first = _verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, lens=lens)
     others = []
     for one in ranked[1:]:
@@ -285,9 +293,9 @@ def _candidate(crops: PhotoCrops, closeup: Closeup, agrees: Agreement) -> Candid
 
 def candidate_of(crops: PhotoCrops, start: Start, pose: Pose, score: float) -> Candidate:
     """A start, moved to pose, as an answer."""
-    deviation = start.lens.deviation if start.lens else crops.lens.spread
+    deviation, by = (start.lens.deviation, start.lens.by) if start.lens else (crops.lens.spread, crops.lens.by)
     camera = placed(crops.camera, pose, start.target.sphere)
-    return Candidate(start.target.name, camera, score, deviation, lens=start.lens)
+    return Candidate(start.target.name, camera, score, deviation, lens=start.lens, lens_by=by)
 
 
 def finite(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from ..errors import PoseError
 from ..geometry import Box, Camera, Sphere, turn_between
 from ..photo.focal_length import FULL_FRAME, LENSES, SPREAD, USUAL, LensEvidence, likeliest
-from ..photo.line_segments import line_segments
+from ..photo.line_segments import along, line_segments
 from ..photo.vanishing_points import opinion
 from ..pose.alignment import LensPrior, Locks, Term, minimise
 from ..pose.pose import Pose, is_standing
@@ -87,12 +87,17 @@ def _tried(terms: Sequence[Term], pose: Pose, focals: np.ndarray) -> tuple[np.nd
 def _lines(crops: PhotoCrops, one: Verified, poses: Sequence[Pose] | None) -> np.ndarray:
     """Log-likelihoods of LENSES by lines of the photo that are none of the model's, for its perspective has told what
     these tell; poses: at these focal lengths, of a model that stands."""
-    photo, size = crops.photo.image, crops.camera.size
-    segments = line_segments(photo) * np.tile(np.divide(size, photo.size), 2)
-    segments = segments[~on_model(segments, one)]
+    size, segments = crops.camera.size, segments_of(crops)
+    segments = segments[~on_model(segments, one) & ~along(segments, crops.without_lines, size)]
     ups = None if poses is None else np.stack([pose.rotation[:, 2] for pose in poses])
     focals = LENSES * max(size) / FULL_FRAME
-    return opinion(segments, size, focals, crops.camera.K[:2, 2], ups, seen=max(photo.size)).likelihood
+    return opinion(segments, size, focals, crops.camera.K[:2, 2], ups, seen=max(crops.photo.image.size)).likelihood
+
+
+def segments_of(crops: PhotoCrops) -> np.ndarray:
+    """(N, 4): all of the photo's, px, the longest first."""
+    picture = crops.photo.image
+    return line_segments(picture) * np.tile(np.divide(crops.camera.size, picture.size), 2)
 
 
 def on_model(segments: np.ndarray, one: Verified) -> np.ndarray:

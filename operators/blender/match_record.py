@@ -15,6 +15,7 @@ from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, in_unit_sphere, intrinsics, nearby
+from ...inference.photo.focal_length import KINDS, Lens
 from . import cameras
 from .models import evaluated, with_key
 from .result_text import tell
@@ -87,7 +88,7 @@ def store_match(
         item = match.candidates.add()
         write_pose(item, models[candidate.model], candidate.camera, spheres[candidate.model])
         item.score, item.equivalent = candidate.score, candidate.alike
-        item.lens_deviation = candidate.lens_deviation
+        write_lens(item, candidate.known_lens)
         if candidate.distortion:
             item.distortion = candidate.distortion.coefficients
             item.distortion_deviation = candidate.distortion.deviation
@@ -115,6 +116,45 @@ def read_distortion(item: bpy.types.PropertyGroup) -> Distortion | None:
     from ...inference.photo.distortion import Distortion
 
     return Distortion(np.array(item.distortion), item.distortion_deviation) if any(item.distortion) else None
+
+
+def write_lens(item: bpy.types.PropertyGroup, lens: Lens) -> None:
+    """To a PhotoPoseCandidate: how far the lens of its pose is known, and what tells it."""
+    item.lens_deviation, item.lens_by, item.lines_differ = lens.deviation, set(lens.by), lens.lines_differ
+
+
+def read_lens(item: bpy.types.PropertyGroup) -> Lens:
+    """The inverse of `write_lens`; the focal length in px of the photo."""
+    by = tuple(kind for kind in KINDS if kind in item.lens_by)
+    return Lens(item.focal, item.lens_deviation, by, item.lines_differ)
+
+
+def lines_without(match: bpy.types.PropertyGroup) -> np.ndarray:
+    """(N, 4), px: ends of the photo's lines that the user has switched off."""
+    return np.array([[*line.ends] for line in match.without_lines], float).reshape(-1, 4)
+
+
+def switch_line(match: bpy.types.PropertyGroup, ends: np.ndarray, size: tuple[int, int]) -> None:
+    """Off, or on again: a line of the photo, which has this size, px of its ends (4,)."""
+    from ...inference.photo.line_segments import along
+
+    off = lines_without(match)
+    same = np.array([along(ends[None], line[None], size)[0] for line in off], bool)
+    set_lines_without(match, off[~same] if same.any() else [*off, ends])
+
+
+def set_lines_without(match: bpy.types.PropertyGroup, lines: Sequence[np.ndarray]) -> None:
+    """The inverse of `lines_without`."""
+    match.without_lines.clear()
+    for ends in lines:
+        match.without_lines.add().ends = ends
+
+
+def lines_without_of(current: bpy.types.Scene, path: Path) -> np.ndarray:
+    """Those of a photo that was matched before, else none."""
+    alike = (one for one in current.objects if one.type == "CAMERA" and one.get(cameras.PHOTO) == os.path.abspath(path))
+    camera_object = next(alike, None)
+    return lines_without(camera_object.data.photo_pose) if camera_object else np.zeros((0, 4))
 
 
 def read_pose(item: bpy.types.PropertyGroup, size: Sequence[int]) -> Camera:
@@ -215,10 +255,11 @@ def standing(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bpy.t
     return next((item for item in alike if _has(item, matrix, [fx, fy, cx, cy])), None)
 
 
-def lens_deviation(match: bpy.types.PropertyGroup, focal: float) -> float:
-    """Of a matched camera with this focal length, px: as that of the kept pose that has it; 0 where none has, for then
-    somebody set it."""
-    return next((item.lens_deviation for item in _kept(match) if isclose(item.focal, focal, rel_tol=NEAR)), 0.0)
+def lens_of(match: bpy.types.PropertyGroup, focal: float) -> Lens:
+    """What is known of the lens of a matched camera with this focal length, px: as of the kept pose that has it; where
+    none has, somebody set it."""
+    alike = (read_lens(item) for item in _kept(match) if isclose(item.focal, focal, rel_tol=NEAR))
+    return next(alike, Lens(focal, 0.0))
 
 
 def is_sure(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
@@ -233,20 +274,21 @@ def keep_score(
     camera: Camera,
     sphere: Sphere,
     score: float | None = None,
-    deviation: float | None = None,
+    lens: Lens | None = None,
 ) -> None:
     """Writes down that the active camera, if it was matched, sees the model as camera does.
 
-    score: if it was measured, comparable with its candidates'; deviation: of its lens, if that is another than before.
+    score: if it was measured, comparable with its candidates'; lens: if it is another than before.
     """
     match = current.camera.data.photo_pose
     if match.candidates:
-        deviation = lens_deviation(match, camera.focal) if deviation is None else deviation
+        lens = lens or lens_of(match, camera.focal)
         if score is not None:
             write_pose(match.adjusted, model, camera, sphere)
             write_distortion(match.adjusted, current.camera)
-            match.adjusted.score, match.adjusted.lens_deviation = score, deviation
-        tell(current, model, camera, sphere, score or 0.0, deviation)
+            write_lens(match.adjusted, lens)
+            match.adjusted.score = score
+        tell(current, model, camera, sphere, lens, score or 0.0)
 
 
 def known_score(current: bpy.types.Scene, camera_object: bpy.types.Object) -> float | None:

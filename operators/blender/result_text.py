@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from math import degrees
 from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.geometry import Camera, Sphere, seen_from
-from ...inference.photo.focal_length import is_guess
+from ...inference.photo.focal_length import EXIF, LINES, OBJECT, Lens, equivalent, field_of_view, is_guess
 from .models import key_of
 
 if TYPE_CHECKING:
     from ...inference.photo.distortion import Distortion
     from ...inference.verify.candidates import Candidate
 
+ANOTHER_SENSOR = 0.01  # part by which the camera's sensor differs from the photo's where that is told
 
-def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, lens_deviation: float = 0.0) -> str:
+
+def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, sure: str = "") -> str:
     """How camera, whose data in the scene these are, sees the model of this name, for the user: parts separated by
-    commas."""
+    commas. sure: how sure its focal length is, as a text."""
     angles = seen_from(camera, sphere)
     if data.type == "ORTHO":
         told = rpt_("{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, orthographic, scale {scale:.3g}")
@@ -26,14 +29,50 @@ def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, le
     told = rpt_(
         "{name}: azimuth {azimuth:.1f}°, elevation {elevation:.1f}°, distance {distance:.3g}, lens {lens:.1f} mm"
     ).format(name=model, lens=data.lens, **angles._asdict())
-    if is_guess(lens_deviation):
-        return told + rpt_(" (guessed)")
-    return told + (f" ± {100 * lens_deviation:.0f} %" if lens_deviation else "")
+    shown = rpt_(", 35 mm equivalent {equivalent:.0f} mm, {wide:.0f}° wide").format(
+        equivalent=equivalent(camera), wide=degrees(field_of_view(camera))
+    )
+    return told + sure + shown + _sensors(camera, data)
+
+
+def _sensors(camera: Camera, data: bpy.types.Camera) -> str:
+    """A note where renders are of another shape than the photo, so that the same lens has another sensor there."""
+    photo = data.lens * camera.longer_side / camera.focal
+    if data.sensor_fit != "AUTO" or abs(data.sensor_width / photo - 1) < ANOTHER_SENSOR:
+        return ""
+    told = rpt_(", on {photo:.1f} mm of the camera's sensor of {render:.1f} mm")
+    return told.format(photo=photo, render=data.sensor_width)
+
+
+def known_sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, lens: Lens) -> str:
+    """`sight` with how far the lens is known and what tells it."""
+    if data.type == "ORTHO":
+        return sight(model, camera, sphere, data)
+    sure = f" ± {100 * lens.deviation:.0f} %" if lens.deviation else ""
+    if is_guess(lens.deviation):
+        sure = rpt_(" (guessed)")
+    differ = f", {other_lens()}" if lens.lines_differ else ""
+    return sight(model, camera, sphere, data, sure) + _source(lens) + differ
+
+
+def _source(lens: Lens) -> str:
+    if not lens.deviation:
+        return rpt_(", lens as given")
+    if is_guess(lens.deviation):
+        return ""
+    names = {EXIF: rpt_("EXIF data"), OBJECT: rpt_("the object's perspective"), LINES: rpt_("the photo's lines")}
+    sources = " + ".join(names[kind] for kind in lens.by)
+    return rpt_(", lens by {sources}").format(sources=sources) if sources else rpt_(", lens hardly more than guessed")
+
+
+def other_lens() -> str:
+    """Of a photo whose lines differ."""
+    return rpt_("The photo's lines tell another lens: is it a collage or its background another photo?")
 
 
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:
     """What the user is told of a match, whose camera has these data: parts separated by commas."""
-    seen = sight(candidate.model, candidate.camera, sphere, data, candidate.lens_deviation)
+    seen = known_sight(candidate.model, candidate.camera, sphere, data, candidate.known_lens)
     return seen + distortion_told(candidate.distortion) + rpt_(", score {score:.2f}").format(score=candidate.score)
 
 
@@ -55,8 +94,8 @@ def tell(
     model: bpy.types.Object,
     camera: Camera,
     sphere: Sphere,
+    lens: Lens,
     score: float = 0.0,
-    lens_deviation: float = 0.0,
 ) -> None:
     """The panel's lines about the last match: how camera, which is the active one's, sees the model.
 
@@ -64,6 +103,6 @@ def tell(
     """
 
     match = current.camera.data.photo_pose
-    told = sight(key_of(model), camera, sphere, current.camera.data, lens_deviation)
+    told = known_sight(key_of(model), camera, sphere, current.camera.data, lens)
     told += _bent(match.distortion[0], match.distortion_deviation) if any(match.distortion) else ""
     current.photo_pose.result = told + (rpt_(", score {score:.2f}").format(score=score) if score else "")

@@ -7,7 +7,7 @@ from bpy.props import IntProperty
 
 from ...inference.errors import PoseError
 from ..blender import cameras
-from ..blender.match_record import lens_deviation, sphere_of, standing, write_distortion, write_pose
+from ..blender.match_record import lens_of, sphere_of, standing, write_distortion, write_lens, write_pose
 from .take_candidate import MatchedCameraOperator
 
 
@@ -21,11 +21,12 @@ class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
         camera = cameras.read_camera(context.scene, camera_object, tuple(match.size))
         sphere = sphere_of(context.scene, match.model)
         known = standing(context.scene, camera_object)
-        score, deviation = known.score if known else 0.0, lens_deviation(match, camera.focal)
+        score, lens = known.score if known else 0.0, lens_of(match, camera.focal)
         item = match.snapshots.add()
         write_pose(item, match.model, camera, sphere)
-        item.score, item.lens_deviation = score, deviation
+        write_lens(item, lens)
         write_distortion(item, camera_object)
+        item.score = score
         number = len(match.snapshots)
         while f"Snapshot {number}" in match.snapshots:
             number += 1

@@ -11,9 +11,9 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Camera, turned_about
-from ...inference.photo.focal_length import is_guess
+from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
-from ..blender.match_record import lens_deviation, read_distortion, read_pose, show_straight, sphere_of
+from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
 from ..blender.result_text import tell
 from ..running.long_operator import require_packages
 
@@ -51,8 +51,8 @@ class MatchedCameraOperator:
         camera: Camera,
         model: bpy.types.Object,
         sensor: float,
+        lens: Lens,
         score: float = 0.0,
-        lens_deviation: float = 0.0,
     ) -> None:
         """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
         when there is one."""
@@ -60,7 +60,7 @@ class MatchedCameraOperator:
         cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
         camera_object.data.photo_pose.model = model
         cameras.view_through_camera(context)
-        tell(context.scene, model, camera, sphere, score, lens_deviation)
+        tell(context.scene, model, camera, sphere, lens, score)
         self.report({"INFO"}, context.scene.photo_pose.result)
 
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
@@ -72,7 +72,7 @@ class MatchedCameraOperator:
             from ...inference.photo.image import load_photo
 
             show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
-        self.look(context, camera, item.model, match.sensor, item.score, item.lens_deviation)
+        self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
 
 
 class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -117,8 +117,7 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
         axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
         pose = turned_about(camera.camera_to_world, center, axis, self.angle)
         sensor = cameras.sensor_of(context.scene, camera_object, camera.size)
-        deviation = lens_deviation(match, camera.focal)
-        self.look(context, camera.placed(pose), match.model, sensor, lens_deviation=deviation)
+        self.look(context, camera.placed(pose), match.model, sensor, lens_of(match, camera.focal))
 
 
 classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)

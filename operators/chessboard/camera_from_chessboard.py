@@ -94,10 +94,10 @@ def label_summary(labelled: Label, board: Board, data: bpy.types.Camera) -> str:
     """What the user is told, the camera having these data: parts separated by commas."""
     from ...inference.photo.distortion import NOTICED
 
+    sure = f" ± {100 * labelled.found.focal_deviation:.1f} %" if labelled.found.focal_deviation else ""
     found, bent = labelled.found, rpt_(", distortion of up to {bent:.0f} px taken out").format(bent=labelled.bent)
     return (
-        sight(rpt_("Chessboard"), labelled.camera, board.sphere, data)
-        + (f" ± {100 * found.focal_deviation:.1f} %" if found.focal_deviation else "")
+        sight(rpt_("Chessboard"), labelled.camera, board.sphere, data, sure)
         + rpt_(", reprojection error {rms:.2f} px").format(rms=found.rms)
         + (bent if labelled.bent > NOTICED else "")
     )

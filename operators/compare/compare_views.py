@@ -18,12 +18,13 @@ from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProper
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
 from ..blender import cameras
-from ..blender.match_record import photo_of
+from ..blender.match_record import lines_without, photo_of
 from ..blender.models import evaluated
 from ..pictures.camera_view import camera_seen, photo_in_view, shown_model
 from ..pictures.photo_over_view import PhotoOverlay
 from ..running.long_operator import MATCHING, StepsOperator, require_packages
 from .fit_of_camera import CameraFit, fit_of_camera
+from .lines_of_camera import CameraLines, lines_of_camera
 
 if TYPE_CHECKING:
     from ...inference.geometry import Box, Camera
@@ -40,7 +41,14 @@ VIEWS = (
         "Where they disagree: blue parts of the model lie right, yellow and red ones do not, grey stripes are not "
         "seen, red stripes lie where no object is; pink is the object beside the model",
     ),
+    (
+        "LINES",
+        "Lines",
+        "Lines of the photo that may tell its lens: blue ones are upright in the scene, orange and green ones level, "
+        "grey ones none of these or the model's own; the horizon is dashed",
+    ),
 )
+PICTURED = {"FIT": fit_of_camera, "LINES": lines_of_camera}  # views of a picture that work gives
 BLINK = 0.25  # s
 REDRAW_PAUSE = 0.2  # s, before a changed model is drawn anew: it may go on changing
 
@@ -53,7 +61,7 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     bl_description = "Lay the photo over the active camera's view so that you see how well the model lies on it"
     bl_options = {"INTERNAL"}
     phases = MATCHING
-    needs = ()  # all views but one are there at once
+    needs = ()  # nearly all views are there at once
 
     view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
 
@@ -69,8 +77,8 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        fit = (yield from fit_of_camera(context)) if self.view == "FIT" else None
-        show(context, self.view, fit)
+        found = (yield from PICTURED[self.view](context)) if self.view in PICTURED else None
+        show(context, self.view, found)
 
 
 # Functions, for Blender evaluates these annotations where a lambda would not find the names of this file
@@ -90,7 +98,7 @@ class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
     view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
-    told: StringProperty(name="Fit", get=_told, description="What Fit has found")
+    told: StringProperty(name="Found", get=_told, description="What Fit or Lines have found")
     wipe: FloatProperty(
         name="Wipe",
         default=0.5,
@@ -105,13 +113,17 @@ class PhotoPoseCompare(bpy.types.PropertyGroup):
 class Comparison:
     """What is laid over views through the active camera, and the handlers that keep it right."""
 
-    def __init__(self, context: bpy.types.Context, view: str, fit: CameraFit | None = None) -> None:
-        self.view, self.blink, self.path, self.matched, self.fit = view, 0.0, "", "", None
+    def __init__(self, context: bpy.types.Context, view: str, found: CameraFit | CameraLines | None = None) -> None:
+        self.view, self.blink, self.path, self.matched, self.found = view, 0.0, "", "", None
         self.bent: tuple[float, ...] = ()
         self.renew(context)
-        if fit:
-            self.fit = fit
-            self.overlay.set_fit(fit.picture)
+        if found:
+            self.take(found)
+
+    def take(self, found: CameraFit | CameraLines) -> None:
+        """What the views FIT and LINES show."""
+        self.found = found
+        self.overlay.set_picture(found.picture)
 
     def renew(self, context: bpy.types.Context) -> None:
         """Takes the active camera's photo and its model as they are now."""
@@ -126,7 +138,7 @@ class Comparison:
         self.matched = matched_with(camera_object)
         with evaluated(shown_model(context.scene, camera_object, camera)) as model:
             if photo or not np.array_equal(model.vertices, self.vertices):
-                self.fit = None
+                self.found = None
             self.vertices = model.vertices
             if photo:
                 self.overlay, self.path, self.bent = PhotoOverlay(photo, model), path, bent
@@ -169,33 +181,35 @@ class Comparison:
         """As PhotoOverlay.draw does: what is shown now."""
         camera = cameras.read_camera(current, camera_object, self.overlay.size)
         wipe = self.blink if self.view == "BLINK" else bpy.context.window_manager.photo_pose_compare.wipe
-        view = "EDGES" if self.view == "FIT" and not self._fits(camera) else self.view
+        view = "EDGES" if self.view in PICTURED and not self.knows(camera) else self.view
         self.overlay.draw(view, camera, place, target, wipe, thickness)
 
     def told(self, current: bpy.types.Scene) -> str:
-        """How the model fits, or that nobody knows any more; empty in other views."""
-        if self.view != "FIT":
+        """What was found, or that nobody knows any more; empty in views that look for nothing."""
+        if self.view not in PICTURED:
             return ""
         camera_object = current.camera
         with suppress(PoseError):  # of what shows no photo
             if camera_object and camera_object.get(cameras.PHOTO) == self.path:
-                if self._fits(cameras.read_camera(current, camera_object, self.overlay.size)):
-                    return self.fit.told
+                if self.knows(cameras.read_camera(current, camera_object, self.overlay.size)):
+                    return self.found.told
+        if self.view == "LINES":
+            return rpt_("Camera or model have changed: press Lines again")
         return rpt_("Camera or model have changed: press Fit again")
 
-    def _fits(self, camera: Camera) -> bool:
-        """Whether it is known how the model fits what this camera sees."""
-        return self.fit is not None and self.fit.is_of(camera)
+    def knows(self, camera: Camera) -> bool:
+        """Whether what was found is about what this camera sees."""
+        return self.found is not None and self.found.is_of(camera)
 
 
-def show(context: bpy.types.Context, view: str, fit: CameraFit | None = None) -> None:
+def show(context: bpy.types.Context, view: str, found: CameraFit | CameraLines | None = None) -> None:
     """Turns 3D views through the active camera to one of VIEWS; PoseError where that cannot be shown.
 
-    fit: what FIT shows.
+    found: what FIT or LINES show.
     """
     require_packages("PIL")
     try:
-        comparison = None if view == "PHOTO" else Comparison(context, view, fit)
+        comparison = None if view == "PHOTO" else Comparison(context, view, found)
     except SystemError as error:  # Blender's own, of its gpu module
         raise PoseError("Nothing can be drawn here: Blender runs in the background.") from error
     stop()
@@ -226,9 +240,30 @@ def stop(*_file: object) -> None:
 
 @persistent
 def _undone(*_scene: object) -> None:
-    """An undo of the first match leaves no photo to be compared with."""
+    """An undo of the first match leaves no photo to be compared with; one of clicks other lines."""
     if _running and not any(cameras.PHOTO in one for one in bpy.context.scene.objects):
         stop()
+    renew_lines(bpy.context)
+
+
+def lines_shown(context: bpy.types.Context) -> CameraLines | None:
+    """Those of the active camera's photo, while they are shown and known."""
+    current, camera_object = context.scene, context.scene.camera
+    with suppress(PoseError):  # of what shows no photo
+        for one in _running if camera_object else ():
+            if one.view == "LINES" and camera_object.get(cameras.PHOTO) == one.path:
+                known = one.knows(cameras.read_camera(current, camera_object, one.overlay.size))
+                return one.found if known else None
+    return None
+
+
+def renew_lines(context: bpy.types.Context) -> None:
+    """Where others are switched off than those that are shown so."""
+    shown = lines_shown(context)
+    without = lines_without(context.scene.camera.data.photo_pose) if shown else None
+    if shown and not np.array_equal(without, shown.off):
+        _running[0].take(shown.without(without))
+        redraw(context)
 
 
 def redraw(context: bpy.types.Context) -> None:
@@ -284,12 +319,14 @@ classes = (PHOTOPOSE_OT_compare, PhotoPoseCompare)
 
 def register() -> None:
     bpy.types.WindowManager.photo_pose_compare = PointerProperty(type=PhotoPoseCompare)
-    bpy.app.handlers.undo_post.append(_undone)
+    for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        handlers.append(_undone)
     bpy.app.handlers.load_pre.append(stop)  # for good: Blender skips one where another leaves the list meanwhile
 
 
 def unregister() -> None:
     stop()
-    bpy.app.handlers.undo_post.remove(_undone)
+    for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        handlers.remove(_undone)
     bpy.app.handlers.load_pre.remove(stop)
     del bpy.types.WindowManager.photo_pose_compare

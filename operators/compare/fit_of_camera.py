@@ -28,13 +28,18 @@ class CameraFit(NamedTuple):
     picture: FitPicture
 
     def is_of(self, camera: Camera) -> bool:
-        same = zip((self.camera.K, self.camera.world_to_camera), (camera.K, camera.world_to_camera), strict=True)
-        return all(np.allclose(one, other, rtol=NEAR, atol=NEAR) for one, other in same)
+        return is_same(self.camera, camera)
 
     @property
     def told(self) -> str:
         told = rpt_("Off by {off:.1%} of the object's size in the mean; {visible:.0%} of the model is seen")
         return told.format(off=self.picture.off, visible=self.picture.visible)
+
+
+def is_same(first: Camera, second: Camera) -> bool:
+    """But for what Blender rounds."""
+    same = zip((first.K, first.world_to_camera), (second.K, second.world_to_camera), strict=True)
+    return all(np.allclose(one, other, rtol=NEAR, atol=NEAR) for one, other in same)
 
 
 def fit_of_camera(context: bpy.types.Context) -> Steps[CameraFit]:

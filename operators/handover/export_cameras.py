@@ -18,7 +18,7 @@ from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
-from ..blender.match_record import distortion_of, is_sure, lens_deviation, standing
+from ..blender.match_record import distortion_of, is_sure, lens_of, standing
 from ..blender.models import chosen_models, evaluated, key_of, placed
 from ..running.long_operator import require_packages
 
@@ -148,13 +148,15 @@ def _described(current: bpy.types.Scene, one: Taken, root: bpy.types.Object) -> 
 
     match, now = one.camera_object.data.photo_pose, standing(current, one.camera_object)
     sure = match.confidence if match.verified and is_sure(current, one.camera_object) else None
-    score, deviation = now.score if now else None, lens_deviation(match, one.camera.focal)
+    score, lens = now.score if now else None, lens_of(match, one.camera.focal)
     with evaluated(root) as model:
-        sphere, line = model.sphere, described(Candidate(model.name, one.camera, score, deviation), model.sphere)
+        seen = Candidate(model.name, one.camera, score, lens.deviation, lens_by=lens.by)
+        sphere, line = model.sphere, described(seen, model.sphere)
     bent = {"distortion": one.distortion.tolist()} if one.distortion.any() else {}
     size, box = list(one.camera.size), list(match.box)
     camera = blender_camera(one.camera, sphere, cameras.sensor_of(current, one.camera_object, one.camera.size))
-    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, "confidence": sure, **bent}
+    known = {"lines_differ": lens.lines_differ, "confidence": sure}
+    return {"photo": one.path, **line, "size": size, "box": box, "camera": camera, **known, **bent}
 
 
 def _write_colmap(folder: Path, current: bpy.types.Scene) -> int:

@@ -106,7 +106,8 @@ def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, An
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
-    line.update(dict.fromkeys((*empty, "confidence", "of_a_kind", "focal_deviation")), candidates=[])
+    known = "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ"
+    line.update(dict.fromkeys((*empty, *known)), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     with failing_alone(line, job["photo"]):
         line.update(_matched(job, stem, work, seconds))
@@ -138,6 +139,7 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
         "camera": blender_camera(best.camera, spheres[best.model], sensor),
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
+        "lines_differ": best.known_lens.lines_differ,
         "candidates": [{**line, "alike": one.alike} for line, one in zip(ranked, found.candidates, strict=True)],
     }
 

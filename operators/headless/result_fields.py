@@ -40,6 +40,7 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
         "roll": angles.roll,
         "score": candidate.score,
         "focal_deviation": candidate.lens_deviation or None,
+        "focal_by": list(candidate.lens_by) if candidate.lens_deviation else None,
     }
 
 

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, StringProperty
 from ...inference.steps import Steps, within
 from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
-from ..blender.match_record import Shown, note, show_candidates, store_match
+from ..blender.match_record import Shown, lines_without_of, note, show_candidates, store_match
 from ..blender.models import chosen_models
 from ..compare import compare_views
 from ..running.long_operator import MATCHING, FileOperator
@@ -62,6 +62,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
             told = {"lens": self.focal_of(photo), "mask": photo.mask, "all_around": all_around(roots, views, cache)}
+            told["without_lines"] = lines_without_of(context.scene, photo.path)
             finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
             box, found = yield from within(finding, 0.5, 1.0)
             shown = show_candidates(photo, box, found.candidates, targets, renderer)
@@ -74,7 +75,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
     ) -> None:
-        from ..blender.result_text import summary
+        from ..blender.result_text import other_lens, summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
@@ -88,6 +89,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        if best.known_lens.lines_differ:
+            self.warn(other_lens())
 
 
 class PHOTOPOSE_FH_photo(bpy.types.FileHandler):

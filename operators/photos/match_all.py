@@ -15,7 +15,15 @@ from ...inference.geometry import Box, Sphere
 from ...inference.steps import Steps, shares, within
 from ...properties import METHOD, SHARED_DISTORTION, SHARED_LENS, SHARED_SHIFT
 from ..blender import cameras
-from ..blender.match_record import Shown, note, show_candidates, show_straight, store_match, straight_for
+from ..blender.match_record import (
+    Shown,
+    lines_without_of,
+    note,
+    show_candidates,
+    show_straight,
+    store_match,
+    straight_for,
+)
 from ..blender.models import chosen_models
 from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..running.long_operator import MATCHING, StepsOperator
@@ -82,6 +90,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
 
             def match(photo: Photo, box: Box | None) -> Steps[Shot]:
                 told = {"lens": self.focal_of(photo), "mask": photo.mask, "all_around": everywhere}
+                told["without_lines"] = lines_without_of(context.scene, photo.path)
                 camera = self.camera_of(context, photo)
                 place, found = yield from find_and_match(photo, camera, box, targets, renderer, look, **told)
                 return shot(photo, place, found)

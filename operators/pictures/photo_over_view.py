@@ -19,6 +19,7 @@ from .textures import texture
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
     from ...inference.verify.fit_picture import FitPicture
+    from ...inference.verify.lines_picture import LinesPicture
 
 UNIT = np.array([[0.0, 0.0], [1.0, 1.0]])
 SHOWN_SIDE = 2048  # px, of the photo on the graphics card at most
@@ -30,16 +31,16 @@ class PhotoOverlay:
     def __init__(self, photo: Photo, model: Model) -> None:
         self.size, self.photo = photo.size, texture(photo.image, SHOWN_SIDE)
         self.shader = compare_shader()
-        self.fit, self.from_photo = None, Matrix()
+        self.picture, self.from_photo = None, Matrix()
         self.set_model(model)
 
-    def set_fit(self, fit: FitPicture) -> None:
-        """What the view FIT shows."""
+    def set_picture(self, shown: FitPicture | LinesPicture) -> None:
+        """What the views FIT and LINES show."""
         from PIL import Image
 
-        height, width, _channels = fit.rgba.shape
-        self.fit = texture(Image.fromarray(fit.rgba), max(width, height))
-        self.from_photo = Matrix(np.diag([1 / width, 1 / height, 1]) @ fit.from_photo @ np.diag([*self.size, 1]))
+        height, width, _channels = shown.rgba.shape
+        self.picture = texture(Image.fromarray(shown.rgba), max(width, height))
+        self.from_photo = Matrix(np.diag([1 / width, 1 / height, 1]) @ shown.from_photo @ np.diag([*self.size, 1]))
         self.from_photo.resize_4x4()
 
     def set_model(self, model: Model) -> None:
@@ -73,12 +74,13 @@ class PhotoOverlay:
 
     def _textures(self, view: str, camera: Camera) -> dict[str, GPUTexture]:
         """The model is drawn only when the camera has moved."""
-        lines = view in ("EDGES", "FIT")
+        pictured = view in ("FIT", "LINES")
+        lines = pictured or view == "EDGES"
         state = lines, camera.size, camera.K.tobytes(), camera.camera_to_world.tobytes()
         if state != self._drawn:
             draw = self.stage.trace if lines else self.stage.draw
             self._model, self._drawn = draw(in_unit_sphere(camera, self.stage.sphere)), state
-        return {"photo": self.photo, **self._model, **({"picture": self.fit} if view == "FIT" else {})}
+        return {"photo": self.photo, **self._model, **({"picture": self.picture} if pictured else {})}
 
 
 def _four(ends: np.ndarray) -> list[tuple[float, float]]:

@@ -147,7 +147,7 @@ vec3 difference(vec3 seen, vec4 shown, vec2 step) {
 }
 
 /* The picture, which lies over a part of the photo. */
-vec3 fit(vec3 seen) {
+vec3 pictured(vec3 seen) {
   vec3 there = (from_photo * vec4(at, 1.0, 0.0)).xyz;
   vec2 inside = there.xy / there.z;
   if (there.z <= 0.0 || clamp(inside, 0.0, 1.0) != inside) return seen;
@@ -163,12 +163,12 @@ void main() {
   vec3 result = to_wipe > 0.0 ? mix(seen, shown.rgb, shown.a) : seen;
   if (view == EDGES) result = edges(seen);
   if (view == DIFFERENCE) result = difference(seen, shown, step);
-  if (view == FIT) result = fit(seen);
+  if (view == FIT || view == LINES) result = pictured(seen);
   if (view == WIPE && abs(to_wipe) < float(thickness)) result = vec3(to_wipe > 0.0 ? 0.0 : 1.0);
   color = vec4(linear(result), 1.0);
 }
 """
-COMPARE_VIEWS = ("EDGES", "DIFFERENCE", "WIPE", "BLINK", "FIT")
+COMPARE_VIEWS = ("EDGES", "DIFFERENCE", "WIPE", "BLINK", "FIT", "LINES")
 
 
 def surface_shader() -> GPUShader:
@@ -222,7 +222,7 @@ def compare_shader() -> GPUShader:
     """A photo and the textures of drawing.Stage, for a view whose colours are linear.
 
     corner: in the view, -1..1; photo_at, view_at: the same in the photo and in the textures, 0..1 from the top left.
-    from_photo: for FIT, whose picture is another one, to the same in that from photo_at, both homogeneous.
+    from_photo: for FIT and LINES, whose picture is another one, to the same in that from photo_at, both homogeneous.
     """
     return _shader(
         (_COMPARE_VERTEX, _COMPARE_FRAGMENT),

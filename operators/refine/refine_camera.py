@@ -14,7 +14,7 @@ from ...inference.steps import Steps, within
 from ...preferences import preferred
 from ...properties import OURS, LockProperties, ViewProperties
 from ..blender import cameras
-from ..blender.match_record import distortion_of, keep_score, known_score, lens_deviation, show_straight
+from ..blender.match_record import distortion_of, keep_score, known_score, lens_of, show_straight
 from ..blender.models import chosen_models, evaluated, scene_object
 from ..blender.result_text import distortion_told
 from ..running.long_operator import MATCHING, StepsOperator
@@ -67,12 +67,14 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
             before, after = yield from within(refining, 0.5, 1.0)
         if after.score > before.score:
             known = known_score(context.scene, camera_object)
-            deviation = lens_deviation(camera_object.data.photo_pose, camera.focal)
-            deviation = max(after.lens_deviation, deviation)  # what stays near a guess is not known much better
-            self._write(context, camera_object, photo, after._replace(lens_deviation=deviation), target)
+            before_that = lens_of(camera_object.data.photo_pose, camera.focal)
+            # what stays near a guess is not known much better
+            deviation = max(after.lens_deviation, before_that.deviation)
+            after = after._replace(lens_deviation=deviation, lens_by=after.lens_by or before_that.by)
+            self._write(context, camera_object, photo, after, target)
             gained = None if known is None else known + after.score - before.score
             root = scene_object(context.scene, target.name)
-            keep_score(context.scene, root, after.camera, target.sphere, gained, deviation)
+            keep_score(context.scene, root, after.camera, target.sphere, gained, after.known_lens)
         else:
             self.outcome = "CANCELLED"
             told = rpt_("The camera stays as it was: nothing better was found (score {score:.2f})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from photo_pose.inference.geometry import Camera, intrinsics
 from photo_pose.inference.photo.focal_length import (
     ANY_LENS,
     EXIF,
@@ -16,6 +17,8 @@ from photo_pose.inference.photo.focal_length import (
     Focal,
     LensEvidence,
     blurred,
+    equivalent,
+    field_of_view,
     likeliest,
     smooth,
 )
@@ -31,6 +34,20 @@ def said(mm: float, deviation: float) -> np.ndarray:
 
 def evidence(perspective=NOTHING, lines=NOTHING, known=GUESS) -> LensEvidence:
     return LensEvidence(known, perspective, lines)
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (2000, 3000)])
+def test_35_mm_film_is_its_own_equivalent(size):
+    camera = Camera(intrinsics(28 / 36 * 3000, size), np.eye(4), size)
+    assert equivalent(camera) == pytest.approx(28)
+    assert np.degrees(field_of_view(camera)) == pytest.approx(2 * np.degrees(np.arctan(size[0] / 3000 * 18 / 28)))
+    shifted = Camera(intrinsics(2000, (4000, 3000), (0, 1500)), np.eye(4), (4000, 3000))
+    assert equivalent(shifted) == pytest.approx(2000 / 5000 * 43.267, rel=1e-4)
+    assert field_of_view(shifted) == pytest.approx(np.arctan(2))
+
+
+def test_what_is_known_beforehand_says_what_told_it():
+    assert Focal(50.0).by == GUESS.by == () and Focal(50.0, 0.02, 0.03).by == Focal(50.0, 0.02).by == (EXIF,)
 
 
 def test_nothing_is_a_guess():

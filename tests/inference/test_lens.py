@@ -107,6 +107,15 @@ def test_lines_beside_the_model_count(target):
     assert abs(np.log(together.focal / camera.focal)) < 2 * together.deviation
 
 
+def test_lines_that_are_switched_off_do_not_count(target):
+    camera = camera_with(150)
+    crops = guessed(camera, 50)
+    crops.photo = replace(crops.photo, image=on_tiles(crops.photo.image, camera))
+    crops.without_lines = lens.segments_of(crops)
+    found = finish(search(crops, camera, target)).closeup.start.lens
+    assert LINES not in found.by and np.ptp(found.evidence.lines) < 1e-9
+
+
 def on_tiles(image: Image.Image, camera: Camera) -> Image.Image:
     """image with the lines of a floor around the model, which stays in front of them."""
     drawn, reach = image.copy(), np.linspace(-3, 3, 25)

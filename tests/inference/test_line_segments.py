@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from photo_pose.inference.photo.line_segments import SIDE, connected, line_segments
+from photo_pose.inference.photo.line_segments import SIDE, along, connected, line_segments
 
 FINE = 4  # times as large pictures are drawn, so that edges are as smooth as a photo's
 
@@ -81,3 +81,14 @@ def test_what_hangs_together_is_one():
     assert connected(10, links).tolist() == [0, 0, 0, 3, 4, 5, 5, 5, 8, 0]
     chain = np.random.default_rng(1).permutation(3000)
     assert set(connected(3000, np.stack([chain[:-1], chain[1:]], 1))) == {0}
+
+
+def test_a_line_is_known_again_at_another_scale_and_no_other_for_it():
+    size, line = (400, 300), np.array([[100.0, 100, 300, 150]])
+    across, ahead = np.array([-50.0, 200]) / np.hypot(50, 200), np.array([200.0, 50]) / np.hypot(50, 200)
+    part = np.array([*(line[0, :2] + 20 * ahead), *(line[0, :2] + 90 * ahead)])
+    moved = [part + np.tile(way, 2) for way in (0.01 * 400 / 3 * across, 4 * across, 250 * ahead)]
+    turned = np.array([200.0, 125, 225, 150])  # at 45 degrees through its middle
+    found = along(np.stack([part, part[[2, 3, 0, 1]], *moved, turned]), line, size)
+    assert found.tolist() == [True, True, True, False, False, False]
+    assert not along(line, np.zeros((0, 4)), size).any() and along(np.zeros((0, 4)), line, size).shape == (0,)

@@ -6,33 +6,43 @@ import numpy as np
 import pytest
 
 from photo_pose.inference.geometry import intrinsics, look_at, roll_matrix, rotation_from_vector
-from photo_pose.inference.photo.vanishing_points import opinion
+from photo_pose.inference.photo.vanishing_points import belongs_to, opinion
 
 SIZE = (900, 600)
 FOCALS = np.geomspace(350, 5600, 25)  # px: 14 to 224 mm
 
 
-def room(focal: float, pitch: float, seed: int = 0, turned: float = 0.6, others: float = 0.3) -> np.ndarray:
+def room(focal: float, pitch: float, **how: float) -> np.ndarray:
+    """The segments of a `known_room`."""
+    return known_room(focal, pitch, **how)[0]
+
+
+def known_room(
+    focal: float, pitch: float, seed: int = 0, turned: float = 0.6, others: float = 0.3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Segments (N, 4), px, of a room's upright and level lines, with noise of half a pixel, and as many others among
-    them as that share."""
+    them as that share; which axis each has (N,), -1 for others; the axes (3, 3) of the camera: up first."""
     random = np.random.default_rng(seed)
     place = np.array([-np.sin(turned), -np.cos(turned), 0]) * 6
     camera = look_at(place, place + [np.sin(turned), np.cos(turned), np.tan(pitch)]) @ roll_matrix(0.02)
     to_camera, K = np.linalg.inv(camera), intrinsics(focal, SIZE)
-    segments = []
+    segments, has = [], []
     while len(segments) < 90:
         start = random.uniform([-3, -3, -2.5], [3, 3, 2.5])
-        along = np.eye(3)[random.integers(3)] * random.uniform(0.5, 2)
+        axis = random.integers(3)
+        along = np.eye(3)[axis] * random.uniform(0.5, 2)
         seen = np.stack([start, start + along]) @ to_camera[:3, :3].T + to_camera[:3, 3]
         ends = seen @ K.T
         ends = (ends[:, :2] / ends[:, 2:]).ravel() + random.normal(0, 0.5, 4)
         if random.random() < others:
-            ends = random.uniform(0, 1, 4) * np.tile(SIZE, 2)
+            ends, axis = random.uniform(0, 1, 4) * np.tile(SIZE, 2), -1
         inside = (ends >= 0).all() and (ends.reshape(2, 2) < SIZE).all()
         if seen[:, 2].min() > 0.5 and inside and np.linalg.norm(ends[2:] - ends[:2]) > 20:
             segments.append(ends)
+            has.append({2: 0, 0: 1, 1: 2, -1: -1}[int(axis)])
     found = np.array(segments)
-    return found[np.argsort(-np.linalg.norm(found[:, 2:] - found[:, :2], axis=1))]
+    longest = np.argsort(-np.linalg.norm(found[:, 2:] - found[:, :2], axis=1))
+    return found[longest], np.array(has)[longest], to_camera[:3, [2, 0, 1]].T
 
 
 def up(pitch: float) -> np.ndarray:
@@ -80,3 +90,19 @@ def test_lines_in_any_direction_tell_little():
     random = np.random.default_rng(5)
     some = np.concatenate([room(900.0, -0.3, others=1.0, seed=seed) for seed in range(2)])[random.permutation(180)]
     assert np.ptp(opinion(some, SIZE, FOCALS).likelihood) < 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_belong_to_the_axis_that_they_have(seed):
+    segments, has, axes = known_room(900.0, -0.3, seed=seed)
+    found = belongs_to(segments, SIZE, 900.0, axes)
+    assert (found == has)[has >= 0].mean() > 0.9  # short ones may point anywhere
+    assert (found == -1)[has == -1].mean() > 0.6  # some lie so by chance
+    seen = opinion(segments, SIZE, np.array([900.0]), ups=axes[:1]).axes[0]
+    if abs(seen[1] @ axes[1]) < abs(seen[1] @ axes[2]):
+        seen = seen[[0, 2, 1]]
+    assert (belongs_to(segments, SIZE, 900.0, seen) == found).mean() > 0.95
+    shifted = belongs_to(segments + [50, 80, 50, 80], SIZE, 900.0, axes, np.divide(SIZE, 2) + [50, 80])
+    np.testing.assert_array_equal(shifted, found)
+    wrong = belongs_to(segments, SIZE, 2000.0, axes)
+    assert (wrong == has)[has > 0].mean() < 0.5

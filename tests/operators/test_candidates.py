@@ -258,7 +258,7 @@ def test_the_uncertainty_of_the_lens_stays_with_its_candidate(scene, match):
     bpy.ops.photopose.nudge(lens=1.2)
     assert "±" not in scene.photo_pose.result  # the user's
     bpy.ops.photopose.take_snapshot(index=0)
-    assert f"± 12 %, score {match.score:.2f}" in scene.photo_pose.result
+    assert "± 12 %" in scene.photo_pose.result and f"score {match.score:.2f}" in scene.photo_pose.result
 
 
 def test_a_guessed_lens_is_called_so(scene, match):
@@ -267,6 +267,39 @@ def test_a_guessed_lens_is_called_so(scene, match):
     assert "mm (guessed), " in scene.photo_pose.result and "±" not in scene.photo_pose.result
     told = [PHOTOPOSE_OT_take_candidate.description(bpy.context, Namespace(index=index)) for index in (0, 1)]
     assert ["lens guessed" in text for text in told] == [False, True]
+
+
+def test_the_lens_is_told_as_photographers_do(scene, match):
+    """45 mm on 36 mm of 4:3, in a render of 16:9, whose longer side is the photo's times 4/3."""
+    bpy.ops.photopose.take_candidate(index=0)
+    told = scene.photo_pose.result.split(", ")
+    diagonal, wide = np.hypot(36, 27), 2 * np.degrees(np.arctan(18 / 45))
+    assert f"35 mm equivalent {45 * np.hypot(36, 24) / diagonal:.0f} mm" in told and f"{wide:.0f}° wide" in told
+    assert scene.camera.data.sensor_width == pytest.approx(48)
+    assert "on 36.0 mm of the camera's sensor of 48.0 mm" in told
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    bpy.ops.photopose.take_candidate(index=0)
+    assert "sensor" not in scene.photo_pose.result
+
+
+def test_what_tells_the_lens_stays_with_its_candidate(scene, match):
+    bpy.ops.photopose.take_candidate(index=0)
+    assert "lens as given" in scene.photo_pose.result
+    best = match.candidates[0]
+    best.lens_deviation, best.lens_by, best.lines_differ = 0.06, {"OBJECT", "LINES"}, True
+    for change in (
+        lambda: bpy.ops.photopose.take_candidate(index=0),
+        bpy.ops.photopose.add_snapshot,
+        lambda: bpy.ops.photopose.take_snapshot(index=0),
+        bpy.ops.photopose.turn_candidate,
+    ):
+        change()
+        assert "lens by the object's perspective + the photo's lines" in scene.photo_pose.result
+        assert "The photo's lines tell another lens" in scene.photo_pose.result
+    best.lens_by, best.lines_differ = set(), False
+    match.snapshots.clear()
+    bpy.ops.photopose.take_candidate(index=0)
+    assert "lens hardly more than guessed" in scene.photo_pose.result and "lines" not in scene.photo_pose.result
 
 
 def test_only_the_camera_changes(scene, match):

@@ -18,7 +18,7 @@ from PIL import Image  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
     "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
-    "roll", "score", "confidence", "of_a_kind", "focal_deviation", "candidates", "seconds",
+    "roll", "score", "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ", "candidates", "seconds",
 }  # fmt: skip
 CAMERA_KEYS = {
     "matrix_world", "type", "lens", "sensor_width", "ortho_scale", "sensor_fit", "shift_x", "shift_y", "resolution",
@@ -150,6 +150,7 @@ def test_photos_of_one_model(folder):
         assert (result["status"], result["error"], result["model"]) == ("ok", None, "wedge")
         assert result["size"] == [320, 240] and result["camera"]["resolution"] == [320, 240]
         assert 0 <= result["confidence"] <= 1 and 0 < result["focal_deviation"] < 1  # for the lens is not known
+        assert set(result["focal_by"]) <= {"OBJECT", "LINES"} and result["lines_differ"] is False
         scores = [candidate["score"] for candidate in result["candidates"]]
         assert scores == sorted(scores, reverse=True) and scores[0] == result["score"] and len(scores) <= 6
         assert {"total", "render", "features", "match", "refine"} == set(result["seconds"])
@@ -175,7 +176,7 @@ def test_opencv_and_blender_cameras_agree(folder):
         "130",
     )
     (result,) = lines(folder, "b")
-    assert result["focal_deviation"] is None
+    assert result["focal_deviation"] is None and result["focal_by"] is None
     K, R, t = (np.array(result["opencv"][key]) for key in ("K", "R", "t"))
     np.testing.assert_allclose(K, [[400, 0, 150], [0, 400, 130], [0, 0, 1]], atol=1e-6)
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-9)

@@ -63,7 +63,7 @@ def test_a_lens_that_nobody_estimated_is_a_guess_everywhere(scene, photo, tmp_pa
     assert deviations == pytest.approx([SPREAD] * len(deviations))
     bpy.ops.photopose.export_cameras(directory=str(tmp_path), format="JSON")
     (line,) = json.loads((tmp_path / "cameras.json").read_text())
-    assert line["focal_deviation"] == pytest.approx(SPREAD)
+    assert line["focal_deviation"] == pytest.approx(SPREAD) and line["focal_by"] == []
     assert bpy.ops.photopose.refine_camera(box=around, subdivisions=1, lock_lens=False) == {"FINISHED"}
     assert "mm (guessed)" in scene.photo_pose.result and "50.0 mm" not in scene.photo_pose.result
 
