@@ -1,5 +1,6 @@
 """What is laid over the camera's view shows the photo and the model where they are, and leaves nothing behind."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ pytest.importorskip("PIL")
 
 import gpu  # noqa: E402
 from blender_state import differences, snapshot  # noqa: E402
-from PIL import Image  # noqa: E402
-from suzanne import SIZE, TRUE, add_monkey, photographed  # noqa: E402
+from PIL import Image, ImageDraw  # noqa: E402
+from suzanne import SIZE, TRUE, add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.geometry import Box, in_unit_sphere
 from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
+from photo_pose.operators.blender.match_record import lines_without_of, switch_line  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.compare import compare_views
 from photo_pose.operators.pictures import gpu_drawing, view_cache  # noqa: E402
@@ -191,10 +193,66 @@ def test_fit_is_known_of_one_camera_only(taken, monkey, scene):
     assert compared.told == stale
 
 
+@pytest.fixture
+def on_tiles(taken, monkey):
+    """The camera; in its photo the monkey is before a floor of tiles."""
+    photo = load_photo(taken[cameras.PHOTO])
+    floor, reach = photo.image.copy(), np.linspace(-4, 4, 17)
+    for line in [[(at, -4, -1), (at, 4, -1)] for at in reach] + [[(-4, at, -1), (4, at, -1)] for at in reach]:
+        ends = TRUE.project(np.array(monkey.location) + line)
+        ImageDraw.Draw(floor).line([tuple(end) for end in ends], fill=(20, 20, 20), width=2)
+    with evaluated(monkey) as model, gpu_drawing.drawing(model) as render:
+        alpha = render(in_unit_sphere(TRUE, model.sphere)).rgba[..., 3]
+    floor.paste(photo.image, mask=Image.fromarray(alpha))
+    floor.save(photo.path)
+    return taken
+
+
+def test_lines_are_coloured_and_can_be_switched_off(on_tiles, scene):
+    compared = bpy.context.window_manager.photo_pose_compare
+    assert not bpy.ops.photopose.switch_lines.poll()
+    assert bpy.ops.photopose.compare(view="LINES") == {"FINISHED"}
+    upright, first, second, _others = (int(word) for word in re.findall(r"\d+", compared.told))
+    assert upright < 3 and first > 3 and second > 3
+    shown = compare_views.lines_shown(bpy.context)
+    before, match = on_screen(scene), on_tiles.data.photo_pose
+    segments = shown.lines.segments[shown.picture.belongs > 0]
+    line = shown.nearest(segments[0].reshape(2, 2).mean(0) + 0.5, 3.0)
+    np.testing.assert_allclose(line, segments[0])
+    assert shown.nearest(np.array([-50.0, -50]), 3.0) is None
+    switch_line(match, line, shown.camera.size)
+    compare_views.renew_lines(bpy.context)
+    np.testing.assert_allclose(lines_without_of(scene, Path(on_tiles[cameras.PHOTO])), [line], rtol=1e-6)
+    assert compare_views.lines_shown(bpy.context).picture.belongs[shown.picture.belongs > 0][0] == -1
+    assert np.abs(on_screen(scene) - before).max() > 0.1
+    switch_line(match, line, shown.camera.size)
+    compare_views.renew_lines(bpy.context)
+    np.testing.assert_array_equal(on_screen(scene), before)
+    assert not len(match.without_lines) and not len(lines_without_of(scene, Path("another.jpg")))
+    on_tiles.location.x += 0.05
+    bpy.context.view_layer.update()
+    assert compared.told == "Camera or model have changed: press Lines again"
+    assert compare_views.lines_shown(bpy.context) is None
+
+
+def test_a_match_leaves_out_what_was_switched_off(on_tiles, monkey, scene):
+    """And keeps that for the next one."""
+    bpy.ops.photopose.compare(view="LINES")
+    shown, match = compare_views.lines_shown(bpy.context), on_tiles.data.photo_pose
+    given = {"filepath": on_tiles[cameras.PHOTO], "box": box(monkey), "subdivisions": 2, "method": "MATCH"}
+    assert bpy.ops.photopose.match_photo(**given) == {"FINISHED"}
+    assert "LINES" in match.candidates[0].lens_by and "the photo's lines" in scene.photo_pose.result
+    for segment in shown.lines.segments[~shown.lines.own]:
+        match.without_lines.add().ends = segment
+    count = len(match.without_lines)
+    assert bpy.ops.photopose.match_photo(**given) == {"FINISHED"}
+    assert "LINES" not in match.candidates[0].lens_by and len(match.without_lines) == count
+
+
 def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, taken):
     handlers = bpy.app.handlers.depsgraph_update_post
     before, without = snapshot(), list(handlers)
-    for view in ("EDGES", "DIFFERENCE", "FIT", "BLINK"):
+    for view in ("EDGES", "DIFFERENCE", "FIT", "LINES", "BLINK"):
         assert bpy.ops.photopose.compare(view=view) == {"FINISHED"}
         assert bpy.context.window_manager.photo_pose_compare.view == view
         assert len(handlers) == len(without) + 1
