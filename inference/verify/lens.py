@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from ..errors import PoseError
 from ..geometry import Box, Camera, Sphere, turn_between
-from ..photo.focal_length import FULL_FRAME, LENSES, SPREAD, USUAL, LensEvidence, likeliest
+from ..photo.focal_length import FULL_FRAME, LENSES, SPREAD, USUAL, LensEvidence, likeliest, smooth
 from ..photo.line_segments import along, line_segments
 from ..photo.vanishing_points import opinion
 from ..pose.alignment import LensPrior, Locks, Term, minimise
@@ -23,6 +23,7 @@ from .flow_alignment import judged, seen_terms, together
 from .refinement import Renderer, See, Verified, look_closely, verify
 from .silhouette import to_crop
 
+TRIED = LENSES[::2]  # that the model is moved to: what is between them follows
 LOOKS = 4  # at the model, each with the focal length that those before tell
 TOGETHER = 3  # of them, the last ones, whose answers are taken together
 NEAR_MODEL = 9  # px of the crop about its silhouette, in which lines are the model's own
@@ -49,14 +50,15 @@ def find_lens(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, up
         pose, _cost = minimise([*together(looks[-TOGETHER:]), *others, usual], one.closeup.pose, Locks(lens=False))
         one = judged((yield from within(_seen_at(crops, one, pose, renderer), *part)), see)
     terms = [*together(looks[-TOGETHER:]), *others]
-    costs, poses = _tried(terms, one.closeup.pose, LENSES * mm)
+    costs, poses = _tried(terms, one.closeup.pose, TRIED * mm)
+    costs = smooth(np.log(TRIED), np.minimum(costs, costs.min() - LEAST), np.log(LENSES))
     perspective = np.maximum(-INDEPENDENT * (costs - costs.min()), LEAST) if looks else np.zeros(len(LENSES))
     yield 0.75
     lines = _lines(crops, one, poses if upright and is_standing(one.closeup.pose) else None)
     evidence = LensEvidence(crops.lens._replace(focal=crops.lens.focal / mm), perspective, lines)
     lens = likeliest([evidence])
     lens = lens._replace(focal=lens.focal * mm, evidence=evidence)
-    nearest = poses[int(np.abs(np.log(LENSES * mm / lens.focal)).argmin())]
+    nearest = poses[int(np.abs(np.log(TRIED * mm / lens.focal)).argmin())]
     pose, _cost = minimise(terms, with_focal(nearest, lens.focal))
     found = judged((yield from within(_seen_at(crops, one, pose, renderer), 0.9, 1.0)), see)
     start = found.closeup.start._replace(lens=lens)
@@ -86,10 +88,10 @@ def _tried(terms: Sequence[Term], pose: Pose, focals: np.ndarray) -> tuple[np.nd
 
 def _lines(crops: PhotoCrops, one: Verified, poses: Sequence[Pose] | None) -> np.ndarray:
     """Log-likelihoods of LENSES by lines of the photo that are none of the model's, for its perspective has told what
-    these tell; poses: at these focal lengths, of a model that stands."""
+    these tell; poses: at those TRIED, of a model that stands."""
     size, segments = crops.camera.size, segments_of(crops)
     segments = segments[~on_model(segments, one) & ~along(segments, crops.without_lines, size)]
-    ups = None if poses is None else np.stack([pose.rotation[:, 2] for pose in poses])
+    ups = None if poses is None else np.stack([pose.rotation[:, 2] for pose in poses]).repeat(2, 0)[: len(LENSES)]
     focals = LENSES * max(size) / FULL_FRAME
     return opinion(segments, size, focals, crops.camera.K[:2, 2], ups, seen=max(crops.photo.image.size)).likelihood
 
