@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+LINES = (86, 180, 233), (230, 159, 0), (0, 158, 115)  # upright ones, and those of two level directions
 ORANGE, BLUE = (242, 153, 26), (51, 179, 255)  # of outlines, and of the training view nearest to the camera
 NEAR = 40  # how far a pixel's colour may be from these
 READABLE = 4.5  # contrast of text with what is behind it, as WCAG asks for
@@ -28,11 +29,15 @@ def photo_on_screen(frame: Sequence[float], size: Sequence[int]) -> np.ndarray:
 
 def color_box(picture: Image.Image, place: Sequence[float], color: Sequence[int]) -> np.ndarray | None:
     """Left, top, right and bottom of what has this colour in this part of the screen."""
+    spots = color_spots(picture, place, color)
+    return np.concatenate([spots.min(0), spots.max(0) + 1]) if len(spots) >= 30 else None
+
+
+def color_spots(picture: Image.Image, place: Sequence[float], color: Sequence[int]) -> np.ndarray:
+    """(N, 2): x and y of pixels that have this colour in this part of the screen."""
     shown = np.asarray(picture.crop([round(edge) for edge in place]), int)
     rows, columns = np.nonzero((np.abs(shown - color) < NEAR).all(2))
-    if len(rows) < 30:
-        return None
-    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) + np.tile(np.round(place[:2]), 2)
+    return np.stack([columns, rows], 1) + np.round(place[:2]).astype(int)
 
 
 def likeness(picture: Image.Image, place: Sequence[float], photo: Image.Image) -> float:

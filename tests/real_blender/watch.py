@@ -59,6 +59,7 @@ def scene_state(scene: bpy.types.Scene) -> dict[str, object]:
         "backgrounds": len(camera.data.background_images),
         "candidates": len(camera.data.photo_pose.candidates),
         "pictures": sum(one.icon > 0 for one in camera.data.photo_pose.candidates),
+        "without_lines": len(camera.data.photo_pose.without_lines),
         "result": scene.photo_pose.result,
         "box": list(scene.photo_pose.box),
         "models": [item.object.name for item in scene.photo_pose.models],

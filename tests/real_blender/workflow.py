@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from blender import Blender, check
 from drop import drop_with_models, drop_without_models
-from looks import BLUE, ORANGE, color_box, difference, likeness, photo_on_screen, view_error
+from looks import BLUE, LINES, ORANGE, color_box, color_spots, difference, likeness, photo_on_screen, view_error
 from PIL import Image
 from screen import Screen
 from themes import prove_themes
@@ -34,6 +34,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             take_candidate(window, matched)
             fit(window, truth)
             compare(window, truth)
+            lines(window, truth)
             browse(window, truth)
             saved = save(window)
         with Window(blender, screen, file) as window:
@@ -154,6 +155,26 @@ def fit(window: Window, truth: dict) -> None:
     window.click("photopose.take_candidate(index=0)", 0.25)
     state = window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
     check(state["compare"] == "FIT", "a click on a candidate keeps the way to compare")
+
+
+def lines(window: Window, truth: dict) -> None:
+    """The photo's lines are shown, and a click switches one off; Esc puts it back, Enter keeps it."""
+    window.click("photopose.compare(view='LINES')", 0.15)
+    state = window.until("Lines are shown", lambda state: state["compare"] == "LINES" and state["fit"], LONG)
+    picture, place = window.picture("compare_lines"), photo_on_screen(state["frame"], truth["size"])
+    spots = [spot for color in LINES for spot in color_spots(picture, place, color)]
+    check(len(spots) > 0, f"{len(spots)} px of the photo have the colours of lines")
+    for key, kept in (("Escape", 0), ("Return", 1)):
+        window.click("photopose.switch_lines(")
+        window.until("lines can be clicked on", lambda state: "PHOTOPOSE_OT_switch_lines" in state["modal"])
+        window.screen.click(*spots[len(spots) // 2])
+        window.until("a click switches a line off", lambda state: state["scene"]["without_lines"] == 1)
+        window.screen.press(key)
+        state = window.until("the clicks end", lambda state: not state["modal"])
+        check(state["scene"]["without_lines"] == kept, f"{key} {'keeps' if kept else 'puts back'} what was clicked")
+    window.screen.press("ctrl+z")
+    window.until("undo switches it on again", lambda state: state["scene"]["without_lines"] == 0)
+    check(True, "a click on a line switches it off, and one undo on again")
 
 
 def browse(window: Window, truth: dict) -> None:
