@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import bpy
@@ -224,6 +225,9 @@ class PhotoPoseAnswer(bpy.types.PropertyGroup):
     object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     verified: BoolProperty(name="Verified", description="It was rendered; the others look less like the photo")
+    likely: BoolProperty(
+        name="Likely", description="Its rendering agrees with the photo as that of the very object does"
+    )
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Where it is seen from; 0 is its front")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="How far it is seen from above")
 
@@ -347,6 +351,14 @@ class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 
 
+def _forget_result(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
+    """What was told is about the active camera's photo, and about no other."""
+    camera = settings.id_data.camera
+    told_of = camera.data.photo_pose.photo if camera and camera.type == "CAMERA" else ""
+    if os.path.abspath(bpy.path.abspath(settings.photo)) != told_of:
+        settings.result = ""
+
+
 def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
     """The photo that is chosen in the list becomes the current one, its camera the active one."""
     if settings.active_photo < len(settings.photos):
@@ -356,6 +368,7 @@ def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> Non
         settings.box_found = found
         if item.camera in scene.objects[:]:
             scene.camera = item.camera
+        settings.result = item.message if item.state == "MATCHED" else ""
 
 
 def _take_box(settings: PhotoPoseSettings, context: bpy.types.Context) -> None:
@@ -380,7 +393,7 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     crop: CROP
 
-    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Picture of the object")
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", update=_forget_result, description="Picture of the object")
     box: FloatVectorProperty(
         name="Box",
         translation_context=OURS,

@@ -7,9 +7,9 @@ from math import degrees, pi
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import SidebarPanel, draw_text, width_of
+from .sidebar import FAIR, SidebarPanel, draw_text, width_of
 
-WORDS, FAIR = ("High", "Fair", "Low"), 0.5  # from this confidence on it is not low
+WORDS = "High", "Fair", "Low"
 UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 2
 TURNS = (  # axis: angle, text, icon

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import PHOTO, SidebarPanel, copy, draw_list, draw_text
+from .sidebar import FAIR, PHOTO, SidebarPanel, copy, draw_list, draw_text
 
 ICONS = {"NONE": "IMAGE_DATA", "MATCHED": "CHECKMARK", "FAILED": "ERROR"}
+UNSURE = "QUESTION"  # of a match whose confidence is low
 
 
 class PHOTOPOSE_UL_photos(bpy.types.UIList):
@@ -15,11 +16,13 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
 
     def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
         row = layout.row()
-        row.label(text=item.name, icon=ICONS[item.state], translate=False)
-        if item.state == "MATCHED" and item.present:
+        match = item.camera.data.photo_pose if item.state == "MATCHED" and item.present else None
+        unsure = match and match.verified and match.confidence < FAIR
+        row.label(text=item.name, icon=UNSURE if unsure else ICONS[item.state], translate=False)
+        if match:
             right = row.row()
             right.alignment = "RIGHT"
-            match = item.camera.data.photo_pose
+            right.alert = bool(unsure)
             sure = f"{match.confidence:.0%}" if match.verified else iface_("Not Verified")
             right.label(text="Adjusted" if item.camera.photo_pose_adjusted else sure)
 

@@ -13,6 +13,7 @@ import bpy
 from .presets_panel import PHOTOPOSE_PT_presets
 
 PHOTO = ("focal_source", "lens", "sensor", "stands", "subdivisions", "network")  # besides photo and box
+FAIR = 0.5  # confidence from which it is not low
 LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
 WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
 

@@ -17,7 +17,8 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
             layout.label(text="Deleted object", icon="ERROR")
             return
         split = layout.split(factor=0.4)
-        split.label(text=item.object.name_full, icon="CHECKMARK" if item.verified else "BLANK1", translate=False)
+        icon = "CHECKMARK" if item.likely else "QUESTION" if item.verified else "BLANK1"
+        split.label(text=item.object.name_full, icon=icon, translate=False)
         split = split.split(factor=0.6)
         split.label(text=f"{round(degrees(item.azimuth))}°, {round(degrees(item.elevation))}°")
         row = split.row(align=True)

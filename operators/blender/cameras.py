@@ -153,7 +153,7 @@ def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     camera = scene.camera
     if camera is None or camera.type != "CAMERA":
         raise PoseError("The scene has no active camera.")
-    if not _keeps_pose(camera):
+    if not keeps_pose(camera):
         raise PoseError(f"The camera {camera.name} is linked, constrained or animated and would not keep a new pose.")
     return camera
 
@@ -197,7 +197,7 @@ def camera_for_photo(
     a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
     """
     photo = _absolute(path)
-    usable = [obj for obj in (scene.camera, *scene.objects) if obj and _keeps_pose(obj) and obj not in but]
+    usable = [obj for obj in (scene.camera, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
     camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
     if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
         camera = scene.camera
@@ -306,7 +306,7 @@ def _absolute(path: str | Path) -> str:
     return os.path.abspath(bpy.path.abspath(str(path)))
 
 
-def _keeps_pose(obj: bpy.types.Object) -> bool:
+def keeps_pose(obj: bpy.types.Object) -> bool:
     """Whether obj is a camera whose pose and lens are its own: local, not constrained, not animated."""
     if obj.type != "CAMERA" or obj.library or any(not constraint.mute for constraint in obj.constraints):
         return False

@@ -38,7 +38,7 @@ class PHOTOPOSE_OT_add_folder(FileOperator, bpy.types.Operator):
         for root in roots:
             if root not in listed:
                 context.scene.photo_pose.models.add().object = root
-        self.report({"INFO"}, rpt_("{models} models of {files} files").format(models=len(roots), files=len(files)))
+        self.report({"INFO"}, rpt_("Models: {models}, files: {files}").format(models=len(roots), files=len(files)))
 
 
 def imported(scene: bpy.types.Scene, files: Sequence[Path]) -> Steps[list[bpy.types.Object]]:

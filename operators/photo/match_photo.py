@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
 from ...inference.steps import Steps, within
@@ -79,6 +80,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
+        passed_over, known = context.scene.camera, set(context.scene.objects)
         camera_object = cameras.camera_for_photo(context.scene, photo.path)
         how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)
@@ -89,6 +91,9 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        if passed_over and camera_object not in known and not cameras.keeps_pose(passed_over):
+            told = rpt_("{camera} is linked, constrained or animated and stays as it is: {name} is a new camera")
+            self.warn(told.format(camera=passed_over.name, name=camera_object.name))
         if best.known_lens.lines_differ:
             self.warn(other_lens())
 

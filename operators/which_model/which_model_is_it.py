@@ -44,16 +44,17 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         with target_renderer() as renderer:
             asking = which(photo, camera, box, targets, renderer, self.look(), mask=photo.mask)
             _box, answers = yield from within(asking, 0.5, 1.0)
-        _list(context.scene, answers, targets)
         best, strange = answers[0].candidate, is_strange([answer.likeness for answer in answers])
+        _list(context.scene, answers, targets, strange)
         told = rpt_("{model} of {count} models, score {score:.2f}")
         told = told.format(model=best.model, count=len(answers), score=best.score)
         self.report({"INFO"}, told + (rpt_(", but the photo seems to show none of them") if strange else ""))
 
 
-def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target]) -> None:
-    """Shows the answers in the panel."""
+def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target], strange: bool) -> None:
+    """Shows the answers in the panel; strange: the photo seems to show none of them."""
     from ...inference.geometry import seen_from
+    from ...inference.matching import UNLIKE
 
     spheres = {target.name: target.sphere for target in targets}
     settings = scene.photo_pose
@@ -64,6 +65,7 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
         item = settings.answers.add()
         item.object = with_key(bpy.data.objects, answer.candidate.model)
         item.score, item.verified = answer.candidate.score, answer.verified
+        item.likely = answer.verified and item.score > UNLIKE and not strange
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
 
 

@@ -97,6 +97,20 @@ def test_only_the_camera_is_added(monkey, photo, scene):
     assert not {key for key in surprising if "all_objects" not in key and "view_layers" not in key}
 
 
+def test_a_camera_that_cannot_keep_a_pose_is_named(monkey, photo, scene, capfd):
+    """It stays as it is, and the user is told why there is another one."""
+    match(photo, monkey, method="KNN")
+    assert "new camera" not in capfd.readouterr().out  # there was none
+    own = scene.camera
+    del own[cameras.PHOTO]
+    own.constraints.new("TRACK_TO")
+    match(photo, monkey, method="KNN")
+    told = capfd.readouterr().out
+    assert scene.camera != own and f"Warning: {own.name} is linked, constrained or animated" in told
+    match(photo, monkey, method="KNN")
+    assert "new camera" not in capfd.readouterr().out  # the photo has its own now
+
+
 def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
     match(photo, monkey)
     camera, counts = scene.camera, (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images))

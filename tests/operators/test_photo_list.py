@@ -106,6 +106,23 @@ def test_a_chosen_photo_becomes_the_current_one(scene, folder):
         bpy.ops.photopose.remove_photo()
 
 
+def test_what_was_told_of_a_photo_is_not_shown_under_another(scene, folder):
+    add(folder, "wide.png", "tall.png")
+    settings, camera = scene.photo_pose, add_camera(scene, "Matched")
+    scene.camera, camera.data.photo_pose.photo = camera, settings.photos[0].path
+    settings.photo = settings.photos[0].path
+    settings.result = "Suzanne: azimuth 12.0°"
+    settings.photo = settings.photo  # the same
+    assert settings.result
+    settings.photo = settings.photos[1].path
+    assert settings.result == ""
+    settings.photos[0].state, settings.photos[0].message = "MATCHED", "Suzanne: azimuth 13.0°"
+    settings.photos[0].camera = camera
+    for active, told in ((0, "Suzanne: azimuth 13.0°"), (1, "")):
+        settings.active_photo = active
+        assert settings.result == told
+
+
 def test_a_row_knows_whether_its_camera_is_in_the_scene(scene):
     camera, (hidden, excluded) = add_camera(scene, "Own"), map(bpy.data.collections.new, ("Hidden", "Excluded"))
     item = scene.photo_pose.photos.add()

@@ -46,6 +46,7 @@ def test_the_model_is_told_and_matched(monkey, photo, scene):
     answers = scene.photo_pose.answers
     assert [item.object for item in answers][0] == monkey and len(answers) == 3
     assert all(item.verified for item in answers) and answers[0].score > answers[1].score + 0.2
+    assert [item.likely for item in answers] == [True, False, False]
     assert np.degrees(answers[0].azimuth) == pytest.approx(30, abs=12)  # of suzanne.TRUE
     name = answers[1].object.name
     options = {"model": name, "box": box(monkey), **QUICK}
