@@ -7,9 +7,9 @@ _commands: list[object] = []
 
 def _run_batch(argv: list[str]) -> int:
     """`blender -b scene.blend --command photo_pose ARGS`: the same as batch.py, which is loaded only now."""
-    from .batch import main
+    from .batch import start
 
-    return main(argv)
+    return start(argv)
 
 
 # Blender is imported here and not above, so that inference/ can be used and tested without it.

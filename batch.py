@@ -124,6 +124,7 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     stands.add_argument("--any-roll", dest="stands", action="store_const", const="any_way", help="--stands any_way")
     parser.add_argument("--sphere", choices=("upper", "full"), help="where it is seen from; default: by --stands")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no line a photo, on a terminal")
     machine_arguments(parser)
 
 
@@ -202,7 +203,10 @@ COMMANDS = {
 
 
 def main(argv: list[str], with_blend: bool = False) -> int:
-    """Runs a command; gives the exit status: 0 all photos went well, 1 some failed or it was stopped, 2 bad usage."""
+    """Runs a command in the scene that is open, or that of --blend, where there is such an option.
+
+    Gives the exit status: 0 all photos went well, 1 some failed or it was stopped, 2 bad usage.
+    """
     from .inference.errors import PoseError
     from .operators.running.python_packages import require_packages
     from .preferences import preferred
@@ -219,6 +223,18 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     except (UsageError, PoseError) as error:
         print(f"photo_pose: {error}", file=sys.stderr)
         return USAGE_ERROR
+
+
+def start(argv: list[str], with_blend: bool = False) -> int:
+    """`main` in the .blend that Blender was told to open, else in an empty scene: never in its start-up scene."""
+    import bpy
+
+    from .operators.running.quiet_blender import quiet
+
+    if not bpy.data.filepath:
+        with quiet():
+            bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    return main(argv, with_blend)
 
 
 def _package() -> str:
@@ -239,8 +255,8 @@ def _script() -> int:
 
     module = importlib.import_module(f"{_package()}.batch")
     if not bpy.app.binary_path:  # the bpy module
-        return module.main(sys.argv[1:], with_blend=True)
-    return module.main(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else [])
+        return module.start(sys.argv[1:], with_blend=True)
+    return module.start(sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else [])
 
 
 if __name__ == "__main__":

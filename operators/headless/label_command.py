@@ -21,8 +21,9 @@ from ...inference.photo.image import Photo, load_photo
 from ..chessboard.camera_from_chessboard import board_place
 from ..pictures.saving import make_folder, save_picture
 from .jobs import stems_of
-from .output import add_camera, failing_alone, open_scene, save_scene, to_stderr
+from .output import add_camera, failing_alone, open_scene, save_scene
 from .result_fields import blender_camera
+from .terminal import to_stderr
 
 MARK = 0.006  # of the photo's longer side: radius of a corner's mark
 

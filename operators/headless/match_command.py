@@ -38,10 +38,11 @@ from .output import (
     save_contact_sheet,
     save_overlay,
     save_scene,
+    sureness,
     threads,
-    to_stderr,
 )
 from .result_fields import blender_camera, described
+from .terminal import Progress, to_stderr
 
 # Of stills, in the place of a movie's; in this order, for each allows the next ones. Blender 5 has a media_type
 IMAGE = {"media_type": "IMAGE", "file_format": "PNG", "color_mode": "RGB", "color_depth": "8"}
@@ -53,15 +54,17 @@ def run(options: argparse.Namespace) -> int:
     jobs = read_jobs(options)
     stems = stems_of(job["photo"] for job in jobs)
     open_scene(options)
-    with threads(options.threads):
-        results = _results(jobs, stems, options)
+    with threads(options.threads), Progress(options.quiet) as progress:
+        results = _results(jobs, stems, options, progress)
     save_scene(options.out / "matched.blend")
     if options.contact_sheet:
         save_contact_sheet(options.out, results, stems)
     return 1 if any(result["status"] == "error" for result in results) else 0
 
 
-def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+def _results(
+    jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace, progress: Progress
+) -> list[dict[str, Any]]:
     """Writes a line of results.jsonl for every photo, and gives them all."""
     models = models_of(options)
     make_folder(options.out)
@@ -70,16 +73,19 @@ def _results(jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namesp
     check_network(options, patches=options.method != "knn")
     began = time.perf_counter()
     cache = options.cache or cache_folder()
-    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr))
+    progress.begin("Training views")
+    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr), progress.told)
     onboarding = time.perf_counter() - began
 
     results = []
     path = options.out / "results.jsonl"
     with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
         everywhere = model_targets.all_around(models, view_options(options), cache)
-        work = Batch(options, targets, renderer, [], everywhere)
+        work = Batch(options, targets, renderer, progress, [], everywhere)
+        progress.begin("Photo", len(jobs))
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
+            progress.photo_done(results[-1]["photo"], _in_short(results[-1]))
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json_text(results[-1]) + "\n")
             file.flush()
@@ -109,10 +115,15 @@ def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, An
     known = "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ"
     line.update(dict.fromkeys((*empty, *known)), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
-    with failing_alone(line, job["photo"]):
+    with failing_alone(line, job["photo"], work.progress.failed):
         line.update(_matched(job, stem, work, seconds))
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
+
+
+def _in_short(line: dict[str, Any]) -> str:
+    """A photo's line of results.jsonl for a terminal."""
+    return line["error"] or f"{line['model']}, score {line['score']:.2f}, {sureness(line)}"
 
 
 def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
@@ -151,7 +162,8 @@ def _match(job: Job, photo: Photo, mask: np.ndarray | None, work: Batch) -> tupl
     camera, lens = camera_of(photo, job)
     targets, look = wanted(work.targets, job["object"]), _look(options)
     told = {"lens": lens, "mask": mask, "all_around": work.all_around}
-    return finish(matching.find_and_match(photo, camera, box, targets, work.renderer, look, **told))
+    steps = matching.find_and_match(photo, camera, box, targets, work.renderer, look, **told)
+    return finish(steps, work.progress.told)
 
 
 def _look(options: argparse.Namespace) -> Look:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +26,7 @@ from ...inference.verify.refinement import Renderer
 from ..blender import cameras
 from ..pictures.saving import model_in_photo, save_picture
 from ..running.quiet_blender import quiet
+from .terminal import Progress, to_stderr
 
 OVERLAY_SIDE = 1024  # px, longer side at most
 
@@ -37,35 +37,29 @@ class Batch(NamedTuple):
     options: argparse.Namespace
     targets: Sequence[Target]
     renderer: Renderer
+    progress: Progress
     cameras: list[bpy.types.Object]  # of the photos so far
     all_around: AllAround | None = None
 
 
 def open_scene(options: argparse.Namespace) -> None:
-    """The module starts from --blend or an empty scene; Blender has already opened what it was told to."""
+    """That of --blend, where there is such an option; else the commands work in the one that is open."""
     blend = getattr(options, "blend", None)
-    with quiet():
-        if blend and not blend.is_file():
-            raise PoseError(f'Scene "{blend}" does not exist.')
-        if blend:
+    if blend and not blend.is_file():
+        raise PoseError(f'Scene "{blend}" does not exist.')
+    if blend:
+        with quiet():
             bpy.ops.wm.open_mainfile(filepath=str(blend.resolve()))
-        elif hasattr(options, "blend"):
-            bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-
-
-def to_stderr(sentence: str) -> None:
-    """What went wrong with a photo or a model, on stderr."""
-    print(f"photo_pose: {sentence}", file=sys.stderr)
 
 
 @contextmanager
-def failing_alone(line: dict[str, Any], photo: object) -> Iterator[None]:
-    """Whatever goes wrong with a photo within is told, on stderr and in its line, and the other photos go on."""
+def failing_alone(line: dict[str, Any], photo: object, told: Callable[[str], None] = to_stderr) -> Iterator[None]:
+    """Whatever goes wrong with a photo within is told, and stands in its line, and the other photos go on."""
     try:
         yield
     except Exception as error:
         line.update(status="error", error=sentence_of(error, photo))
-        to_stderr(line["error"])
+        told(line["error"])
 
 
 @contextmanager
@@ -92,6 +86,11 @@ def save_overlay(photo: Photo, candidate: Candidate, work: Batch, path: Path) ->
     return rgba
 
 
+def sureness(line: dict[str, Any]) -> str:
+    """Of a photo's line in results.jsonl."""
+    return "not verified" if line["confidence"] is None else f"confidence {line['confidence']:.2f}"
+
+
 def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Sequence[str]) -> None:
     """contact_sheet.png of the photos' lines in results.jsonl and the overlays that are saved under stems."""
     cells = []
@@ -99,8 +98,7 @@ def save_contact_sheet(folder: Path, lines: Sequence[dict[str, Any]], stems: Seq
         name, text = printable(Path(line["photo"] or "").name), line["error"]
         picture = None
         if text is None:
-            known = line["confidence"] is not None
-            text = f"{line['model']}, " + (f"confidence {line['confidence']:.2f}" if known else "not verified")
+            text = f"{line['model']}, {sureness(line)}"
             picture = load_photo(folder / f"{stem}_overlay.png").image
         cells.append(Cell(picture, name, text))
     save_picture(contact_sheet(cells), folder / "contact_sheet.png")

@@ -12,7 +12,8 @@ from ...inference.steps import finish
 from ..pictures.saving import make_folder
 from ..training_views.train_regressor import train_on
 from .jobs import models_of
-from .output import open_scene, threads, to_stderr
+from .output import open_scene, threads
+from .terminal import to_stderr
 
 
 def run(options: argparse.Namespace) -> int:

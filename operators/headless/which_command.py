@@ -20,8 +20,9 @@ from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from .jobs import Job, camera_of, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .match_command import check_network
-from .output import Batch, failing_alone, open_scene, save_overlay, threads, to_stderr
+from .output import Batch, failing_alone, open_scene, save_overlay, threads
 from .result_fields import described
+from .terminal import Progress, to_stderr
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,22 +32,25 @@ def run(options: argparse.Namespace) -> int:
     """
     jobs = read_jobs(options)
     open_scene(options)
-    with threads(options.threads):
-        return _rank_all(jobs, options)
+    with threads(options.threads), Progress(options.quiet) as progress:
+        return _rank_all(jobs, options, progress)
 
 
-def _rank_all(jobs: Sequence[Job], options: argparse.Namespace) -> int:
+def _rank_all(jobs: Sequence[Job], options: argparse.Namespace, progress: Progress) -> int:
     models = models_of(options)
     make_folder(options.out)
     check_network(options, patches=True)
     cache = options.cache or cache_folder()
-    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr))
+    progress.begin("Training views")
+    targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr), progress.told)
     failed = 0
     path = options.out / "ranking.jsonl"
     with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
-        work = Batch(options, targets, renderer, [])
+        work = Batch(options, targets, renderer, progress, [])
+        progress.begin("Photo", len(jobs))
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, stem, work)
+            progress.photo_done(line["photo"], _in_short(line))
             failed += line["status"] == "error"
             file.write(json_text(line) + "\n")
             file.flush()
@@ -57,9 +61,19 @@ def _line(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     """The photo's line of ranking.jsonl."""
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
     line |= {"size": None, "box": None, "known": None, "models": []}
-    with failing_alone(line, job["photo"]):
+    with failing_alone(line, job["photo"], work.progress.failed):
         line.update(_ranked(job, stem, work))
     return line
+
+
+def _in_short(line: dict[str, Any]) -> str:
+    """A photo's line of ranking.jsonl for a terminal."""
+    if line["error"]:
+        return line["error"]
+    best = line["models"][0]
+    return (
+        f"{'' if line['known'] else 'none of the models, most like '}{best['model']}, likeness {best['likeness']:.2f}"
+    )
 
 
 def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
@@ -73,7 +87,8 @@ def _ranked(job: Job, stem: str, work: Batch) -> dict[str, Any]:
     camera, lens = camera_of(photo, job)
     targets = wanted(work.targets, job["object"])
     look = Look(stands=stands_of(options), network=options.network, device=options.device)
-    box, answers = finish(matching.which(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask))
+    steps = matching.which(photo, camera, box, targets, work.renderer, look, lens=lens, mask=mask)
+    box, answers = finish(steps, work.progress.told)
     spheres = {target.name: target.sphere for target in targets}
     save_overlay(photo, answers[0].candidate, work, options.out / f"{stem}_overlay.png")
     models = []

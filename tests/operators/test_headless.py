@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from PIL import Image  # noqa: E402
+
+from photo_pose.operators.headless import terminal  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -96,6 +100,41 @@ def batch(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr
     return done
+
+
+def batch_at_a_terminal(folder: Path, *arguments: str) -> tuple[int, str]:
+    """The exit status, and all that a terminal gets on stderr; on stdout, which is a pipe, there must be nothing."""
+    pty = pytest.importorskip("pty")  # Windows has none
+    screen, inside = pty.openpty()
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")}
+    command = [sys.executable, str(ROOT / "batch.py"), *arguments]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=inside) as process:
+        os.close(inside)
+        written = b"".join(iter(lambda: _read(screen), b""))
+        assert process.stdout.read() == b""
+    os.close(screen)
+    assert b"Traceback" not in written
+    return process.returncode, written.decode()
+
+
+def _read(screen: int) -> bytes:
+    """Nothing once nobody writes there any more, which Linux calls an error."""
+    try:
+        return os.read(screen, 4096)
+    except OSError:
+        return b""
+
+
+def shown(written: str) -> list[str]:
+    """The lines that a terminal shows in the end: what comes after a carriage return overwrites the line."""
+    rows = []
+    for row in written.replace("\r\n", "\n").split("\n"):
+        cells = ""
+        for text in row.split("\r"):
+            cells = text + cells[len(text) :]
+        rows.append(cells.rstrip())
+    assert rows.pop() == ""
+    return rows
 
 
 def lines(folder: Path, out: str) -> list[dict]:
@@ -339,6 +378,114 @@ def test_an_output_that_cannot_be_written_is_told_in_a_sentence(folder, tmp_path
     said = [line for line in done.stderr.splitlines() if line.startswith("photo_pose:") and "broken" not in line]
     assert done.returncode == 2 and len(said) == 1
     assert f'{listing}" cannot be written (' in said[0] and said[0].endswith("Is a directory).")
+
+
+BOX = ("--box", "90", "60", "230", "180")
+
+
+def bars(written: str) -> list[tuple[str, int]]:
+    """What a bar says is at work, and how much of it is done, %, as often as it was drawn."""
+    told = re.findall(r"([A-Z][a-z ]+(?:\d+ of \d+)?) \[[#-]{24}\] +(\d+) %", written)
+    return [(what, int(percent)) for what, percent in told]
+
+
+def test_a_terminal_shows_how_far_it_is_and_a_line_a_photo(folder):
+    given = ("--cache", "bar", "--views", "17", "--model", "wedge.obj", *BOX, "--no-refine", "--stands", "upright")
+    photos = ("--photo", "one.png", "broken.jpg", "two.jpg")
+    status, written = batch_at_a_terminal(folder, *given, *photos, "--out", "bar")
+    assert status == 1
+    first, broken, last = lines(folder, "bar")
+    assert shown(written) == [
+        f"one.png: wedge, score {first['score']:.2f}, confidence {first['confidence']:.2f}",
+        f"broken.jpg: {broken['error']}",
+        f"two.jpg: wedge, score {last['score']:.2f}, confidence {last['confidence']:.2f}",
+    ]
+    drawn = bars(written)
+    assert [*dict(drawn)] == ["Training views", "Photo 1 of 3", "Photo 3 of 3"]  # the second fails at once
+    for name, least, most in (("Training views", 0, 100), ("Photo 1 of 3", 0, 33), ("Photo 3 of 3", 66, 100)):
+        done = [percent for what, percent in drawn if what == name]
+        assert len(set(done)) > 3 and done == sorted(done) and least <= done[0] and done[-1] <= most
+        assert done[-1] > (least + most) / 2
+
+
+def test_the_time_left_is_as_the_time_so_far(monkeypatch):
+    pty = pytest.importorskip("pty")
+    screen, inside = pty.openpty()
+    with open(inside, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        progress, began = terminal.Progress(quiet=False), time.monotonic()
+        progress.begin("Photo", 2)
+        time.sleep(1.1)
+        progress.told(0.5)
+        spent = time.monotonic() - began
+        written = os.read(screen, 4096).decode()
+    os.close(screen)
+    assert bars(written) == [("Photo 1 of 2", 25)]
+    assert 3 <= int(re.search(r"%, (\d+) s left", written)[1]) <= round(3 * spent)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (3599.9, "1 h 0 min"), (4800, "1 h 20 min")],
+)
+def test_times_are_told_in_two_words(seconds, words):
+    assert terminal.in_words(seconds) == words
+
+
+def test_neither_a_pipe_nor_quiet_shows_progress(folder):
+    given = ("--cache", "bar", "--views", "17", "--model", "wedge.obj", *BOX, "--method", "knn")
+    given = (*given, "--photo", "one.png", "broken.jpg", "--out", "still")
+    done = batch(folder, *given)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("photo_pose: ") and "broken.jpg" in line
+    status, written = batch_at_a_terminal(folder, *given, "--quiet")
+    assert status == 1 and shown(written) == [line] and bars(written) == []
+
+
+def test_which_tells_a_terminal_the_likeliest_model(folder):
+    given = ("--cache", "bar", "--views", "17", "--model", "wedge.obj", *BOX, "--stands", "upright")
+    status, written = batch_at_a_terminal(folder, "which", *given, "--photo", "one.png", "--out", "likely")
+    (line,) = [json.loads(line) for line in (folder / "likely" / "ranking.jsonl").read_text().splitlines()]
+    assert (status, shown(written)) == (0, [f"one.png: wedge, likeness {line['models'][0]['likeness']:.2f}"])
+    assert "Photo 1 of 1" in dict(bars(written))
+
+
+IN_BLENDER = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import bpy, conftest
+conftest.load_root()
+from photo_pose import _run_batch
+assert "Cube" in bpy.data.objects  # of the start-up scene
+if scene := sys.argv.pop(1):
+    bpy.ops.wm.open_mainfile(filepath=scene)
+sys.exit(_run_batch(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("scene", ["", "lamp.blend"])
+def test_the_command_in_blender_works_in_the_given_scene_or_an_empty_one(folder, tmp_path, scene):
+    """As after `blender -b --command`: never in the start-up scene that is open then."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN")))
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "lamp.blend"), copy=True)
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "blender")}
+    command = [sys.executable, "-c", IN_BLENDER, str(ROOT / "tests"), scene and str(folder / scene)]
+    given = ["--photo", "one.png", *BOX, "--cache", "cache", "--views", "17", "--method", "knn", "--out", str(tmp_path)]
+
+    def run_there(*arguments):
+        words = [*command, *given, *arguments]
+        return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+    done = run_there("--model", "wedge.obj")
+    assert done.returncode == 0, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "matched.blend"))
+    lights = ["Lamp"] if scene else []
+    assert sorted(obj.name for obj in bpy.data.objects if obj.type != "CAMERA") == [*lights, "wedge"]
+    done = run_there()
+    assert done.returncode == 2
+    assert done.stderr == "photo_pose: The scene has no model: no object with faces that show in a render.\n"
 
 
 def test_the_paper_s_recipe_and_a_scene(folder):

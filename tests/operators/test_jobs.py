@@ -12,6 +12,8 @@ from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.look import DEFAULT_LOOK  # noqa: E402
 from photo_pose.operators.headless.jobs import JOB_KEYS, read_jobs, stands_of, stems_of, view_options  # noqa: E402
 from photo_pose.operators.headless.match_command import _result  # noqa: E402
+from photo_pose.operators.headless.output import Batch  # noqa: E402
+from photo_pose.operators.headless.terminal import Progress  # noqa: E402
 
 GOOD = {"photo": "one.png", "box": [1, 2, 30, 40], "object": ["a", "b"], "lens": 35, "sensor": 24}
 
@@ -135,7 +137,7 @@ def test_what_a_line_says_of_its_lens_beats_the_command(tmp_path, line, options,
 
 def test_an_unforeseen_error_of_a_photo_is_its_own(capsys):
     job = dict.fromkeys(JOB_KEYS) | {"photo": 5, "fault": None}  # no reader can have made that
-    line = _result(job, "5", None, 0.0)
+    line = _result(job, "5", Batch(None, [], None, Progress(quiet=True), []), 0.0)
     assert line["status"] == "error" and line["error"].endswith(".") and "Error" in line["error"]
     assert capsys.readouterr().err == f"photo_pose: {line['error']}\n"
 

@@ -85,7 +85,18 @@ def prove_commands(blender: Blender, truth: dict) -> None:
         off = view_error(sum(lines[0]["camera"]["matrix_world"], []), truth)
         check(off < 10, f"the {name} finds the view, {off:.1f} degrees off")
         check((folder / name / "photo_overlay.png").exists(), f"the {name} writes an overlay picture")
+    prove_empty_scene(blender, ["--photo", photo, "--model", scene, "--method", "knn", *look])
     prove_read_only(blender, ["--photo", photo, "--views", 10, "--no-refine", *box])
+
+
+def prove_empty_scene(blender: Blender, look: list[object]) -> None:
+    """Without a .blend the command works in no start-up scene; look: its arguments, among them a model."""
+    out = blender.folder / "empty"
+    blender.run("-b", "--command", "photo_pose", "--out", out, *look)
+    names = "import bpy; print('OBJECTS', *(obj.name for obj in bpy.data.objects if obj.type == 'MESH'))"
+    printed = blender.run("-b", out / "matched.blend", "--python-expr", names)
+    (objects,) = [line.split()[1:] for line in printed.splitlines() if line.startswith("OBJECTS")]
+    check(bool(objects) and "Cube" not in objects, f"without a .blend there is the model alone: {', '.join(objects)}")
 
 
 def main() -> None:
