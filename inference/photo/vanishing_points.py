@@ -191,8 +191,7 @@ def _starts(lines: _Lines, focals: np.ndarray, ups: np.ndarray | None) -> tuple[
     lines = _Lines(*(values[:COARSE] for values in lines))
     lines = lines._replace(deviations=np.hypot(lines.deviations, WIDE))
     found, seen_with = [], []
-    for glance in GLANCES:
-        nearest = int(np.abs(np.log(focals / glance)).argmin())
+    for nearest in dict.fromkeys(int(np.abs(np.log(focals / glance)).argmin()) for glance in GLANCES):
         possible = _possible(None if ups is None else ups[nearest])
         rest = 1 - SHARES.sum()
         upright, first, second = (

@@ -19,7 +19,7 @@ from ..search.start_poses import APART, PhotoCrops, Start, Target
 from ..steps import Steps, shares, within
 from ..views.retrieval import pooled, unit
 from .agreement import Agreement
-from .flow_alignment import follow_flow, judged
+from .flow_alignment import follow_flow, judged, seen_at
 from .lens import find_lens, with_focal
 from .refinement import (
     ALIGNING_ROUNDS,
@@ -210,9 +210,7 @@ def _same_view(first: Verified, second: Verified) -> bool:
 
 def judge(crops: PhotoCrops, target: Target, camera: Camera, renderer: Renderer, see: See) -> Steps[Verified]:
     """A camera of the world that sees the target; crops looks through the camera's intrinsics."""
-    start = Start(target, relative(camera, target.sphere), 0.0)
-    (shown,) = yield from verify(crops, look_closely(crops, [start], [start.pose]), renderer)
-    return judged(shown, see)
+    return (yield from seen_at(crops, Start(target, relative(camera, target.sphere), 0.0), renderer, see))
 
 
 def improve(

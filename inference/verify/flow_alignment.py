@@ -13,7 +13,7 @@ import numpy as np
 
 from ..pose.alignment import FREE, FlowTerm, Locks, SilhouetteTerm, Term, minimise, projected
 from ..pose.pose import Pose
-from ..search.start_poses import PhotoCrops
+from ..search.start_poses import PhotoCrops, Start
 from ..steps import Steps, within
 from ..views.templates import Rendering
 from .refinement import Renderer, See, Verified, lens_terms, look_closely, verify
@@ -88,6 +88,12 @@ def follow_flow(
         if moved < CONVERGED:
             break
     return _judged(one, seen)
+
+
+def seen_at(crops: PhotoCrops, start: Start, renderer: Renderer, see: See) -> Steps[Verified]:
+    """The start's pose in a crop of its own, rendered and judged."""
+    (one,) = yield from verify(crops, look_closely(crops, [start], [start.pose]), renderer)
+    return judged(one, see)
 
 
 def judged(one: Verified, see: See) -> Verified:

@@ -19,8 +19,8 @@ from ..pose.alignment import LensPrior, Locks, Term, minimise
 from ..pose.pose import Pose, is_standing
 from ..search.start_poses import PhotoCrops
 from ..steps import Steps, shares, within
-from .flow_alignment import judged, seen_terms, together
-from .refinement import Renderer, See, Verified, look_closely, verify
+from .flow_alignment import judged, seen_at, seen_terms, together
+from .refinement import Renderer, See, Verified
 from .silhouette import to_crop
 
 TRIED = LENSES[::2]  # that the model is moved to: what is between them follows
@@ -48,7 +48,8 @@ def find_lens(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, up
             break
         looks.append(terms)
         pose, _cost = minimise([*together(looks[-TOGETHER:]), *others, usual], one.closeup.pose, Locks(lens=False))
-        one = judged((yield from within(_seen_at(crops, one, pose, renderer), *part)), see)
+        moved = one.closeup.start._replace(pose=pose)
+        one = yield from within(seen_at(crops, moved, renderer, see), *part)
     terms = [*together(looks[-TOGETHER:]), *others]
     costs, poses = _tried(terms, one.closeup.pose, TRIED * mm)
     costs = smooth(np.log(TRIED), np.minimum(costs, costs.min() - LEAST), np.log(LENSES))
@@ -60,15 +61,8 @@ def find_lens(crops: PhotoCrops, one: Verified, renderer: Renderer, see: See, up
     lens = lens._replace(focal=lens.focal * mm, evidence=evidence)
     nearest = poses[int(np.abs(np.log(TRIED * mm / lens.focal)).argmin())]
     pose, _cost = minimise(terms, with_focal(nearest, lens.focal))
-    found = judged((yield from within(_seen_at(crops, one, pose, renderer), 0.9, 1.0)), see)
-    start = found.closeup.start._replace(lens=lens)
-    return found._replace(closeup=found.closeup._replace(start=start))
-
-
-def _seen_at(crops: PhotoCrops, one: Verified, pose: Pose, renderer: Renderer) -> Steps[Verified]:
-    start = one.closeup.start
-    (found,) = yield from verify(crops, look_closely(crops, [start._replace(pose=pose)], [pose]), renderer)
-    return found
+    start = one.closeup.start._replace(pose=pose, lens=lens)
+    return (yield from within(seen_at(crops, start, renderer, see), 0.9, 1.0))
 
 
 def _tried(terms: Sequence[Term], pose: Pose, focals: np.ndarray) -> tuple[np.ndarray, list[Pose]]:

@@ -27,9 +27,9 @@ from ..pose.bundle import minimise_together
 from ..pose.pose import STRAIGHT, Pose, relative
 from ..search.start_poses import PhotoCrops, Start, Target
 from ..steps import Steps, shares
-from .flow_alignment import judged, seen_terms
+from .flow_alignment import seen_at, seen_terms
 from .lens import INDEPENDENT, with_focal
-from .refinement import POINT_DEVIATION, Renderer, See, Verified, look_closely, verify
+from .refinement import POINT_DEVIATION, Renderer, See, Verified
 from .straightening import K2_DEVIATION
 
 ONLY_FOCAL = Locks(lens=False)
@@ -78,7 +78,7 @@ def share_lens(
         seen: list[tuple[PhotoCrops, Verified]] = []
         for (sight, pose), (_began, done) in shares(list(zip(sights, poses, strict=True)), begins, ends):
             crops = sight.through(pose.K, bent.coefficients)
-            seen.append((crops, (yield from _seen(crops, sight.target, pose, renderer, see))))
+            seen.append((crops, (yield from seen_at(crops, Start(sight.target, pose, 0.0), renderer, see))))
             yield done
         if _round == ROUNDS:
             break
@@ -96,11 +96,6 @@ def share_lens(
 def _mm(sight: Sight) -> float:
     """px."""
     return max(sight.camera.size) / FULL_FRAME
-
-
-def _seen(crops: PhotoCrops, target: Target, pose: Pose, renderer: Renderer, see: See) -> Steps[Verified]:
-    (one,) = yield from verify(crops, look_closely(crops, [Start(target, pose, 0.0)], [pose]), renderer)
-    return judged(one, see)
 
 
 def _terms(crops: PhotoCrops, one: Verified) -> list[Term]:
