@@ -435,6 +435,7 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
     """What is being done at the moment; no stage: nothing."""
 
     stage: StringProperty(name="Stage", description="What is being done")
+    detail: StringProperty(name="Detail", description="How much of it is done, and the time left where that is known")
     progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, description="How much of it is done")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from .presets_panel import PHOTOPOSE_PT_sensors
-from .sidebar import SidebarPanel, draw_text, fill
+from .sidebar import LETTER, SidebarPanel, draw_text, fill, width_of
 
 
 class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
@@ -38,8 +37,8 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
         row, status = self.layout.row(), context.window_manager.photo_pose
         row.scale_y = 1.5
         if status.stage and context.window.modal_operators:
-            text = iface_("{stage} {progress:.0%} (Esc to cancel)")
-            row.progress(factor=status.progress, text=text.format(stage=iface_(status.stage), progress=status.progress))
+            told = f"{status.stage}, {status.detail}"
+            row.progress(factor=status.progress, text=told if len(told) * LETTER < width_of(context) else status.detail)
             return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "method", "use_photo_size")
 
