@@ -393,7 +393,7 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     crop: CROP
 
-    photo: StringProperty(name="Photo", subtype="FILE_PATH", update=_forget_result, description="Picture of the object")
+    photo: StringProperty(name="Photo", update=_forget_result, description="Picture of the object: its file")
     box: FloatVectorProperty(
         name="Box",
         translation_context=OURS,

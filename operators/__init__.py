@@ -8,7 +8,7 @@ from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import drag_box, find_object, match_photo, match_presets
+from .photo import choose_photo, clear_box, drag_box, find_object, match_photo, match_presets
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -38,8 +38,10 @@ OPERATORS = (
     pin_model,
     compare_views,
     switch_lines,
+    choose_photo,
     drag_box,
     find_object,
+    clear_box,
     camera_from_chessboard,
     which_model_is_it,
     train_regressor,

@@ -1,37 +1,45 @@
-"""The sub-panel "Photo": the photo, how to look at it, and the button that matches the camera."""
+"""The panel "Photo": the photo, where the object is in it, its lens, and the button that matches the camera."""
 
 from __future__ import annotations
 
 import bpy
 
-from .presets_panel import PHOTOPOSE_PT_sensors
-from .sidebar import LETTER, SidebarPanel, draw_text, fill, width_of
+from .presets_panel import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
+from .sidebar import LETTER, SidebarPanel, fill, width_of
 
 
 class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
     bl_label = "Photo"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
+
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(settings, "photo")
-        layout.prop(settings, "box")
         row = layout.row(align=True)
-        row.operator("photopose.drag_box", icon="SELECT_SET")
+        row.prop(settings, "photo", text="", icon="IMAGE_DATA")
+        row.operator("photopose.choose_photo", text="", icon="FILE_FOLDER")
+        self._draw_box(settings)
+        self._draw_lens(settings)
+        self._draw_button(context, settings)
+
+    def _draw_box(self, settings) -> None:
+        """Its numbers are for scripts and the redo panel."""
+        row = self.layout.row(align=True)
+        row.operator("photopose.drag_box", icon="SELECT_SET", depress=any(settings.known_box))
         row.operator("photopose.propose_box", icon="VIEWZOOM")
-        layout.prop(settings, "focal_source")
+        row.operator("photopose.clear_box", text="", icon="X")
+
+    def _draw_lens(self, settings) -> None:
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "focal_source")
         if settings.focal_source == "LENS":
-            layout.prop(settings, "lens")
-            row = layout.row()
+            column.prop(settings, "lens")
+            row = column.row()
             row.prop(settings, "sensor")
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
-        layout.prop(settings, "stands")
-        self._draw_button(context, settings)
-        told = layout.column(align=True)
-        for part in settings.result.split(", ") if settings.result else ():
-            draw_text(context, told, part)
 
     def _draw_button(self, context: bpy.types.Context, settings) -> None:
         row, status = self.layout.row(), context.window_manager.photo_pose
@@ -52,7 +60,7 @@ class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for name in ("method", "network", "use_photo_size"):
+        for name in ("stands", "method", "network", "use_photo_size"):
             layout.prop(context.scene.photo_pose, name)
 
 

@@ -11,7 +11,6 @@ LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_princ
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
     bl_label = "Refine"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

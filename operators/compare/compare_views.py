@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 VIEWS = (
     ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
     ("EDGES", "Edges", "The model's outline and creases over the photo"),
-    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     ("WIPE", "Wipe", "The photo on the left, the model on the right"),
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
+    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     (
         "FIT",
         "Fit",

@@ -69,7 +69,7 @@ def written() -> Iterator[str]:
 
 
 def shown() -> set[str]:
-    turns = (text for _axis, angles in TURNS for _angle, text, _icon in angles)
+    turns = (text for _axis, _angle, text, _icon in TURNS)
     hints = (text for operator in ViewOperator.__subclasses__() for text in (operator.hint, operator.elsewhere))
     words = {*hints, *MODES.values(), *WORDS, *turns, *registered(), *written()}
     return {word for word in words if any(letter.isalpha() for letter in word)}
