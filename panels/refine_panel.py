@@ -11,6 +11,7 @@ LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_princ
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
     bl_label = "Refine"
+    bl_translation_context = "Photo Pose"
     bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
