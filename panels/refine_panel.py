@@ -17,7 +17,7 @@ class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        locks = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        locks = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for name in LOCKS:
             locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
         button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")

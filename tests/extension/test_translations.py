@@ -48,11 +48,15 @@ def registered() -> Iterator[tuple[str, str]]:
             yield getattr(kind, "bl_translation_context", "*"), kind.bl_label
 
 
-def written() -> Iterator[tuple[str, str]]:
-    """(context, text) of what code translates, or hands to Blender, which does."""
+def modules() -> Iterator[ast.Module]:
     folders = (ROOT / folder for folder in ("operators", "panels", "inference"))
     for file in (ROOT / "preferences.py", *(file for folder in folders for file in folder.rglob("*.py"))):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        yield ast.parse(file.read_text(encoding="utf-8"), file.name)
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """(context, text) of what code translates, or hands to Blender, which does."""
+    for tree in modules():
         constants = {"OURS": ast.Constant(OURS)} | {
             node.targets[0].id: node.value
             for node in tree.body
@@ -104,6 +108,20 @@ def test_every_text_of_the_interface_is_translated_and_no_other() -> None:
     assert len(words) > 300
     assert sorted(words - translated) == []
     assert sorted(translated - words) == []
+
+
+def test_no_text_is_put_together_without_being_translated() -> None:
+    """Words stand in no f-string that is shown or that a setting has as its value: nobody could translate them."""
+    found = []
+    for tree in modules():
+        keywords = [node for node in ast.walk(tree) if isinstance(node, ast.keyword)]
+        getters = {word.value.id for word in keywords if word.arg == "get" and isinstance(word.value, ast.Name)}
+        told = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in getters]
+        shown = [word.value for word in keywords if word.arg == "text"]
+        texts = (node for part in (*told, *shown) for node in ast.walk(part) if isinstance(node, ast.JoinedStr))
+        parts = (part for text in texts for part in text.values if isinstance(part, ast.Constant))
+        found += [part.value for part in parts if re.search("[^\\W\\d_]{3}", part.value)]
+    assert found == []
 
 
 def test_every_translation_is_complete_and_has_the_same_placeholders() -> None:

@@ -32,11 +32,12 @@ OTHERWISE = {  # what Blender's word means in one language or more
     "Principal Point": "German: the point about which things turn",
     "Refine": "Chinese: to improve; ours is one word with Refine Camera",
     "Roll": "Chinese: to twist",
+    "Set Render Size": "Spanish: too long for the sidebar",
     "Shift": "German: the key; ours is a lens's",
     "Wipe": "German: a wire",
 }
 NAME = 24  # letters of an English text that is a name rather than a sentence
-LONG = {"Log Level", "Set Render Size"}  # in Blender's own words
+LONG = {"Log Level"}  # in Blender's own words
 
 
 class Nothing(NullTranslations):
