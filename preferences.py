@@ -13,6 +13,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from .inference.networks.backends import FASTER, Found, found_torch
+from .properties import OURS
 
 WIDTH = 80  # letters in a line of the preferences
 
@@ -54,6 +55,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
 
     device: EnumProperty(
         name="Network Runs On",
+        translation_context=OURS,
         items=DEVICE_ITEMS,
         default=DEFAULTS.device,
         description="What computes the networks; PyTorch is faster than NumPy",

@@ -28,7 +28,8 @@ from .inference.photo.focal_length import EXIF, LINES, OBJECT
 if TYPE_CHECKING:
     from PIL import Image
 
-OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
+# The context of words by which Blender's own translations mean something else; Blender keeps no copy of the string
+OURS = "Photo Pose"
 STANDS_ITEMS = (
     (AUTOMATIC, "Automatic", "Upright, and where that is doubtful in any way; the first time that needs more views"),
     (UPRIGHT, "Upright", "The object stands on a floor and is seen from the side or from above, by a level camera"),
@@ -72,8 +73,10 @@ STATE_ITEMS = (
 )
 
 # Single settings of the scene that operators have, too; those that belong together are classes below
-METHOD = EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
-CROP = EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+METHOD = EnumProperty(name="Method", translation_context=OURS, items=METHOD_ITEMS, description="How the pose is found")
+CROP = EnumProperty(
+    name="Crop", translation_context=OURS, items=CROP_ITEMS, description="Part of the picture that is saved"
+)
 RENDER_SIZE = BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 SHARED_LENS = BoolProperty(
     name="Shared Lens",
@@ -91,7 +94,9 @@ SHARED_DISTORTION = BoolProperty(
 BOARD_PHOTO = StringProperty(
     name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
 )
-BOARD_COLUMNS = IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the chessboard")
+BOARD_COLUMNS = IntProperty(
+    name="Columns", translation_context=OURS, default=9, min=3, description="Inner corners in a row of the chessboard"
+)
 BOARD_ROWS = IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners of the chessboard")
 BOARD_SQUARE = FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH", description="Side of a square")
 # What the scene points to and operators, which cannot, call by its name
@@ -156,9 +161,17 @@ class PictureProperties(ViewProperties):
 class LensProperties:
     """Where a photo's lens is known from. Scripts that give impossible numbers are told so, hence no hard limits."""
 
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    focal_source: EnumProperty(
+        name="Focal Length", translation_context=OURS, items=FOCAL_ITEMS, description="Where the lens is known from"
+    )
     lens: FloatProperty(
-        name="Lens", default=50, soft_min=1, soft_max=5000, unit="CAMERA", description="Focal length in millimetres"
+        name="Lens",
+        translation_context=OURS,
+        default=50,
+        soft_min=1,
+        soft_max=5000,
+        unit="CAMERA",
+        description="Focal length in millimetres",
     )
     sensor: FloatProperty(
         name="Sensor",
@@ -239,10 +252,14 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
     focal: FloatProperty(name="Focal Length", description="Pixels of the photo; orthographic: of a unit")
     orthographic: BoolProperty(name="Orthographic", description="The photo shows no perspective")
-    principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
+    principal_point: FloatVectorProperty(
+        name="Principal Point", translation_context=OURS, size=2, description="Pixels of the photo"
+    )
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Counter-clockwise from the front view")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")
-    roll: FloatProperty(name="Roll", subtype="ANGLE", description="Of the camera about its line of sight")
+    roll: FloatProperty(
+        name="Roll", translation_context=OURS, subtype="ANGLE", description="Of the camera about its line of sight"
+    )
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     lens_deviation: FloatProperty(
         name="Lens Deviation",
@@ -289,7 +306,12 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     sensor: FloatProperty(
         name="Sensor", default=36, unit="CAMERA", description="Longer side of the sensor in millimetres"
     )
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    box: FloatVectorProperty(
+        name="Box",
+        translation_context=OURS,
+        size=4,
+        description="Left, top, right and bottom of the object in pixels",
+    )
     box_found: BOX_FOUND
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     score: FloatProperty(name="Score", description="Of the best candidate, also when the camera was moved since")
@@ -343,7 +365,12 @@ class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     """One of several photos of an object, with a camera of its own; its name is the file's."""
 
     path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    box: FloatVectorProperty(
+        name="Box",
+        translation_context=OURS,
+        size=4,
+        description="Left, top, right and bottom of the object in pixels",
+    )
     box_found: BOX_FOUND
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
     present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")

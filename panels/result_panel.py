@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .sidebar import SidebarPanel, draw_text
 
@@ -14,7 +15,7 @@ class VIEW3D_PT_photo_pose_result(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         told = self.layout.column(align=True)
         for part in context.scene.photo_pose.result.split(", "):
-            draw_text(context, told, part or "Nothing was matched yet")
+            draw_text(context, told, part or iface_("Nothing was matched yet"))
 
 
 classes = (VIEW3D_PT_photo_pose_result,)

@@ -1,4 +1,4 @@
-"""What the panels of the sidebar's tab "Photo Pose" share; they name operators by their ids and import nothing of ours."""
+"""What the panels of the tab "Photo Pose" share; they name operators by their ids and import nothing of ours."""
 
 from __future__ import annotations
 

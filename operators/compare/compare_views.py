@@ -17,6 +17,7 @@ from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProper
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
+from ...properties import OURS
 from ..blender import cameras
 from ..blender.match_record import lines_without, photo_of
 from ..blender.models import evaluated
@@ -63,7 +64,9 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     phases = MATCHING
     needs = ()  # nearly all views are there at once
 
-    view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="View", translation_context=OURS, items=VIEWS, description="How the photo is laid over the model"
+    )
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -97,7 +100,13 @@ def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
 class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
-    view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="Compare",
+        translation_context=OURS,
+        items=VIEWS,
+        get=_view,
+        description="How the photo is laid over the model",
+    )
     told: StringProperty(name="Found", get=_told, description="What Fit or Lines have found")
     wipe: FloatProperty(
         name="Wipe",

@@ -17,7 +17,7 @@ BLENDER |= {"blend_render_info"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference", "numpy", "PIL"} | BLENDER,
-    "preferences.py": {"inference"} | BLENDER | {"__package__"},
+    "preferences.py": {"inference", "properties"} | BLENDER | {"__package__"},
     "translations.py": BLENDER,
     "operators": {"operators", "inference", "preferences", "properties", "numpy", "torch", "PIL", "__package__"}
     | BLENDER,
