@@ -62,6 +62,7 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
     bl_description = "Drag two to four points of the model to where the photo shows them; the active camera follows"
     bl_options = {"REGISTER", "UNDO", "BLOCKING"}
     hint = "Drag points of the model   Shift: precise   Backspace: remove the last pin   Enter: keep   Esc: put back"
+    through_camera = True
     elsewhere = "Points can only be dragged in a 3D view"
 
     @classmethod
@@ -74,7 +75,6 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
     def begin(self, context: bpy.types.Context) -> None:
         self._pins, self._held = Pins(Subject.read(context.scene)), None
         self.put_back = cameras.restorer(context.scene.camera)
-        cameras.view_through_camera(context)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -103,8 +103,8 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def _frame(self, current: bpy.types.Scene) -> Box:
-        region_3d = self._area.spaces.active.region_3d
-        return photo_in_view(current.camera, self._pins.subject.camera.size, current, self._region, region_3d)
+        size = self._pins.subject.camera.size
+        return photo_in_view(current.camera, size, current, self._region, self._region.data)
 
     def draw_over(self) -> None:
         size, frame = self._pins.subject.camera.size, self._frame(bpy.context.scene)
