@@ -79,6 +79,7 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         found = (yield from PICTURED[self.view](context)) if self.view in PICTURED else None
         show(context, self.view, found)
+        cameras.view_through_camera(context)  # nothing is drawn over any other view
 
 
 # Functions, for Blender evaluates these annotations where a lambda would not find the names of this file
