@@ -135,6 +135,19 @@ def test_a_candidate_is_taken(scene, match):
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
 
 
+def test_candidates_are_stepped_through_round_and_round(scene, match):
+    last, taken = len(match.candidates) - 1, []
+    for step in (1, 1, -1, -1, -1, 1):
+        assert bpy.ops.photopose.next_candidate(step=step) == {"FINISHED"}
+        taken.append(match.active_candidate)
+        matrix = np.reshape(match.candidates[taken[-1]].matrix, (4, 4))
+        np.testing.assert_allclose(np.array(scene.camera.matrix_world), matrix, atol=1e-5)
+    assert taken == [1, 2, 1, 0, last, 0]
+    match.candidates.clear()
+    with pytest.raises(RuntimeError, match="^Error: The active camera has no candidates"):
+        bpy.ops.photopose.next_candidate()
+
+
 def test_a_click_takes_a_candidate_once(scene, match, capfd):
     """Each time the camera is set the user is told."""
     bpy.ops.photopose.take_candidate(index=2)
