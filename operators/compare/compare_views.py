@@ -147,7 +147,7 @@ class Comparison:
                 self.overlay.set_model(model)
 
     def start(self) -> None:
-        self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_PIXEL")
+        self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_VIEW")  # under gizmos
         bpy.app.handlers.depsgraph_update_post.append(_changed)
         if self.view == "BLINK":
             bpy.app.timers.register(_blink, first_interval=BLINK)
@@ -160,16 +160,21 @@ class Comparison:
                 bpy.app.timers.unregister(timer)
 
     def draw(self) -> None:
-        context = bpy.context
-        current, region, region_3d = context.scene, context.region, context.region_data
-        camera_object = camera_seen(current, context.space_data, region_3d)
+        context, place = bpy.context, self.place(bpy.context)
+        if place:
+            camera_object = camera_seen(context.scene, context.space_data, context.region_data)
+            target = context.region.width, context.region.height
+            thickness = max(1, round(context.preferences.system.ui_scale))
+            self.draw_over(context.scene, camera_object, place, target, thickness)
+
+    def place(self, context: bpy.types.Context) -> Box | None:
+        """Where the region that context is in shows the photo, px; None where it does not."""
+        camera_object = camera_seen(context.scene, context.space_data, context.region_data)
         if camera_object is None or camera_object.get(cameras.PHOTO) != self.path:
-            return
+            return None
         if camera_object.data.type not in cameras.SEEN_TYPES:
-            return
-        place = photo_in_view(camera_object, self.overlay.size, current, region, region_3d)
-        thickness = max(1, round(context.preferences.system.ui_scale))
-        self.draw_over(current, camera_object, place, (region.width, region.height), thickness)
+            return None
+        return photo_in_view(camera_object, self.overlay.size, context.scene, context.region, context.region_data)
 
     def draw_over(
         self,
@@ -225,6 +230,11 @@ def show_match(context: bpy.types.Context) -> None:
     if watched() and not _running:
         with suppress(PoseError):  # what cannot be drawn is matched nevertheless
             show(context, "EDGES")
+
+
+def wiped(context: bpy.types.Context) -> Box | None:
+    """Where the region that context is in shows the photo that is wiped, px; None where none is."""
+    return _running[0].place(context) if _running and _running[0].view == "WIPE" else None
 
 
 def watched() -> bool:
