@@ -13,7 +13,7 @@ import numpy as np
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
@@ -64,6 +64,7 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     needs = ()  # nearly all views are there at once
 
     view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
+    toggle: BoolProperty(name="Toggle", description="Back to the photo where that is shown already")
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -77,8 +78,9 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        found = (yield from PICTURED[self.view](context)) if self.view in PICTURED else None
-        show(context, self.view, found)
+        view = "PHOTO" if self.toggle and seen(context) == self.view else self.view
+        found = (yield from PICTURED[view](context)) if view in PICTURED else None
+        show(context, view, found)
         cameras.view_through_camera(context)  # nothing is drawn over any other view
 
 
@@ -223,6 +225,12 @@ def show(context: bpy.types.Context, view: str, found: CameraFit | CameraLines |
         comparison.start()
         _running.append(comparison)
     redraw(context)
+
+
+def seen(context: bpy.types.Context) -> str:
+    """Which of VIEWS is shown where context is; empty where no camera is looked through."""
+    views = [area.spaces.active.region_3d.view_perspective for area in cameras.views_meant(context)]
+    return context.window_manager.photo_pose_compare.view if "CAMERA" in views else ""
 
 
 def show_match(context: bpy.types.Context) -> None:

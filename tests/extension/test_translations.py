@@ -49,7 +49,8 @@ def registered() -> Iterator[str]:
 def written() -> Iterator[str]:
     """Texts that code translates, or hands to Blender, which does."""
     folders = (ROOT / folder for folder in ("operators", "panels", "inference"))
-    for file in (ROOT / "preferences.py", *(file for folder in folders for file in folder.rglob("*.py"))):
+    own = ROOT / "preferences.py", ROOT / "keymaps.py"
+    for file in (*own, *(file for folder in folders for file in folder.rglob("*.py"))):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         constants = {
             node.targets[0].id: node.value
