@@ -110,6 +110,13 @@ def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Box:
     return Box(left, low, right, high)
 
 
+def is_free(area: bpy.types.Area, region: bpy.types.Region, event: bpy.types.Event) -> bool:
+    """Whether the mouse is over the region, and over nothing that lies over it."""
+    free = free_part(area, region)
+    x, y = event.mouse_x - region.x, event.mouse_y - region.y
+    return free.left <= x <= free.right and free.top <= y <= free.bottom
+
+
 def camera_seen(
     current: bpy.types.Scene, space: bpy.types.SpaceView3D, region_3d: bpy.types.RegionView3D
 ) -> bpy.types.Object | None:

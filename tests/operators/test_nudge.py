@@ -167,14 +167,35 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
 def invoked(name: str, monkeypatch) -> bpy.types.Operator:
     """The operator as it runs in a 3D view; the background has no events, so it is executed as if there was one."""
     kind = getattr(bpy.types, f"PHOTOPOSE_OT_{name}")
-    event = SimpleNamespace(mouse_x=0, mouse_y=0)
-    monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, event))
+    monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, None))
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
         assert getattr(bpy.ops.photopose, name)() == {"RUNNING_MODAL"}
     return window.modal_operators[0]
+
+
+def test_a_nudge_begins_where_the_mouse_is_pressed_in_the_view(monkey, camera, scene, monkeypatch):
+    """From the button the mouse comes from the sidebar, and not a px of that way counts."""
+    nudge = invoked("nudge", monkeypatch)
+    view = nudge._region
+    start = np.array([view.x + view.width // 2, view.y + view.height // 2])
+
+    def do(kind, value="NOTHING", by=(0, 0), shift=False):
+        x, y = start + by
+        nudge._handle(bpy.context, SimpleNamespace(type=kind, value=value, mouse_x=x, mouse_y=y, shift=shift))
+        return np.degrees(nudge.azimuth)
+
+    assert do("MOUSEMOVE", by=(300, 0)) == 0
+    assert do("LEFTMOUSE", "PRESS") == do("MOUSEMOVE") == 0
+    assert do("MOUSEMOVE", by=(50, 0)) == pytest.approx(-10)
+    assert do("MOUSEMOVE", by=(100, 0), shift=True) == pytest.approx(-11)
+    assert do("LEFTMOUSE", "RELEASE", by=(100, 0)) == do("MOUSEMOVE", by=(-100, 0)) == pytest.approx(-11)
+    at_toolbar = view.x + 5 - start[0], 0
+    do("LEFTMOUSE", "PRESS", by=at_toolbar)
+    assert do("MOUSEMOVE", by=(0, 0)) == pytest.approx(-11)
+    nudge.cancel(bpy.context)
 
 
 @contextmanager
