@@ -135,6 +135,17 @@ def test_a_candidate_is_taken(scene, match):
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
 
 
+def test_another_photo_has_no_pins(scene, match, matched, views_folder, monkeypatch):
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    photo = {"filepath": str(matched.with_name("monkey.png")), "subdivisions": 2, "method": "KNN"}
+    match.pins.add()
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 1  # what was said of this photo holds of its next match, too
+    match.photo = str(matched.with_name("other.png"))
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 0
+
+
 def test_candidates_are_stepped_through_round_and_round(scene, match):
     last, taken = len(match.candidates) - 1, []
     for step in (1, 1, -1, -1, -1, 1):

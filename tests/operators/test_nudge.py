@@ -285,3 +285,27 @@ def test_a_pin_sticks_to_the_model_and_pulls_it(monkey, camera, scene):
     pins.subject.write(scene, pins.pull())
     moved = cameras.read_camera(scene, camera).project(corner) - TRUE.project(corner)
     np.testing.assert_allclose(moved, [30, -20], atol=0.5)
+
+
+def test_pins_stay_with_their_camera(monkey, camera, scene, tmp_path):
+    pins, near = Pins(Subject.read(scene)), vertices(monkey)
+    for vertex in near[np.argsort(TRUE.to_camera(near)[:, 2])[[0, 200]]]:
+        pins.hold(TRUE.project(vertex) + 0.5, 3)
+    pins.targets[0] = pins.targets[0] + [20, 10]
+    pins.subject.write(scene, pins.pull())
+    pins.keep(scene.camera.data.photo_pose)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "pinned.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "pinned.blend"))
+    scene = bpy.context.scene
+    again = Pins(Subject.read(scene), scene.camera.data.photo_pose.pins)
+    np.testing.assert_allclose(again.points, pins.points, atol=1e-6)
+    np.testing.assert_allclose(again.targets, pins.targets, atol=1e-4)
+    np.testing.assert_allclose(again.pull().camera_to_world, pins.camera.camera_to_world, atol=1e-3)
+    assert again.near(pins.targets[1] + 2, 3) == 1 and again.near(np.array([-9, -9]), 3) is None
+    again.remove(again.near(pins.targets[1], 3))
+    again.remove(again.near(np.array([-9, -9]), 3))
+    again.keep(scene.camera.data.photo_pose)
+    assert len(scene.camera.data.photo_pose.pins) == 1
+    bpy.ops.mesh.primitive_cube_add(location=PLACE)
+    other = Subject.read(scene)._replace(root=bpy.context.object)
+    assert not Pins(other, scene.camera.data.photo_pose.pins).points
