@@ -284,6 +284,14 @@ class PhotoPoseLine(bpy.types.PropertyGroup):
     ends: FloatVectorProperty(name="Ends", size=4, description="Where it starts and ends: x, y, x, y, pixels")
 
 
+class PhotoPosePin(bpy.types.PropertyGroup):
+    """A point of a model, and where it belongs in a photo."""
+
+    model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
+    point: FloatVectorProperty(name="Point", size=3, description="On the model, in its bounding sphere")
+    target: FloatVectorProperty(name="Target", size=2, description="Pixels of the photo")
+
+
 def _taken(match: PhotoPoseMatch) -> int:
     return match.taken
 
@@ -345,6 +353,11 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
         name="Without Lines",
         type=PhotoPoseLine,
         description="Lines of the photo that were switched off: they tell nothing of its lens",
+    )
+    pins: CollectionProperty(
+        name="Pins",
+        type=PhotoPosePin,
+        description="Points of the model that were dragged to where the photo shows them",
     )
     snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
     adjusted: PointerProperty(
@@ -467,7 +480,7 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
 
 
 classes = (
-    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPoseMatch),
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPosePin, PhotoPoseMatch),
     *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)

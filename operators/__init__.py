@@ -5,10 +5,10 @@ from bpy.utils import register_classes_factory
 from .blender import match_record
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
-from .compare import compare_views, nudge, pin_model, switch_lines
+from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import choose_photo, clear_box, drag_box, find_object, match_photo, match_presets
+from .photo import box_gizmo, choose_photo, clear_box, drag_box, find_object, match_photo, match_presets
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -37,9 +37,11 @@ OPERATORS = (
     nudge,
     pin_model,
     compare_views,
+    wipe_gizmo,
     switch_lines,
     choose_photo,
     drag_box,
+    box_gizmo,
     find_object,
     clear_box,
     camera_from_chessboard,

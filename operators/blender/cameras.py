@@ -226,11 +226,16 @@ def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     data.show_background_images = True
 
 
-def view_through_camera(context: bpy.types.Context) -> None:
-    """Turns the 3D view that context is in, or else all of the screen, to the active camera."""
+def views_meant(context: bpy.types.Context) -> list[bpy.types.Area]:
+    """The 3D view that context is in, or else all of the screen."""
     areas = context.screen.areas if context.screen else []
     views = [area for area in areas if area.type == "VIEW_3D"]
-    for area in [context.area] if context.area in views else views:
+    return [context.area] if context.area in views else views
+
+
+def view_through_camera(context: bpy.types.Context) -> None:
+    """Turns the 3D view that context is in, or else all of the screen, to the active camera."""
+    for area in views_meant(context):
         space = area.spaces.active
         space.use_local_camera = False
         space.region_3d.view_perspective = "CAMERA"

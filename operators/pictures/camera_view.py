@@ -11,6 +11,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
+from ..blender import cameras
 from ..blender.models import chosen_models
 from ..running.long_operator import until_undo, was_stopped
 
@@ -23,6 +24,7 @@ class ViewOperator:
     """
 
     hint = ""  # in the status bar
+    through_camera = False  # whether it works in the active camera's view only, to which it then turns
     elsewhere = ""  # the sentence where there is no 3D view
     put_back: Callable[[], None] | None = None
 
@@ -38,8 +40,10 @@ class ViewOperator:
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._area = context.area
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._area, self._region = context.area, window_region(context)
+        if self.through_camera:
+            cameras.view_through_camera(context)
+            self._region = main_region(context.area)
         self._drawing = until_undo(self._draws(context))
         next(self._drawing)
         context.window_manager.modal_handler_add(self)
@@ -75,8 +79,42 @@ class ViewOperator:
                 self.put_back()
 
     def _draw(self) -> None:
-        if bpy.context.area == self._area:  # every other 3D view calls this, too
+        if bpy.context.region == self._region:  # every other one of 3D views calls this, too
             self.draw_over()
+
+
+def main_region(area: bpy.types.Area) -> bpy.types.Region:
+    """Of a 3D view, the one whose view `region_3d` of its space is: the last of a quad view."""
+    return [region for region in area.regions if region.type == "WINDOW"][-1]
+
+
+def window_region(context: bpy.types.Context) -> bpy.types.Region:
+    """That of a 3D view's regions which context is in; of its sidebar, say, the main one."""
+    return context.region if context.region.type == "WINDOW" else main_region(context.area)
+
+
+def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Box:
+    """What sidebar, toolbar and headers leave free of a region that they may lie over: px from its bottom left, top is
+    below bottom."""
+    left, low, right, high = 0, 0, region.width, region.height
+    for other in area.regions:
+        x, y = other.x - region.x, other.y - region.y
+        if other.alignment == "LEFT":
+            left = max(left, x + other.width)
+        elif other.alignment == "RIGHT":
+            right = min(right, x)
+        elif other.alignment == "BOTTOM":
+            low = max(low, y + other.height)
+        elif other.alignment == "TOP":
+            high = min(high, y)
+    return Box(left, low, right, high)
+
+
+def is_free(area: bpy.types.Area, region: bpy.types.Region, event: bpy.types.Event) -> bool:
+    """Whether the mouse is over the region, and over nothing that lies over it."""
+    free = free_part(area, region)
+    x, y = event.mouse_x - region.x, event.mouse_y - region.y
+    return free.left <= x <= free.right and free.top <= y <= free.bottom
 
 
 def camera_seen(

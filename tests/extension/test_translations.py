@@ -50,7 +50,8 @@ def registered() -> Iterator[tuple[str, str]]:
 
 def modules() -> Iterator[ast.Module]:
     folders = (ROOT / folder for folder in ("operators", "panels", "inference"))
-    for file in (ROOT / "preferences.py", *(file for folder in folders for file in folder.rglob("*.py"))):
+    own = ROOT / "preferences.py", ROOT / "keymaps.py"
+    for file in (*own, *(file for folder in folders for file in folder.rglob("*.py"))):
         yield ast.parse(file.read_text(encoding="utf-8"), file.name)
 
 
