@@ -30,6 +30,10 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             PHOTOPOSE_PT_sensors.draw_panel_header(row)
         layout.prop(settings, "stands")
         self._draw_button(context, settings)
+        if bpy.ops.photopose.fit_to_render.poll():
+            cropped = layout.column(align=True)
+            draw_text(context, cropped, iface_("The render has another shape than before and cuts the photo off"))
+            cropped.operator("photopose.fit_to_render", icon="FULLSCREEN_ENTER")
         told = layout.column(align=True)
         for part in settings.result.split(", ") if settings.result else ():
             draw_text(context, told, part)

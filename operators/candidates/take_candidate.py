@@ -57,7 +57,7 @@ class MatchedCameraOperator:
         """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
         when there is one."""
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
-        cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor=sensor)
         camera_object.data.photo_pose.model = model
         cameras.view_through_camera(context)
         tell(context.scene, model, camera, sphere, lens, score)

@@ -76,7 +76,7 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)
         camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path)
-        how = {"model": board.sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        how = {"model": board.sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
         show_straight(camera_object, labelled.photo, labelled.camera)
         cameras.view_through_camera(context)

@@ -82,7 +82,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
         passed_over, known = context.scene.camera, set(context.scene.objects)
         camera_object = cameras.camera_for_photo(context.scene, photo.path)
-        how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)
         cameras.show_photo(camera_object, photo)
         store_match(camera_object, found, spheres, shown, sensor)

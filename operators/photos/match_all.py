@@ -173,7 +173,7 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
     others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []
     camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
-    cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
+    cameras.write_camera(current, camera, shot.best.camera, model=sphere, sensor=shot.sensor)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
     show_straight(camera, photo, shot.best.camera, shot.best.distortion)
     note(current, path, camera, summary(shot.best, sphere, camera.data))

@@ -11,6 +11,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
+from ..blender.cameras import fitted_side
 from ..blender.models import chosen_models
 from ..running.long_operator import until_undo, was_stopped
 
@@ -96,19 +97,18 @@ def photo_in_view(
     region: bpy.types.Region,
     region_3d: bpy.types.RegionView3D,
 ) -> Box:
-    """Where a view through camera_object shows a photo of this size, FIT in the camera's frame.
-
-    In px from the region's bottom left: top is below bottom.
-    """
+    """Where a view through camera_object shows a photo of this size, in px from the region's bottom left: top is below
+    bottom."""
     matrix = camera_object.matrix_world.normalized()
     corners = camera_object.data.view_frame(scene=current)
     seen = [location_3d_to_region_2d(region, region_3d, matrix @ corner) for corner in corners]
-    return fitted(size, Box.around(np.array(seen)))
+    return fitted(size, Box.around(np.array(seen)), fitted_side(camera_object))
 
 
-def fitted(size: tuple[int, int], frame: Box) -> Box:
-    """A picture of this size, as large as fits in the middle of frame."""
-    half = np.array(size) * min(frame.width / size[0], frame.height / size[1]) / 2
+def fitted(size: tuple[int, int], frame: Box, fit: str = "AUTO") -> Box:
+    """A picture of this size, as large as fits in the middle of frame, or as fills that side of it."""
+    across, down = frame.width / size[0], frame.height / size[1]
+    half = np.array(size) * {"HORIZONTAL": across, "VERTICAL": down}.get(fit, min(across, down)) / 2
     return Box(*(frame.center - half), *(frame.center + half))
 
 
