@@ -60,12 +60,14 @@ def register() -> None:
     unload_networks.register()
     compare_views.register()
     match_record.register()
+    match_photo.register()
     long_operator.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
+    match_photo.unregister()
     match_record.unregister()
     compare_views.unregister()
     unload_networks.unregister()

@@ -46,6 +46,8 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             row.progress(factor=status.progress, text=text.format(stage=iface_(status.stage), progress=status.progress))
             return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "method", "use_photo_size")
+        if passed_over := context.scene.photo_pose_passed_over:
+            draw_text(context, self.layout, passed_over, icon="INFO")
 
 
 class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_n as n_
 from mathutils import Matrix
 
 from ...inference.errors import PoseError, printable
@@ -90,7 +91,7 @@ def read_camera(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: t
 
 
 def as_it_stands(
-    scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[int, int] | None = None
+    scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tuple[float, float] | None = None
 ) -> tuple[Camera, bool]:
     """The same in its own place, which of an orthographic one is what `nearby` gives; whether it is orthographic."""
     evaluated = camera_object.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -148,22 +149,24 @@ def write_camera(
 
 def fits_render(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
     """Whether the render shows all of the photo that camera_object belongs to, but for what of a pixel is cut off."""
-    size, fit = tuple(camera_object.data.photo_pose.size), fitted_side(camera_object)
-    if fit == "AUTO" or not all(size):
-        return True
-    across, down = fills(scene, size)
+    (width, height), fit, render = _sensor(camera_object.data), fitted_side(camera_object), scene.render
+    across, down = fills(scene, (width, height))
     if fit == "HORIZONTAL":
-        return (across - down) * size[1] <= PART_OF_PIXEL * scene.render.pixel_aspect_y
-    return (down - across) * size[0] <= PART_OF_PIXEL * scene.render.pixel_aspect_x
+        return (across - down) * height <= PART_OF_PIXEL * render.pixel_aspect_y
+    return fit == "AUTO" or (down - across) * width <= PART_OF_PIXEL * render.pixel_aspect_x
 
 
 def fit_to_render(scene: bpy.types.Scene, camera_object: bpy.types.Object) -> None:
     """Lets the render show all of its photo again, whatever was done to camera_object since the match; only its lens
     is written."""
-    size = tuple(camera_object.data.photo_pose.size)
-    camera, orthographic = as_it_stands(scene, camera_object, size)
-    lens = blender_scale(camera) if orthographic else blender_lens(camera, sensor_of(scene, camera_object, size))
+    camera, orthographic = as_it_stands(scene, camera_object, _sensor(camera_object.data))
+    lens = blender_scale(camera) if orthographic else blender_lens(camera, camera.longer_side)
     _write_lens(camera_object.data, camera, lens, _side(scene, camera_object, camera))
+
+
+def _sensor(data: bpy.types.Camera) -> tuple[float, float]:
+    """mm; of a camera that was written for a photo it has the photo's shape."""
+    return data.sensor_width, data.sensor_height
 
 
 def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
@@ -171,8 +174,8 @@ def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     camera = scene.camera
     if camera is None or camera.type != "CAMERA":
         raise PoseError("The scene has no active camera.")
-    if not keeps_pose(camera):
-        raise PoseError(f"The camera {camera.name} is linked, constrained or animated and would not keep a new pose.")
+    if why := fixed_by(camera):
+        raise PoseError(f"The camera {camera.name} is {why} and stays as it is: make another one active.")
     return camera
 
 
@@ -204,19 +207,50 @@ def sensor_of(scene: bpy.types.Scene, camera_object: bpy.types.Object, size: tup
     return DEFAULT_SENSOR if camera.is_orthographic else camera_object.data.lens * camera.longer_side / camera.focal
 
 
+def fixed_by(camera_object: bpy.types.Object) -> str:
+    """Why the pose and lens of a camera are not its own, or not to be changed; empty where they are."""
+    if camera_object.library:
+        return n_("linked")
+    if any(not constraint.mute for constraint in camera_object.constraints):
+        return n_("constrained")
+    animations = [a for a in (camera_object.animation_data, camera_object.data.animation_data) if a]
+    if any(a.drivers for a in animations):
+        return n_("driven")
+    if any(a.action or a.nla_tracks for a in animations):
+        return n_("animated")
+    locked = any((*camera_object.lock_location, *camera_object.lock_rotation))
+    return n_("locked") if locked else ""
+
+
+def passed_over(scene: bpy.types.Scene, path: str | Path, orthographic: bool) -> str:
+    """Why a match of the photo at path, taken by an orthographic camera or not, makes a new camera instead of using the
+    active one; empty where that is used, or any other than a new one."""
+    camera, photo = scene.camera, _absolute(path) if path else None
+    if camera is None or camera.type != "CAMERA" or camera.get(PHOTO) not in (None, photo):
+        return ""
+    why = fixed_by(camera) or ("" if PHOTO in camera else _other_kind(camera.data, orthographic))
+    another = why and any(obj.get(PHOTO) == photo and keeps_pose(obj) for obj in scene.objects if PHOTO in obj)
+    return "" if another else why
+
+
 def camera_for_photo(
-    scene: bpy.types.Scene, path: str | Path, *, take_active: bool = True, but: Sequence[bpy.types.Object] = ()
+    scene: bpy.types.Scene,
+    path: str | Path,
+    *,
+    take_active: bool = True,
+    orthographic: bool = False,
+    but: Sequence[bpy.types.Object] = (),
 ) -> bpy.types.Object:
     """The camera that belongs to the photo at path, made the scene's active camera; none of those in `but`.
 
-    In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
-    a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
+    In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo and
+    is of that kind, a new one named after the photo. Cameras that are not to be changed (`fixed_by`) are left alone.
     """
-    photo = _absolute(path)
-    usable = [obj for obj in (scene.camera, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
+    photo, active = _absolute(path), scene.camera
+    usable = [obj for obj in (active, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
     camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
-    if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
-        camera = scene.camera
+    if camera is None and take_active and active in usable and PHOTO not in active:
+        camera = None if _other_kind(active.data, orthographic) else active
     if camera is None:
         name = printable(Path(photo).stem)
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
@@ -224,6 +258,18 @@ def camera_for_photo(
     camera[PHOTO] = photo
     scene.camera = camera
     return camera
+
+
+def keeps_pose(obj: bpy.types.Object) -> bool:
+    """Whether obj is a camera whose pose and lens are its own."""
+    return obj.type == "CAMERA" and not fixed_by(obj)
+
+
+def _other_kind(data: bpy.types.Camera, orthographic: bool) -> str:
+    """What a camera is that belongs to no photo, and that this one cannot have been taken by."""
+    if data.type not in SEEN_TYPES:
+        return n_("panoramic")
+    return n_("orthographic") if data.type == "ORTHO" and not orthographic else ""
 
 
 def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
@@ -234,7 +280,6 @@ def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     for other in data.background_images:
         other.show_background_image = other == slot
     slot.source, slot.image = "IMAGE", image
-    data.photo_pose.size = photo.size
     slot.frame_method = "FIT"
     slot.offset, slot.rotation, slot.scale = (0.0, 0.0), 0.0, 1.0
     slot.use_flip_x = slot.use_flip_y = False
@@ -274,7 +319,7 @@ def _write_lens(data: bpy.types.Camera, camera: Camera, lens: LensFields | Scale
     part, fields = {"HORIZONTAL": across, "VERTICAL": down}.get(fit, 1.0), lens._asdict()
     fields |= {"sensor_fit": fit, "shift_x": lens.shift_x / part, "shift_y": lens.shift_y / part}
     if lens.type == "ORTHO":
-        fields["ortho_scale"] *= part
+        fields |= {"ortho_scale": lens.ortho_scale * part, "sensor_height": data.sensor_width * down / across}
     elif fit != "AUTO":
         larger = max(1.0, SMALLEST_SENSOR / (lens.sensor_width * min(across, down)))  # and the same view
         sensor = fields["sensor_width"] * larger
@@ -305,7 +350,7 @@ def _frame_intrinsics(scene: bpy.types.Scene, data: bpy.types.Camera) -> np.ndar
     return np.array([[focal, 0, cx], [0, focal / aspect, cy], [0, 0, 1.0]])
 
 
-def fills(scene: bpy.types.Scene, size: tuple[int, int], pixel_aspect: float = 1.0) -> tuple[float, float]:
+def fills(scene: bpy.types.Scene, size: tuple[float, float], pixel_aspect: float = 1.0) -> tuple[float, float]:
     """How many times as large as a photo of this size the frame is, across and down, in its own pixel aspect's units;
     pixel_aspect is the width of a photo's pixel over its height."""
     (width, height), render = _frame_size(scene), scene.render
@@ -338,14 +383,6 @@ def _keep_unclipped(data: bpy.types.Camera, depth: float, radius: float) -> None
 
 def _absolute(path: str | Path) -> str:
     return os.path.abspath(bpy.path.abspath(str(path)))
-
-
-def keeps_pose(obj: bpy.types.Object) -> bool:
-    """Whether obj is a camera whose pose and lens are its own: local, not constrained, not animated."""
-    if obj.type != "CAMERA" or obj.library or any(not constraint.mute for constraint in obj.constraints):
-        return False
-    animations = (obj.animation_data, obj.data.animation_data)
-    return not any(a and (a.action or a.drivers or a.nla_tracks) for a in animations)
 
 
 def photo_image(photo: Photo) -> bpy.types.Image:

@@ -59,6 +59,12 @@ def other_lens() -> str:
     return rpt_("The photo's lines tell another lens: is it a collage or its background another photo?")
 
 
+def new_camera(active: bpy.types.Object, why: str, made: bpy.types.Object) -> str:
+    """Of a match that has passed over the active camera."""
+    told = rpt_("{camera} is {why} and stays as it is: {name} is a new camera")
+    return told.format(camera=active.name, why=rpt_(why), name=made.name)
+
+
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:
     """What the user is told of a match, whose camera has these data: parts separated by commas."""
     seen = known_sight(candidate.model, candidate.camera, sphere, data, candidate.known_lens)

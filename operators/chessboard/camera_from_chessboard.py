@@ -14,7 +14,7 @@ from ...properties import BOARD, BOARD_COLUMNS, BOARD_PHOTO, BOARD_ROWS, BOARD_S
 from ..blender import cameras
 from ..blender.match_record import show_straight
 from ..blender.models import scene_object, unscaled
-from ..blender.result_text import sight
+from ..blender.result_text import new_camera, sight
 from ..photo.photo_properties import photo_sensor
 from ..running.long_operator import require_packages
 
@@ -52,9 +52,12 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        active, why = context.scene.camera, cameras.passed_over(context.scene, photo.path, orthographic=False)
         self._write(context, labelled, board)
         context.scene.photo_pose.result = label_summary(labelled, board, context.scene.camera.data)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        if why:
+            self.report({"WARNING"}, new_camera(active, why, context.scene.camera))
         return {"FINISHED"}
 
     def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> tuple[np.ndarray | None, float]:

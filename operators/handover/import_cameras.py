@@ -34,7 +34,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         "Set up a photo's camera from an fSpy project, whose picture is saved beside it, or cameras from COLMAP's "
         "images.txt, photos without their lens's distortion beside them; Refine Camera then lays the model on the photo"
     )
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}  # without REGISTER: Adjust Last Operation would read and straighten all photos again
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="A .fspy file, or COLMAP's images.txt"

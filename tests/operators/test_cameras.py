@@ -201,7 +201,6 @@ def sides(scene, size: tuple[int, int]) -> np.ndarray:
 def test_a_match_holds_when_the_render_gets_another_shape(scene, frame, size):
     """Where the photo would have to fit by its other side it is cropped, until it is fitted again."""
     camera, obj = photo_camera(size), scene_io.camera_for_photo(scene, "any.jpg")
-    obj.data.photo_pose.size = size
     for other in FRAMES:
         set_frame(scene, frame)
         scene_io.write_camera(scene, obj, camera)
@@ -304,7 +303,7 @@ def test_an_orthographic_camera_is_written_and_read(scene, camera_object, frame,
 @pytest.mark.parametrize("frame", FRAMES)
 def test_an_orthographic_match_holds_when_the_render_gets_another_shape(scene, frame, size):
     obj, points = scene_io.camera_for_photo(scene, "any.jpg"), MODEL.center + POINTS * MODEL.radius / 3**0.5
-    obj.data.photo_pose.size, camera = size, orthographic(size)
+    camera = orthographic(size)
     scene_io.write_camera(scene, obj, camera, model=MODEL)
     set_frame(scene, frame)
     for _again in range(2):
@@ -400,17 +399,71 @@ def test_active_camera_is_used_and_kept_for_its_photo(scene, camera_object, tmp_
     assert len(bpy.data.cameras) == 2
 
 
-@pytest.mark.parametrize("obstacle", ["constraint", "animation", "driver", "no camera"])
-def test_cameras_that_cannot_keep_a_pose_are_left_alone(scene, camera_object, obstacle):
-    if obstacle == "constraint":
-        camera_object.constraints.new("TRACK_TO")
-    elif obstacle == "animation":
-        camera_object.keyframe_insert("location")
-    elif obstacle == "driver":
-        camera_object.data.driver_add("lens")
-    else:
-        scene.camera = bpy.data.objects["Parent"]  # Blender allows any object as the scene's camera
-    left_alone = scene.camera
+def constraint(camera_object):
+    camera_object.constraints.new("TRACK_TO")
+
+
+def animation(camera_object):
+    camera_object.keyframe_insert("location")
+
+
+def driver(camera_object):
+    camera_object.data.driver_add("lens")
+
+
+def lock(camera_object):
+    camera_object.lock_rotation[2] = True
+
+
+def panorama(camera_object):
+    camera_object.data.type = "PANO"
+
+
+def no_perspective(camera_object):
+    camera_object.data.type = "ORTHO"
+
+
+OBSTACLES = {
+    "constrained": constraint,
+    "animated": animation,
+    "driven": driver,
+    "locked": lock,
+    "panoramic": panorama,
+    "orthographic": no_perspective,
+}
+
+
+@pytest.mark.parametrize("why", OBSTACLES)
+def test_cameras_that_are_not_to_be_changed_are_left_alone(scene, camera_object, why):
+    """The user is told why, unless another camera of the photo is there, or this one is another photo's."""
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
+    OBSTACLES[why](camera_object)
+    before = snapshot()
+    for path in ("any.jpg", ""):
+        assert scene_io.passed_over(scene, path, False) == why
+    assert scene_io.passed_over(scene, "any.jpg", True) == ("" if why == "orthographic" else why)
+    assert differences(before, snapshot()) == {}
+    camera = scene_io.camera_for_photo(scene, "any.jpg")
+    assert camera.type == "CAMERA" and scene.camera == camera != camera_object
+    scene.camera = camera_object
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
+    assert scene_io.passed_over(scene, "other.jpg", False) == why
+    camera_object[scene_io.PHOTO] = camera[scene_io.PHOTO]
+    assert scene_io.passed_over(scene, "other.jpg", False) == ""
+
+
+@pytest.mark.parametrize("why", ["locked", "driven", "orthographic"])
+def test_a_photo_s_own_camera_is_used_whatever_kind_it_is(scene, camera_object, why):
+    """Unless it is not to be changed."""
+    scene_io.camera_for_photo(scene, "any.jpg")
+    OBSTACLES[why](camera_object)
+    assert (scene_io.passed_over(scene, "any.jpg", False) == "") == (why == "orthographic")
+    assert (scene_io.camera_for_photo(scene, "any.jpg") == camera_object) == (why == "orthographic")
+
+
+def test_any_object_may_be_a_scene_s_camera(scene, camera_object):
+    left_alone = scene.camera = bpy.data.objects["Parent"]
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
     camera = scene_io.camera_for_photo(scene, "any.jpg")
     assert camera.type == "CAMERA" and scene.camera == camera != left_alone
 
@@ -423,6 +476,7 @@ def test_linked_camera_is_left_alone(scene, camera_object, tmp_path):
         here.objects = ["Camera"]
     scene.camera = here.objects[0]
     scene.collection.objects.link(scene.camera)
+    assert scene_io.passed_over(scene, tmp_path / "a.jpg", False) == "linked"
     camera = scene_io.camera_for_photo(scene, tmp_path / "a.jpg")
     assert camera.library is None and scene.camera == camera
 

@@ -103,9 +103,15 @@ def test_a_camera_that_cannot_keep_a_pose_is_named(monkey, photo, scene, capfd):
     own = scene.camera
     del own[cameras.PHOTO]
     own.constraints.new("TRACK_TO")
+    scene.photo_pose.photo = str(photo)
+    assert scene.photo_pose_passed_over == f"{own.name} is constrained: the match makes a new one"
     match(photo, monkey, method="KNN")
+    assert scene.photo_pose_passed_over == ""
     told = capfd.readouterr().out
-    assert scene.camera != own and f"Warning: {own.name} is linked, constrained or animated" in told
+    assert (
+        scene.camera != own
+        and f"Warning: {own.name} is constrained and stays as it is: {scene.camera.name} is a new camera" in told
+    )
     match(photo, monkey, method="KNN")
     assert "new camera" not in capfd.readouterr().out  # the photo has its own now
 

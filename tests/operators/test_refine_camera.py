@@ -207,7 +207,7 @@ def no_model(own, monkey):
 OBSTACLES = [
     (panoramic, "neither a perspective nor an orthographic camera"),
     (no_camera, "no active camera"),
-    (constrained, "Own is linked, constrained or animated"),
+    (constrained, "Own is constrained and stays as it is: make another one active"),
     (looking_away, "sees no model"),
     (no_model, "no model"),
 ]
