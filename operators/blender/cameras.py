@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
+ICON = 0.5  # of the model's radius: the size of a camera's icon
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
 ALSO_WRITTEN = ("sensor_height", "ortho_scale", "clip_start", "clip_end")  # beside the fields of the lens
 SAME_SHAPE = 1e-3  # part by which aspects of a frame may differ at some percentage
@@ -239,12 +240,14 @@ def camera_for_photo(
     *,
     take_active: bool = True,
     orthographic: bool = False,
+    beside: float | None = None,
     but: Sequence[bpy.types.Object] = (),
 ) -> bpy.types.Object:
     """The camera that belongs to the photo at path, made the scene's active camera; none of those in `but`.
 
     In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo and
     is of that kind, a new one named after the photo. Cameras that are not to be changed (`fixed_by`) are left alone.
+    beside: radius of the model, so that a new camera's icon is neither a speck nor a house to it.
     """
     photo, active = _absolute(path), scene.camera
     usable = [obj for obj in (active, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
@@ -255,6 +258,7 @@ def camera_for_photo(
         name = printable(Path(photo).stem)
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         scene.collection.objects.link(camera)
+        camera.data.display_size = ICON * beside if beside else camera.data.display_size
     camera[PHOTO] = photo
     scene.camera = camera
     return camera
@@ -288,14 +292,16 @@ def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     data.show_background_images = True
 
 
-def view_through_camera(context: bpy.types.Context) -> None:
-    """Turns the 3D view that context is in, or else all of the screen, to the active camera."""
+def view_through_camera(context: bpy.types.Context) -> list[bpy.types.Area]:
+    """Turns the 3D view that context is in, or else all of the screen, to the active camera; gives those it turned."""
     areas = context.screen.areas if context.screen else []
     views = [area for area in areas if area.type == "VIEW_3D"]
-    for area in [context.area] if context.area in views else views:
+    turned = [context.area] if context.area in views else views
+    for area in turned:
         space = area.spaces.active
         space.use_local_camera = False
         space.region_3d.view_perspective = "CAMERA"
+    return turned
 
 
 def fitted_side(camera_object: bpy.types.Object) -> str:

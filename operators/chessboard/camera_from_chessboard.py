@@ -16,6 +16,7 @@ from ..blender.match_record import show_straight
 from ..blender.models import scene_object, unscaled
 from ..blender.result_text import new_camera, sight
 from ..photo.photo_properties import photo_sensor
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)
-        camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path)
+        camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path, beside=board.sphere.radius)
         how = {"model": board.sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
         show_straight(camera_object, labelled.photo, labelled.camera)
-        cameras.view_through_camera(context)
+        frame_camera(context)
 
 
 def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:

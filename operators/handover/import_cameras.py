@@ -17,6 +17,7 @@ from ...inference.geometry import Box, Camera
 from ..blender import cameras
 from ..blender.match_record import show_straight
 from ..photos import photo_list
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        cameras.view_through_camera(context)
+        frame_camera(context)
         told = rpt_("{count} cameras set up.").format(count=len(found))
         self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}

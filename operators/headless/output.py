@@ -124,7 +124,8 @@ def add_camera(
     """
     current = bpy.context.scene
     first = not any(cameras.PHOTO in obj for obj in current.objects)
-    camera_object = cameras.camera_for_photo(current, photo.path, orthographic=camera.is_orthographic, but=there)
+    how = {"orthographic": camera.is_orthographic, "beside": sphere.radius, "but": there}
+    camera_object = cameras.camera_for_photo(current, photo.path, **how)
     there.append(camera_object)
     cameras.write_camera(current, camera_object, camera, model=sphere, sensor=sensor, set_resolution=first)
     cameras.show_photo(camera_object, photo)

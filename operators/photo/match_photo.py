@@ -13,7 +13,9 @@ from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
 from ..blender.match_record import Shown, lines_without_of, note, show_candidates, store_match
 from ..blender.models import chosen_models
+from ..blender.shown_models import show_only
 from ..compare import compare_views
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import MATCHING, FileOperator
 from .match_presets import KEPT
 from .photo_properties import PhotoProperties, photo_sensor
@@ -82,16 +84,20 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
         orthographic, active = best.camera.is_orthographic, context.scene.camera
         why = cameras.passed_over(context.scene, photo.path, orthographic)
-        camera_object = cameras.camera_for_photo(context.scene, photo.path, orthographic=orthographic)
+        camera_object = cameras.camera_for_photo(
+            context.scene, photo.path, orthographic=orthographic, beside=sphere.radius
+        )
         how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)
         cameras.show_photo(camera_object, photo)
         store_match(camera_object, found, spheres, shown, sensor)
-        cameras.view_through_camera(context)
+        hidden = show_only(context.scene, context.view_layer, camera_object.data.photo_pose.model)
+        frame_camera(context)
         context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
-        self.report({"INFO"}, context.scene.photo_pose.result)
+        told = rpt_(", other listed models are hidden") if hidden else ""
+        self.report({"INFO"}, context.scene.photo_pose.result + told)
         if why:
             self.warn(new_camera(active, why, camera_object))
         if best.known_lens.lines_differ:

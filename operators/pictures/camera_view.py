@@ -11,9 +11,11 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
-from ..blender.cameras import fitted_side
+from ..blender.cameras import fitted_side, view_through_camera
 from ..blender.models import chosen_models
 from ..running.long_operator import until_undo, was_stopped
+
+SMALLEST_VIEW = 50  # px
 
 
 class ViewOperator:
@@ -78,6 +80,42 @@ class ViewOperator:
     def _draw(self) -> None:
         if bpy.context.area == self._area:  # every other 3D view calls this, too
             self.draw_over()
+
+
+def frame_camera(context: bpy.types.Context) -> None:
+    """Turns 3D views to the active camera, its whole frame as large as fits beside what lies over their edges."""
+    for area in view_through_camera(context):
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        if not context.window or min(region.width, region.height) < SMALLEST_VIEW:
+            continue
+        with context.temp_override(window=context.window, area=area, region=region):
+            if bpy.ops.view3d.view_center_camera.poll():
+                bpy.ops.view3d.view_center_camera()
+                _into_free_part(context.scene.render, area, region)
+
+
+def _into_free_part(render: bpy.types.RenderSettings, area: bpy.types.Area, region: bpy.types.Region) -> None:
+    """Moves the frame that fills a region to where toolbars and sidebars leave the photo free."""
+    left, bottom, right, top = 0, 0, region.width, region.height
+    for other in area.regions:
+        x, y = other.x - region.x, other.y - region.y
+        if min(other.width, other.height) <= 1 or not (
+            -other.width < x < region.width and -other.height < y < region.height
+        ):
+            continue
+        left = max(left, x + other.width) if other.alignment == "LEFT" else left
+        right = min(right, x) if other.alignment == "RIGHT" else right
+        bottom = max(bottom, y + other.height) if other.alignment == "BOTTOM" else bottom
+        top = min(top, y) if other.alignment == "TOP" else top
+    if min(right - left, top - bottom) < SMALLEST_VIEW:
+        return
+    aspect = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+    part = min(right - left, (top - bottom) * aspect) / min(region.width, region.height * aspect)
+    view = area.spaces.active.region_3d
+    scale = part * (2**0.5 + view.view_camera_zoom / 50) ** 2 / 4  # as Blender zooms
+    view.view_camera_zoom = 50 * ((4 * scale) ** 0.5 - 2**0.5)
+    beside = (left + right - region.width) / region.width, (bottom + top - region.height) / region.height
+    view.view_camera_offset = [-part / (4 * scale) for part in beside]
 
 
 def camera_seen(

@@ -116,6 +116,19 @@ def test_a_camera_that_cannot_keep_a_pose_is_named(monkey, photo, scene, capfd):
     assert "new camera" not in capfd.readouterr().out  # the photo has its own now
 
 
+def test_of_several_listed_models_the_recognised_one_is_left(monkey, photo, scene, capfd):
+    bpy.ops.mesh.primitive_cube_add(location=(0, 0, 0))
+    other = bpy.context.object
+    for obj in (monkey, other):
+        scene.photo_pose.models.add().object = obj
+    match(photo, monkey, method="KNN")
+    best = scene.camera.data.photo_pose.model
+    assert "other listed models are hidden" in capfd.readouterr().out
+    assert [obj.hide_get() for obj in (monkey, other)] == [best != monkey, best != other]
+    size = scene.camera.data.display_size
+    assert size == pytest.approx(0.5 * np.linalg.norm(vertices(best) - vertices(best).mean(0), axis=1).max(), rel=0.3)
+
+
 def test_the_same_photo_updates_the_same_camera(monkey, photo, scene):
     match(photo, monkey)
     camera, counts = scene.camera, (len(bpy.data.objects), len(bpy.data.cameras), len(bpy.data.images))
