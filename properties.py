@@ -408,6 +408,8 @@ def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> Non
         settings.box_found = found
         if item.camera in scene.objects[:]:
             scene.camera = item.camera
+            if bpy.ops.photopose.show_model.poll():
+                bpy.ops.photopose.show_model()
         settings.result = item.message if item.state == "MATCHED" else ""
 
 
@@ -430,6 +432,9 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     models: CollectionProperty(name="Models", type=PhotoPoseModel, description="What photos are matched with")
     active_model: IntProperty(name="Active Model", min=0, description="Line of the list of models")
+    hidden: CollectionProperty(
+        name="Hidden", type=PhotoPoseModel, description="Objects of other models that matches have hidden"
+    )
 
     crop: CROP
 

@@ -8,7 +8,16 @@ from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import box_gizmo, choose_photo, clear_box, drag_box, find_object, match_photo, match_presets
+from .photo import (
+    box_gizmo,
+    choose_photo,
+    clear_box,
+    drag_box,
+    find_object,
+    fit_to_render,
+    match_photo,
+    match_presets,
+)
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -21,6 +30,7 @@ OPERATORS = (
     add_folder,
     render_views,
     match_photo,
+    fit_to_render,
     photo_list,
     match_all,
     save_contact_sheet,
@@ -63,12 +73,14 @@ def register() -> None:
     unload_networks.register()
     compare_views.register()
     match_record.register()
+    match_photo.register()
     long_operator.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
+    match_photo.unregister()
     match_record.unregister()
     compare_views.unregister()
     unload_networks.unregister()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .presets_panel import PHOTOPOSE_PT_presets, PHOTOPOSE_PT_sensors
-from .sidebar import LETTER, SidebarPanel, fill, width_of
+from .sidebar import LETTER, SidebarPanel, draw_text, fill, width_of
 
 
 class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
@@ -22,6 +23,7 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
         self._draw_box(settings)
         self._draw_lens(settings)
         self._draw_button(context, settings)
+        self._draw_warnings(context)
 
     def _draw_box(self, settings) -> None:
         """Its numbers are for scripts and the redo panel."""
@@ -49,6 +51,14 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
             row.progress(factor=status.progress, text=told if len(told) * LETTER < width_of(context) else status.detail)
             return
         fill(row.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA"), settings, "method", "use_photo_size")
+
+    def _draw_warnings(self, context: bpy.types.Context) -> None:
+        if bpy.ops.photopose.fit_to_render.poll():
+            cropped = self.layout.column(align=True)
+            draw_text(context, cropped, iface_("The render has another shape than before and cuts the photo off"))
+            cropped.operator("photopose.fit_to_render", icon="FULLSCREEN_ENTER")
+        if passed_over := context.scene.photo_pose_passed_over:
+            draw_text(context, self.layout, passed_over, icon="INFO")
 
 
 class VIEW3D_PT_photo_pose_method(SidebarPanel, bpy.types.Panel):

@@ -12,7 +12,7 @@ import bpy
 
 PHOTO = ("focal_source", "lens", "sensor", "stands", "subdivisions", "network")  # besides photo and box
 FAIR = 0.5  # confidence from which it is not low
-LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
+LETTER, MARGINS, ICON = 6, 60, 20  # px at normal size: a letter's width, about, what tabs and margins take, an icon's
 WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
 
 
@@ -50,13 +50,13 @@ def width_of(context: bpy.types.Context) -> float:
     return context.region.width / (context.preferences.system.ui_scale or 1) - MARGINS  # 0 in the background
 
 
-def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
-    """A sentence in as many lines as the sidebar's width asks for."""
+def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
+    """A sentence in as many lines as the sidebar's width asks for, the icon before the first one."""
     width = width_of(context)
     letter = 2 * LETTER if max(text, default="") >= WIDE else LETTER
-    lines = layout.column(align=True)
-    for line in textwrap.wrap(text, max(int(width / letter), 10)):
-        lines.label(text=line)
+    lines, other = layout.column(align=True), icon if icon == "NONE" else "BLANK1"
+    for number, line in enumerate(textwrap.wrap(text, max(int((width - (icon != "NONE") * ICON) / letter), 10))):
+        lines.label(text=line, icon=other if number else icon)
 
 
 def draw_missing(layout, preferences: bpy.types.Preferences) -> None:

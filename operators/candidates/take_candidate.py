@@ -15,6 +15,7 @@ from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
 from ..blender.result_text import tell
+from ..blender.shown_models import show_only
 from ..running.long_operator import require_packages
 
 AXIS_ITEMS = (
@@ -57,8 +58,9 @@ class MatchedCameraOperator:
         """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
         when there is one."""
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
-        cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor=sensor)
         camera_object.data.photo_pose.model = model
+        show_only(context.scene, context.view_layer, model)
         cameras.view_through_camera(context)
         tell(context.scene, model, camera, sphere, lens, score)
         self.report({"INFO"}, context.scene.photo_pose.result)

@@ -6,7 +6,8 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 
-from ..blender.models import lineage, scene_roots
+from ..blender.models import families, lineage, scene_roots
+from ..blender.shown_models import bring_back, show_only
 
 
 class PHOTOPOSE_OT_add_models(bpy.types.Operator):
@@ -61,8 +62,30 @@ class PHOTOPOSE_OT_remove_model(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.photo_pose
-        settings.models.remove(min(settings.active_model, len(settings.models) - 1))
+        index = min(settings.active_model, len(settings.models) - 1)
+        if removed := settings.models[index].object:
+            bring_back(context.scene, context.view_layer, families([removed]))
+        settings.models.remove(index)
         settings.active_model = max(0, settings.active_model - 1)
+        return {"FINISHED"}
+
+
+class PHOTOPOSE_OT_show_model(bpy.types.Operator):
+    bl_idname = "photopose.show_model"
+    bl_label = "Show Model"
+    bl_description = "Show the active camera's model in the place of the other ones of the list"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.model)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        show_only(context.scene, context.view_layer, context.scene.camera.data.photo_pose.model)
         return {"FINISHED"}
 
 
@@ -76,4 +99,4 @@ def _add(scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> int:
     return len(new)
 
 
-classes = (PHOTOPOSE_OT_add_models, PHOTOPOSE_OT_add_scene_models, PHOTOPOSE_OT_remove_model)
+classes = (PHOTOPOSE_OT_add_models, PHOTOPOSE_OT_add_scene_models, PHOTOPOSE_OT_remove_model, PHOTOPOSE_OT_show_model)

@@ -20,7 +20,7 @@ from photo_pose.panels.candidates_panel import TURNS, WORDS  # noqa: E402
 from photo_pose.properties import OURS  # noqa: E402
 from photo_pose.translations import CONTEXTS, LOCALES, texts  # noqa: E402
 
-MARKED = {"iface_", "rpt_", "tip_", "translate"}  # functions whose first argument is translated
+MARKED = {"iface_", "n_", "rpt_", "tip_", "translate"}  # functions whose first argument is translated
 INHERITED = set(bpy.types.PropertyGroup.bl_rna.properties.keys())
 MADE = {"poll_message_set": 1, "report": 1}  # methods, and which argument of theirs is, where it is a text
 
