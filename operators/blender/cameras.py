@@ -19,11 +19,11 @@ from mathutils import Matrix
 from ...inference.errors import PoseError, printable
 from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, nearby
 from ...inference.photo.checks import DEFAULT_SENSOR
+from .photo_files import PHOTO, SIZE, STRAIGHT, copy_of, kept, located, path_of, stand_in
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
 
-PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
 ALSO_WRITTEN = ("sensor_height", "ortho_scale", "clip_start", "clip_end")  # beside the fields of the lens
@@ -196,16 +196,16 @@ def camera_for_photo(
     In this order: the one that already belongs to it, with take_active the active camera if it belongs to no photo,
     a new one named after the photo. Cameras that cannot keep a pose (linked, constrained, animated) are left alone.
     """
-    photo = _absolute(path)
+    photo = located(path)
     usable = [obj for obj in (scene.camera, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
-    camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
+    camera = next((obj for obj in usable if path_of(obj) == photo), None)
     if camera is None and take_active and scene.camera in usable and PHOTO not in scene.camera:
         camera = scene.camera
     if camera is None:
         name = printable(Path(photo).stem)
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         scene.collection.objects.link(camera)
-    camera[PHOTO] = photo
+    camera[PHOTO] = kept(path)
     scene.camera = camera
     return camera
 
@@ -302,10 +302,6 @@ def _keep_unclipped(data: bpy.types.Camera, depth: float, radius: float) -> None
     data.clip_end = max(data.clip_end, 2 * (depth + radius))
 
 
-def _absolute(path: str | Path) -> str:
-    return os.path.abspath(bpy.path.abspath(str(path)))
-
-
 def keeps_pose(obj: bpy.types.Object) -> bool:
     """Whether obj is a camera whose pose and lens are its own: local, not constrained, not animated."""
     if obj.type != "CAMERA" or obj.library or any(not constraint.mute for constraint in obj.constraints):
@@ -320,11 +316,13 @@ def photo_image(photo: Photo) -> bpy.types.Image:
     Of a copy, too, where the file is gone since it was read or Blender cannot open it: everywhere it takes a backslash
     in a name for a slash.
     """
-    path = _absolute(photo.path)
-    if not (photo.shown_as_is and os.path.isfile(path)):
+    path = located(photo.path)
+    if not photo.shown_as_is:
         return _packed_copy(photo, path)
+    if not os.path.isfile(path):
+        return stand_in(path) or _packed_copy(photo, path)
     try:
-        image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
+        image = bpy.data.images.load(kept(path), check_existing=True)
     except RuntimeError:
         return _packed_copy(photo, path)
     if not image.is_dirty:
@@ -332,18 +330,11 @@ def photo_image(photo: Photo) -> bpy.types.Image:
     return image
 
 
-def _path_by_preference(path: str) -> str:
-    """Relative to a saved .blend on the same drive when the user prefers that, as Blender's own file browser."""
-    relative = bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths
-    same_drive = Path(path).drive == Path(bpy.data.filepath).drive
-    return bpy.path.relpath(path) if relative and same_drive else path
-
-
 def _packed_copy(photo: Photo, path: str) -> bpy.types.Image:
-    image = next((image for image in bpy.data.images if image.get(PHOTO) == path and not image.library), None)
-    if image is None:
+    image = copy_of(path, photo.straight)
+    if image is None or image.library:
         image = bpy.data.images.new(printable(Path(path).name), 1, 1)
-        image[PHOTO] = path
+    image[PHOTO], image[STRAIGHT], image[SIZE] = kept(path), photo.straight, photo.size
     jpeg = io.BytesIO()
     photo.image.save(jpeg, "JPEG", quality=95, subsampling=0)
     image.pack(data=jpeg.getvalue(), data_len=jpeg.tell())
