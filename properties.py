@@ -28,6 +28,8 @@ from .inference.photo.focal_length import EXIF, LINES, OBJECT
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of paths that may be relative to the .blend, which Blender 4.5 and newer wants to be told
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 # The context of words by which Blender's own translations mean something else; Blender keeps no copy of the string
 OURS = "Photo Pose"
 STANDS_ITEMS = (
@@ -92,7 +94,10 @@ SHARED_DISTORTION = BoolProperty(
     description="With a shared lens: its distortion is found, too, and the photos are shown straightened",
 )
 BOARD_PHOTO = StringProperty(
-    name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
+    name="Board Photo",
+    subtype="FILE_PATH",
+    options=RELATIVE,
+    description="From where the photo was taken, with a chessboard in it",
 )
 BOARD_COLUMNS = IntProperty(
     name="Columns", translation_context=OURS, default=9, min=3, description="Inner corners in a row of the chessboard"
@@ -309,7 +314,7 @@ def _take_candidate(match: PhotoPoseMatch, index: int) -> None:
 class PhotoPoseMatch(bpy.types.PropertyGroup):
     """What is known of a camera that was matched to a photo."""
 
-    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     sensor: FloatProperty(
         name="Sensor", default=36, unit="CAMERA", description="Longer side of the sensor in millimetres"
@@ -377,7 +382,7 @@ def _present(item: PhotoPosePhoto) -> bool:
 class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     """One of several photos of an object, with a camera of its own; its name is the file's."""
 
-    path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    path: StringProperty(name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Path of the photo")
     box: FloatVectorProperty(
         name="Box",
         translation_context=OURS,
@@ -395,8 +400,13 @@ def _forget_result(settings: PhotoPoseSettings, _context: bpy.types.Context) -> 
     """What was told is about the active camera's photo, and about no other."""
     camera = settings.id_data.camera
     told_of = camera.data.photo_pose.photo if camera and camera.type == "CAMERA" else ""
-    if os.path.abspath(bpy.path.abspath(settings.photo)) != told_of:
+    if not _same(settings.photo, told_of):
         settings.result = ""
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether they are paths of one photo."""
+    return os.path.abspath(bpy.path.abspath(one)) == os.path.abspath(bpy.path.abspath(other))
 
 
 def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
@@ -423,7 +433,7 @@ def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
     """The current photo's box stays with it in the list."""
     if settings.active_photo < len(settings.photos):
         item = settings.photos[settings.active_photo]
-        if item.path == bpy.path.abspath(settings.photo):
+        if _same(item.path, settings.photo):
             item.box, item.box_found = settings.box, settings.box_found
 
 
@@ -438,7 +448,11 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     crop: CROP
 
-    photo: StringProperty(name="Photo", update=_forget_result, description="Picture of the object: its file")
+    photo: StringProperty(
+        name="Photo",
+        update=_forget_result,
+        description="Picture of the object: a file, or the name of an image of this .blend",
+    )
     box: FloatVectorProperty(
         name="Box",
         translation_context=OURS,

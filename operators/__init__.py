@@ -2,7 +2,7 @@
 
 from bpy.utils import register_classes_factory
 
-from .blender import match_record
+from .blender import match_record, photo_files
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
@@ -74,6 +74,7 @@ def register() -> None:
     compare_views.register()
     match_record.register()
     match_photo.register()
+    photo_files.register()
     long_operator.register()
 
 
@@ -81,6 +82,7 @@ def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
     match_photo.unregister()
+    photo_files.unregister()
     match_record.unregister()
     compare_views.unregister()
     unload_networks.unregister()

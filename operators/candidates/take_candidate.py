@@ -14,6 +14,7 @@ from ...inference.geometry import Camera, turned_about
 from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
+from ..blender.photo_files import path_of, read_photo
 from ..blender.result_text import tell
 from ..blender.shown_models import show_only
 from ..running.long_operator import require_packages
@@ -71,9 +72,7 @@ class MatchedCameraOperator:
         match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)
         if distortion or any(match.distortion):
-            from ...inference.photo.image import load_photo
-
-            show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
+            show_straight(camera_object, read_photo(path_of(camera_object)), camera, distortion)
         self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
 
     def take_number(self, context: bpy.types.Context, index: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..blender.photo_files import kept, located
+
 
 class PHOTOPOSE_OT_choose_photo(bpy.types.Operator):
     bl_idname = "photopose.choose_photo"
@@ -13,20 +15,22 @@ class PHOTOPOSE_OT_choose_photo(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(
-        name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
+        name="Photo",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+        description="Picture of the object: a file, or the name of an image of this .blend",
     )
     filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.filepath = bpy.path.abspath(context.scene.photo_pose.photo)
+        self.filepath = located(context.scene.photo_pose.photo)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        relative = context.preferences.filepaths.use_relative_paths and bpy.data.filepath
         settings = context.scene.photo_pose
-        settings.photo = bpy.path.relpath(self.filepath) if relative else self.filepath
+        settings.photo = kept(self.filepath)
         settings.box = (0, 0, 0, 0)  # of another photo
         return {"FINISHED"}
 

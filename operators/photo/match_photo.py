@@ -13,6 +13,7 @@ from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
 from ..blender.match_record import Shown, lines_without_of, note, show_candidates, store_match
 from ..blender.models import chosen_models
+from ..blender.photo_files import kept, located
 from ..blender.shown_models import show_only
 from ..compare import compare_views
 from ..pictures.camera_view import frame_camera
@@ -53,7 +54,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self.remember, self.filepath = True, self.filepath or settings.photo
         for name in KEPT:
             setattr(self, name, getattr(settings, name))
-        self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
+        same = located(self.filepath) == located(settings.photo)
+        self.box = settings.known_box if same else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import find_and_match
@@ -72,7 +74,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self._write(context, photo, found, targets, shown)
         if self.remember:
             settings = context.scene.photo_pose
-            settings.photo, settings.box = self.filepath, box
+            settings.photo, settings.box = kept(self.filepath), box
             settings.box_found = found.located
 
     def _write(
@@ -83,9 +85,9 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
         orthographic, active = best.camera.is_orthographic, context.scene.camera
-        why = cameras.passed_over(context.scene, photo.path, orthographic)
+        why = cameras.passed_over(context.scene, self.filepath, orthographic)
         camera_object = cameras.camera_for_photo(
-            context.scene, photo.path, orthographic=orthographic, beside=sphere.radius
+            context.scene, self.filepath, orthographic=orthographic, beside=sphere.radius
         )
         how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)

@@ -134,7 +134,7 @@ def test_the_lens_of_the_active_camera_and_the_world_s_plane(scene, tmp_path):
     ("options", "sentence"),
     [
         ({"board_photo": ""}, "Choose a photo with the chessboard"),
-        ({"board_photo": "missing.jpg"}, "'missing.jpg' does not exist"),
+        ({"board_photo": "missing.jpg"}, "/missing.jpg' does not exist"),
         ({"columns": 9}, "No whole chessboard of 9 x 5"),
         ({"square": 0.0}, "squares must be a positive"),
         ({"board": "Table"}, 'no object "Table"'),

@@ -263,7 +263,7 @@ def test_the_paper_s_recipe_runs(monkey, photo, scene):
     ("options", "sentence"),
     [
         ({"filepath": ""}, "Choose a photo first"),
-        ({"filepath": "missing.jpg"}, "'missing.jpg' does not exist"),
+        ({"filepath": "missing.jpg"}, "/missing.jpg' does not exist"),
         ({"box": (400, 10, 500, 90)}, "outside the photo"),
         ({"box": (90, 10, 20, 90)}, "box is empty"),
         ({"box": (90, 10, 93, 90)}, "box is too small"),
