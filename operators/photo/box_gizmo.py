@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...inference.geometry import Box
 from ...properties import PhotoPoseSettings
+from ..blender.photo_files import located, path_of
 from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_region
 
 TAB = "Photo Pose"  # of the sidebar, while which is open the box is shown
@@ -32,9 +32,9 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
         camera_object = camera_seen(context.scene, context.space_data, context.region_data)
         if camera_object is None or camera_object != context.scene.camera or not any(settings.box):
             return False
-        match = camera_object.data.photo_pose
-        its_own = match.photo and match.photo == os.path.abspath(bpy.path.abspath(settings.photo))
-        return bool(its_own) and not any(match.distortion) and tab_is_open(context.area) and not _is_used(context)
+        if any(camera_object.data.photo_pose.distortion) or not tab_is_open(context.area) or _is_used(context):
+            return False
+        return bool(settings.photo) and path_of(camera_object) == located(settings.photo)
 
     def setup(self, context: bpy.types.Context) -> None:
         self._read(context)
