@@ -1,4 +1,7 @@
-"""The headless command: photos in, results.jsonl, overlays and matched.blend out, as docs/scripting.md promises."""
+"""The headless command: photos in, results.jsonl, overlays and matched.blend out, as docs/scripting.md promises.
+
+Of a slice of the photos: results of its own and overlays; matched.blend and the contact sheet are left to `gather`.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet_blender import quiet
+from . import slices
 from .jobs import Job, camera_of, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .output import (
     Batch,
@@ -53,19 +57,22 @@ def run(options: argparse.Namespace) -> int:
     """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
     jobs = read_jobs(options)
     stems = stems_of(job["photo"] for job in jobs)
+    numbers = slices.chosen(options.slice, len(jobs), "photos")
+    jobs, stems = [jobs[number] for number in numbers], [stems[number] for number in numbers]
     open_scene(options)
     with threads(options.threads), Progress(options.quiet) as progress:
         results = _results(jobs, stems, options, progress)
-    save_scene(options.out / "matched.blend")
-    if options.contact_sheet:
-        save_contact_sheet(options.out, results, stems)
+    if options.slice is None:
+        save_scene(options.out / "matched.blend")
+        if options.contact_sheet:
+            save_contact_sheet(options.out, results, stems)
     return 1 if any(result["status"] == "error" for result in results) else 0
 
 
 def _results(
     jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Writes a line of results.jsonl for every photo, and gives them all."""
+    """Writes a line for every photo, and gives them all."""
     models = models_of(options)
     make_folder(options.out)
     if options.download:
@@ -78,14 +85,14 @@ def _results(
     onboarding = time.perf_counter() - began
 
     results = []
-    path = options.out / "results.jsonl"
+    path = slices.listing(options.out, options.slice)
     with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
         everywhere = model_targets.all_around(models, view_options(options), cache)
         work = Batch(options, targets, renderer, progress, [], everywhere)
         progress.begin("Photo", len(jobs))
         for job, stem in zip(jobs, stems, strict=True):
             results.append(_result(job, stem, work, onboarding))
-            progress.photo_done(results[-1]["photo"], _in_short(results[-1]))
+            progress.done(results[-1]["photo"], _in_short(results[-1]))
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json_text(results[-1]) + "\n")
             file.flush()

@@ -26,6 +26,7 @@ from ...inference.verify.refinement import Renderer
 from ..blender import cameras
 from ..pictures.saving import model_in_photo, save_picture
 from ..running.quiet_blender import quiet
+from .result_fields import camera_of_fields
 from .terminal import Progress, to_stderr
 
 OVERLAY_SIDE = 1024  # px, longer side at most
@@ -112,6 +113,12 @@ def save_scene(path: Path) -> None:
                 bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
         except RuntimeError as error:  # "Error: Cannot open file … for writing: Permission denied"
             raise OSError(str(error).strip().rpartition(": ")[2]) from error
+
+
+def add_camera_of(line: dict[str, Any], photo: Photo, sphere: Sphere, there: list[bpy.types.Object]) -> None:
+    """Sets up the camera again of the photo's line in results.jsonl."""
+    fields = line["camera"]
+    add_camera(photo, camera_of_fields(fields), sphere, there, fields["sensor_width"] or DEFAULT_SENSOR)
 
 
 def add_camera(

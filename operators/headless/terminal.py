@@ -19,7 +19,7 @@ def to_stderr(sentence: str) -> None:
 
 
 class Progress:
-    """A bar in one line that is rewritten, and a line for each photo; only on a terminal, and if nobody wants it quiet.
+    """A bar in one line that is rewritten, and a line for each part; only on a terminal, and if nobody wants it quiet.
 
     As a context it leaves no bar behind, whatever happens within.
     """
@@ -57,11 +57,11 @@ class Progress:
         if not self.shown:
             to_stderr(sentence)
 
-    def photo_done(self, photo: str | None, answer: str) -> None:
-        """A part is done: what came of the photo."""
+    def done(self, file: str | Path | None, answer: str) -> None:
+        """A part is done: what came of its file, a photo's or a model's."""
         self._done += 1
         if self.shown:
-            _say(printable(f"{Path(photo).name}: {answer}" if photo else answer))
+            _say(printable(f"{Path(file).name}: {answer}" if file else answer))
 
     def _left(self, whole: float) -> str:
         left = time_left(time.monotonic() - self._began, whole)

@@ -1,0 +1,192 @@
+"""A job in slices, as machines of a farm work on it: they destroy nothing of each other, and the whole is that of one
+process."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from PIL import Image  # noqa: E402
+from test_headless import COLORS, WEDGE, batch, lines  # noqa: E402
+
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at  # noqa: E402
+from photo_pose.operators.headless import slices  # noqa: E402
+from photo_pose.operators.headless.result_fields import blender_camera, camera_of_fields  # noqa: E402
+
+BOX = ("--box", "90", "60", "230", "180")
+QUICK = ("--views", "17", "--method", "knn", "--stands", "upright", *BOX)
+PHOTOS = ("a.png", "b.png", "broken.jpg", "c.png", "d.png", "e.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of three small models, and six photos, one of which is none."""
+    folder = tmp_path_factory.mktemp("a farm")
+    models = folder / "models"
+    models.mkdir()
+    vertices = [line for line in WEDGE.splitlines() if line.startswith("v ")]
+    for name, scale in (("wedge", (1, 1, 1)), ("tall", (0.5, 2.5, 1)), ("Long", (3, 1, 0.6))):
+        scaled = [f"v {' '.join(map(str, np.multiply(scale, [float(x) for x in v.split()[1:]])))}" for v in vertices]
+        text = WEDGE.replace("\n".join(vertices), "\n".join(scaled))
+        (models / f"{name}.obj").write_text(text)
+    (models / "wedge.mtl").write_text("".join(f"newmtl {name}\nKd {color}\n" for name, color in COLORS.items()))
+    for number, name in enumerate(PHOTOS):
+        picture = np.full((240, 320, 3), 120, np.uint8)
+        picture[60:180, 90 + 10 * number : 230] = (180, 40 + 20 * number, 40)
+        Image.fromarray(picture).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
+    return folder
+
+
+def match(folder, out, *arguments, photos=PHOTOS):
+    given = ("--model", "models", "--photo", *photos, "--cache", "cache", *QUICK, "--out", out)
+    return batch(folder, *given, *arguments)
+
+
+def gather(folder, out, *arguments, photos=PHOTOS):
+    return batch(folder, "gather", "--model", "models", "--photo", *photos, "--out", out, *arguments)
+
+
+def said(done):
+    return [line.removeprefix("photo_pose: ") for line in done.stderr.splitlines()]
+
+
+def untimed(results):
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in results]
+
+
+def cameras_of(path):
+    """What matched.blend says of each camera: its photo, place, lens and clipping."""
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    told = {}
+    for obj in bpy.data.objects:
+        if obj.type == "CAMERA":
+            data = obj.data
+            lens = data.lens, data.sensor_width, data.shift_x, data.shift_y, data.clip_start, data.clip_end
+            (slot,) = data.background_images
+            told[obj["photo_pose"]] = (obj.name, slot.image.name, *np.round([*np.ravel(obj.matrix_world), *lens], 5))
+    return told, bpy.context.scene.render.resolution_x
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    """What one process makes of all."""
+    done = match(folder, "whole", "--contact-sheet")
+    assert done.returncode == 1, done.stderr
+    return lines(folder, "whole")
+
+
+@pytest.mark.parametrize("focal", [400.0, 1000.0 * 320])  # the second one stands for an orthographic camera
+def test_a_line_s_camera_is_the_one_that_was_found(focal):
+    pose = look_at(np.array([2.0, -3.0, 1.0]) * focal / 400, np.array([0.1, 0.2, 0.3]), 0.4)
+    camera, sphere = Camera(intrinsics(focal, (320, 240), (150, 130)), pose, (320, 240)), Sphere(np.zeros(3), 1.0)
+    fields = blender_camera(camera, sphere, 24.0)
+    back = camera_of_fields(fields)
+    assert (fields["type"] == "ORTHO") == back.is_orthographic == camera.is_orthographic
+    corners = np.array([[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]])
+    allowed = 0.1 if back.is_orthographic else 1e-9
+    np.testing.assert_allclose(back.project(corners), camera.project(corners), atol=allowed)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("0-3", [0, 1, 2, 3]), ("5", [5]), ("9-9", [9]), ("0,5-7", [0, 5, 6, 7]), ("007-8", [7, 8])],
+)
+def test_a_slice_names_numbers(text, numbers):
+    assert slices.numbers_of(text) == numbers == slices.numbers_of(slices.text_of(numbers))
+
+
+@pytest.mark.parametrize("text", ["", "a", "-3", "3-", "3-1", "1,1", "2,1", "0-3,2-5", "1 - 2", "1.5", "0-3:2", ","])
+def test_what_is_no_slice(text):
+    with pytest.raises(PoseError, match="is no slice: write it as"):
+        slices.numbers_of(text)
+
+
+def test_slices_become_what_one_process_makes(folder, whole):
+    assert match(folder, "cut", "--slice", "4-5", "--contact-sheet").returncode == 0
+    assert match(folder, "cut", "--slice", "0-1").returncode == 0
+    files = {path.name for path in (folder / "cut").iterdir()}
+    overlays = {f"{name[:-4]}_overlay.png" for name in ("a.png", "b.png", "d.png", "e.png")}
+    assert files == {"results.0-1.jsonl", "results.4-5.jsonl", *overlays}
+
+    done = gather(folder, "cut")
+    assert done.returncode == 1
+    assert said(done) == [
+        'Photo "broken.jpg" has no result yet.',
+        'Photo "c.png" has no result yet.',
+        "What is missing, match --slice 2-3 makes.",
+    ]
+    there = [whole[number] for number in (0, 1, 4, 5)]
+    assert untimed(lines(folder, "cut")) == untimed(there)
+
+    assert match(folder, "cut", "--slice", "2-3").returncode == 1
+    done = gather(folder, "cut", "--contact-sheet")
+    assert (done.returncode, said(done)) == (1, [])  # a photo failed, as its slice has said
+    assert untimed(lines(folder, "cut")) == untimed(whole)
+    assert cameras_of(folder / "cut/matched.blend") == cameras_of(folder / "whole/matched.blend")
+    sheets = [np.array(Image.open(folder / out / "contact_sheet.png")) for out in ("cut", "whole")]
+    assert np.array_equal(*sheets)
+
+
+def test_a_slice_that_was_stopped_or_is_of_other_photos(folder, whole):
+    """A line that is not whole is none; an older slice with other bounds is there for what no newer one has."""
+    out = folder / "stopped"
+    out.mkdir()
+    written = [json.dumps(line) for line in whole]
+    (out / "results.0-5.jsonl").write_text("\n".join([*written[:4], written[4][:50]]))
+    (out / "results.3-4.jsonl").write_text(json.dumps({**whole[3], "score": 7.0, "photo": "C:\\shots\\c.png"}) + "\n")
+    (out / "results.5-9.jsonl").write_text(written[5])
+    (out / "results.4-4.jsonl").write_text(written[5])  # of another photo
+    (out / "results.3-5.jsonl").write_text(json.dumps({**whole[3], "score": 8.0}))
+    os.utime(out / "results.0-5.jsonl", (1, 1))
+    os.utime(out / "results.3-5.jsonl", (2, 2))
+    done = gather(folder, "stopped", photos=PHOTOS[:5])
+    assert said(done)[0] == 'Photo "d.png" has no result yet.'
+    gathered = lines(folder, "stopped")
+    assert gathered[:3] == whole[:3] and len(gathered) == 4
+    assert (gathered[3]["score"], gathered[3]["photo"]) == (7.0, "c.png")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "sentence"),
+    [
+        ("match", ("--out", "bad", "--slice", "4-7", *BOX), 'Slice "4-7" is not among the 6 photos, which are 0-5.'),
+        ("match", ("--out", "bad", "--slice", "b"), '"b" is no slice: write it as 0-49, 7 or 0-4,9-12, counting from'),
+        ("gather", ("--out", "bad"), 'Folder "bad" has no results of slices of these photos.'),
+    ],
+)
+def test_bad_slices(folder, command, arguments, sentence):
+    done = batch(folder, command, "--model", "models", "--photo", *PHOTOS, *arguments)
+    assert done.returncode == 2 and len(said(done)) == 1 and said(done)[0].startswith(sentence)
+    assert not (folder / "bad").exists()
+
+
+def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
+    models = tmp_path / "models"
+    shutil.copytree(folder / "models", models)
+    (models / "broken.ply").write_text("no ply")
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    for place in (0, 3):
+        bpy.ops.mesh.primitive_cone_add(location=(place, 0, 0), vertices=4 + place)
+    bpy.ops.wm.save_as_mainfile(filepath=str(models / "two.blend"), copy=True)
+    views = ("--views", "17", "--stands", "upright")
+    prepare = ("prepare", "--model", str(models), *views, "--cache", str(tmp_path / "cache"))
+    # In order: Long.obj, broken.ply, tall.obj, two.blend with two models, wedge.obj
+    counts = []
+    for part, status in (("0", 0), ("1-3", 1), ("4", 0)):
+        done = batch(folder, *prepare, "--slice", part)
+        assert done.returncode == status, done.stderr
+        assert said(done) == ['Model file "broken.ply" cannot be read.'] * status
+        counts.append(len([*(tmp_path / "cache").glob("*.npz")]))
+    assert counts == [1, 4, 5]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    given = ("--model", str(models), "--photo", "a.png", *QUICK, "--cache", str(tmp_path / "cache"))
+    done = batch(folder, *given, "--out", str(tmp_path / "out"))
+    assert (done.returncode, said(done)) == (0, ['Model file "broken.ply" cannot be read.'])
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    assert batch(folder, *prepare, "--slice", "5").returncode == 2
