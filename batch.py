@@ -84,6 +84,9 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
     contact_sheet_argument(parser)
     slice_argument(parser, "photos, into results.A-B.jsonl, which `gather` puts together")
+    host_arguments(parser)
+    what = "do not match photos again that were matched from the same files, with the same settings and version"
+    parser.add_argument("--resume", action="store_true", help=what)
 
 
 def prepare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +96,7 @@ def prepare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", default=DEFAULT_NETWORK, metavar="NAME", help="as for matching")
     view_arguments(parser)
     slice_argument(parser, "model files, or of the scene's models")
+    host_arguments(parser)
     machine_arguments(parser)
 
 
@@ -100,6 +104,7 @@ def gather_arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser)
     photo_list_arguments(parser)
     contact_sheet_argument(parser)
+    exit_argument(parser)
 
 
 def which_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +148,17 @@ def contact_sheet_argument(parser: argparse.ArgumentParser) -> None:
 
 def slice_argument(parser: argparse.ArgumentParser, things: str) -> None:
     parser.add_argument("--slice", metavar="A-B", help=f"only these, counted from 0, of the {things}")
+
+
+def host_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the host of a farm is answered."""
+    exit_argument(parser)
+    how = "tell the host of a farm how far it is, on stdout: openjd, as Open Job Description wants it"
+    parser.add_argument("--progress", choices=("openjd",), help=how)
+
+
+def exit_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--exit-zero", action="store_true", help="exit status 0 also when some failed, and are named")
 
 
 def view_arguments(parser: argparse.ArgumentParser) -> None:

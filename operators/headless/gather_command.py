@@ -19,14 +19,14 @@ from ...inference.photo.image import load_photo
 from ..blender.models import evaluated, scene_object
 from . import slices
 from .jobs import Job, models_of, read_jobs, stems_of
-from .output import add_camera_of, open_scene, save_contact_sheet, save_scene
+from .output import add_camera_of, exit_status, open_scene, save_contact_sheet, save_scene
 from .terminal import to_stderr
 
 Line = dict[str, Any]
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when all photos are there and went well, else 1. PoseError when there is nothing to gather."""
+    """0 when all photos are there and went well, with --exit-zero when all are there; else 1. PoseError if none is."""
     jobs = read_jobs(options)
     stems = stems_of(job["photo"] for job in jobs)
     lines = _gathered(options.out, jobs)
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         to_stderr(f'Photo "{jobs[number]["photo"]}" has no result yet.')
     if missing:
         to_stderr(f"What is missing, match --slice {slices.text_of(missing)} makes.")
-    return 1 if missing or any(line["status"] == "error" for line in lines.values()) else 0
+    return 1 if missing else exit_status(lines.values(), options)
 
 
 def _gathered(folder: Path, jobs: Sequence[Job]) -> dict[int, Line]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import bpy
@@ -41,6 +42,15 @@ class Batch(NamedTuple):
     progress: Progress
     cameras: list[bpy.types.Object]  # of the photos so far
     all_around: AllAround | None = None
+    done: Mapping[str, dict[str, Any]] = MappingProxyType({})  # lines from before, by their fingerprints
+
+    def sphere(self, model: str) -> Sphere:
+        return next(target.sphere for target in self.targets if target.name == model)
+
+
+def exit_status(lines: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
+    """0 when all photos went well, or with --exit-zero when all have their lines; else 1."""
+    return 0 if options.exit_zero or all(line["status"] == "ok" for line in lines) else 1
 
 
 def open_scene(options: argparse.Namespace) -> None:

@@ -32,7 +32,10 @@ class Unit(NamedTuple):
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prepares all models; 0 when every one can be matched, else 1. PoseError when nothing can be done at all."""
+    """Prepares all models; 0 when every one can be matched, else 1, or 0 with --exit-zero.
+
+    PoseError when nothing can be done at all.
+    """
     open_scene(options)
     units = units_of(options)
     numbers = slices.chosen(options.slice, len(units), "models")
@@ -40,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     make_folder(cache, UNWRITABLE)
     check_network(options, patches=False)
     failed = 0
-    with threads(options.threads), Progress(options.quiet) as progress:
+    with threads(options.threads), Progress(options.quiet, options.progress == "openjd") as progress:
         progress.begin("Model", len(numbers))
         for number in numbers:
             unit = units[number]
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
                 progress.failed(str(error))
                 progress.done(unit.name, str(error))
                 failed += 1
-    return 1 if failed else 0
+    return 1 if failed and not options.exit_zero else 0
 
 
 def units_of(options: argparse.Namespace) -> list[Unit]:

@@ -166,6 +166,68 @@ def test_bad_slices(folder, command, arguments, sentence):
     assert not (folder / "bad").exists()
 
 
+def written(folder, out, part):
+    return (folder / out / f"results.{part}.jsonl").read_text().splitlines()
+
+
+def test_the_exit_status_may_be_zero_once_every_photo_has_its_line(folder):
+    done = match(folder, "zero", "--slice", "2-3", "--exit-zero")
+    assert (done.returncode, len(said(done)), len(written(folder, "zero", "2-3"))) == (0, 1, 2)
+    assert gather(folder, "zero", "--exit-zero", photos=PHOTOS[:4]).returncode == 1  # two have none
+    assert match(folder, "zero", "--slice", "2-3", "--exit-zero", "--network", "none").returncode == 2
+
+
+def test_a_farm_is_told_how_far_it_is(folder):
+    done = match(folder, "told", "--slice", "1-3", "--exit-zero", "--progress", "openjd")
+    told = done.stdout.splitlines()
+    progress = [int(line.removeprefix("openjd_progress: ")) for line in told if "progress" in line]
+    assert progress == sorted(set(progress)) and progress[-1] == 100 and {33, 66} <= {*progress}
+    status = [line.removeprefix("openjd_status: ") for line in told if "status" in line]
+    assert status == ["Training views", "Photo 1 of 3", "Photo 2 of 3", "Photo 3 of 3"]
+    assert len(told) == len(progress) + len(status)
+    prepare = ("prepare", "--model", "models", "--views", "17", "--stands", "upright", "--cache", "cache")
+    told = batch(folder, *prepare, "--slice", "1-2", "--progress", "openjd").stdout.splitlines()
+    assert [told[0], told[-1]] == ["openjd_status: Model 1 of 2", "openjd_progress: 100"]
+
+
+def test_a_slice_that_is_resumed_matches_only_what_is_not_done(folder, tmp_path):
+    """Neither what is there from the same photo, models and settings; what failed is tried again."""
+    photos = []
+    for name in ("a.png", "broken.jpg", "c.png", "d.png"):
+        photos.append(str(shutil.copy(folder / name, tmp_path)))
+
+    def resumed(*more):
+        """By photo: whether the line is the very one that was there, with its seconds."""
+        before = written(folder, "again", "0-3")
+        done = match(folder, "again", "--slice", "0-3", "--resume", *more, photos=photos)
+        now = written(folder, "again", "0-3")
+        assert [json.loads(line)["photo"] for line in now] == photos and done.returncode == 1
+        assert not list((folder / "again").glob("*before*"))
+        return [line in before for line in now]
+
+    match(folder, "again", "--slice", "0-3", photos=photos)
+    assert resumed() == [True, False, True, True]
+    path = folder / "again" / "results.0-3.jsonl"
+    path.write_text(path.read_text()[:-30])  # stopped while the last one was written
+    assert resumed() == [True, False, True, False]
+    (folder / "again" / "c_overlay.png").unlink()
+    shutil.copy(folder / "e.png", photos[3])
+    assert resumed() == [True, False, False, False]
+    assert resumed("--candidates", "2") == [False, False, False, False]
+    kept = path.read_text()
+    path.rename(path.with_name("results.0-3.before.jsonl"))  # stopped before the first line of a resumed slice
+    path.write_text("")
+    match(folder, "again", "--slice", "0-1", "--resume", "--candidates", "2", photos=photos)
+    assert written(folder, "again", "0-1")[0] not in kept.splitlines()  # what a slice puts aside is its own
+    match(folder, "again", "--slice", "0-3", "--resume", "--candidates", "2", photos=photos)
+    assert written(folder, "again", "0-3")[2:] == kept.splitlines()[2:]
+    whole = match(folder, "again", "--resume", "--candidates", "2", photos=photos)
+    assert whole.returncode == 1
+    assert [json.dumps(line) in kept.splitlines() for line in lines(folder, "again")] == [False, False, True, True]
+    cameras, _width = cameras_of(folder / "again/matched.blend")
+    assert {os.path.basename(photo) for photo in cameras} == {"a.png", "c.png", "d.png"}
+
+
 def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
     models = tmp_path / "models"
     shutil.copytree(folder / "models", models)
