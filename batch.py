@@ -100,6 +100,14 @@ def prepare_arguments(parser: argparse.ArgumentParser) -> None:
     machine_arguments(parser)
 
 
+def farm_arguments(parser: argparse.ArgumentParser) -> None:
+    size = "of a step are a task; default %(default)s"
+    parser.add_argument("--photos-per-task", type=positive, default=50, metavar="N", help=f"so many photos {size}")
+    parser.add_argument("--models-per-task", type=positive, default=20, metavar="N", help=f"so many model files {size}")
+    what = "match or prepare, with its own arguments"
+    parser.add_argument("job", nargs=argparse.REMAINDER, metavar="COMMAND ...", help=what)
+
+
 def gather_arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser)
     photo_list_arguments(parser)
@@ -249,6 +257,7 @@ COMMANDS = {
     "match": Command("match_command", match_arguments, "Match cameras to photos."),
     "prepare": Command("prepare_command", prepare_arguments, "Render training views, and keep them.", out=""),
     "gather": Command("gather_command", gather_arguments, "Put the results of slices together.", ("PIL",)),
+    "farm": Command("farm_command", farm_arguments, "Write a job for a render farm.", ("PIL",)),
     "which": Command("which_command", which_arguments, "Find out which model each photo shows."),
     "label": Command("label_command", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
     "train": Command("train_command", train_arguments, "Train a network on models.", out="FILE.npz"),
@@ -267,6 +276,8 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]
     try:
         options = parser(name, with_blend).parse_args(rest)
+        if name == "farm":
+            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "gather")}
         if getattr(options, "device", "") is None:
             options.device = preferred().device
         require_packages(*COMMANDS[name].needs, device=getattr(options, "device", ""))

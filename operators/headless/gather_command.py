@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         raise PoseError(f'Folder "{options.out}" has no results of slices of these photos.')
     open_scene(options)
     models_of(options)
-    _set_up_cameras(jobs, lines)
+    failed = _set_up_cameras(jobs, lines)
     there = sorted(lines)
     path = options.out / "results.jsonl"
     with writing(path), replacing(path) as file:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         to_stderr(f'Photo "{jobs[number]["photo"]}" has no result yet.')
     if missing:
         to_stderr(f"What is missing, match --slice {slices.text_of(missing)} makes.")
-    return 1 if missing else exit_status(lines.values(), options)
+    return 1 if missing or failed else exit_status(lines.values(), options)
 
 
 def _gathered(folder: Path, jobs: Sequence[Job]) -> dict[int, Line]:
@@ -69,12 +69,21 @@ def _name(photo: str | Path | None) -> str:
     return basename(str(photo or ""))
 
 
-def _set_up_cameras(jobs: Sequence[Job], lines: dict[int, Line]) -> None:
-    """One for each photo that was matched, as `match` leaves them in matched.blend."""
-    sphere, there = cache(_sphere), []
+def _set_up_cameras(jobs: Sequence[Job], lines: dict[int, Line]) -> int:
+    """One for each photo that was matched, as `match` leaves them in matched.blend.
+
+    Gives for how many there can be none, as the photo or the model is not there.
+    """
+    sphere, there, failed = cache(_sphere), [], 0
     for number, line in sorted(lines.items()):
-        if line["status"] == "ok":
+        if line["status"] != "ok":
+            continue
+        try:
             add_camera_of(line, load_photo(jobs[number]["photo"]), sphere(line["model"]), there)
+        except PoseError as error:
+            to_stderr(str(error))
+            failed += 1
+    return failed
 
 
 def _sphere(key: str) -> Sphere:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...inference.errors import PoseError
+from ...inference.files import writing
 
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 
@@ -55,9 +56,10 @@ def listings(folder: Path) -> list[tuple[Path, list[int]]]:
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Of a listing, up to one that is not whole, as a machine leaves it that is switched off."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
+    with writing(path, '"{path}" cannot be read ({reason}).'), path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
             try:
-                yield json.loads(line)
+                line = json.loads(text)
             except ValueError:
                 return
+            yield line

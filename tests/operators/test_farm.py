@@ -3,7 +3,13 @@ process."""
 
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +19,18 @@ bpy = pytest.importorskip("bpy")
 from PIL import Image  # noqa: E402
 from test_headless import COLORS, WEDGE, batch, lines  # noqa: E402
 
+from photo_pose.batch import main, parser  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.formats.yaml_text import yaml_text  # noqa: E402
 from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at  # noqa: E402
 from photo_pose.operators.headless import slices  # noqa: E402
 from photo_pose.operators.headless.result_fields import blender_camera, camera_of_fields  # noqa: E402
 
 BOX = ("--box", "90", "60", "230", "180")
 QUICK = ("--views", "17", "--method", "knn", "--stands", "upright", *BOX)
+TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+OPENJD, NODE = shutil.which("openjd", path=TOOLS), shutil.which("node")
+VERIFIED = ("--views", "17", "--stands", "upright", "--no-refine", "--candidates", "2", "--threads", "1", *BOX)
 PHOTOS = ("a.png", "b.png", "broken.jpg", "c.png", "d.png", "e.png")
 
 
@@ -71,6 +82,15 @@ def cameras_of(path):
             (slot,) = data.background_images
             told[obj["photo_pose"]] = (obj.name, slot.image.name, *np.round([*np.ravel(obj.matrix_world), *lens], 5))
     return told, bpy.context.scene.render.resolution_x
+
+
+def two_cones(path):
+    """Saved as the models of a .blend."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    for place in (0, 3):
+        bpy.ops.mesh.primitive_cone_add(location=(place, 0, 0), vertices=4 + place)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +170,11 @@ def test_a_slice_that_was_stopped_or_is_of_other_photos(folder, whole):
     gathered = lines(folder, "stopped")
     assert gathered[:3] == whole[:3] and len(gathered) == 4
     assert (gathered[3]["score"], gathered[3]["photo"]) == (7.0, "c.png")
+
+    done = gather(folder, "stopped", "--exit-zero", photos=("a.png", "elsewhere/b.png"))
+    assert done.returncode == 1 and len(said(done)) == 1 and "b.png' does not exist" in said(done)[0]
+    assert [line["photo"] for line in lines(folder, "stopped")] == ["a.png", "elsewhere/b.png"]
+    assert len(cameras_of(out / "matched.blend")[0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -232,10 +257,7 @@ def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
     models = tmp_path / "models"
     shutil.copytree(folder / "models", models)
     (models / "broken.ply").write_text("no ply")
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    for place in (0, 3):
-        bpy.ops.mesh.primitive_cone_add(location=(place, 0, 0), vertices=4 + place)
-    bpy.ops.wm.save_as_mainfile(filepath=str(models / "two.blend"), copy=True)
+    two_cones(models / "two.blend")
     views = ("--views", "17", "--stands", "upright")
     prepare = ("prepare", "--model", str(models), *views, "--cache", str(tmp_path / "cache"))
     # In order: Long.obj, broken.ply, tall.obj, two.blend with two models, wedge.obj
@@ -252,3 +274,198 @@ def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
     assert (done.returncode, said(done)) == (0, ['Model file "broken.ply" cannot be read.'])
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
     assert batch(folder, *prepare, "--slice", "5").returncode == 2
+
+
+def farm(folder, job, *words):
+    """The command in this process, whose exit status it gives."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        return main(["farm", "--out", job, *words], with_blend=True)
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def job(folder):
+    """A job of two tasks of models and three of photos."""
+    sizes = ("--models-per-task", "2", "--photos-per-task", "2")
+    assert (
+        farm(folder, "a job", *sizes, "match", "--model", "models", "--photo", *PHOTOS, "--out", "out", *VERIFIED) == 0
+    )
+    return folder / "a job"
+
+
+def parameters(job):
+    """Paths of parameter_values.yaml."""
+    found = re.findall(r'name: (\w+)\n +value: (".*")', (job / "parameter_values.yaml").read_text())
+    return {name: json.loads(value) for name, value in found}
+
+
+def test_yaml_says_what_it_is_given():
+    told = {"a": {"b": [1, "two words", {"c": "on", "d": []}], "e": {}}, "f": [["CHUNK[INT]", "-b"], "x"], "g": "é\\:"}
+    assert yaml_text(told) == (
+        'a:\n  b:\n    - 1\n    - "two words"\n    - c: "on"\n      d: []\n  e: {}\n'
+        'f:\n  - - "CHUNK[INT]"\n    - "-b"\n  - x\ng: "é\\\\:"\n'
+    )
+
+
+def test_a_job_names_its_paths_as_parameters_only(folder, job):
+    """So that its host can map all of them, spaces and all; photos.jsonl is right wherever it lies beside them."""
+    paths = {
+        "Extension": "",
+        "Model": "models",
+        "Cache": "out/training_views",
+        "Out": "out",
+        "Jobs": "a job/photos.jsonl",
+    }
+    told = parameters(job)
+    assert {name: told[name] for name in paths if name != "Extension"} == {
+        name: str(folder / path) for name, path in paths.items() if path
+    }
+    assert (Path(told["Extension"]) / "batch.py").is_file() and told.keys() == paths.keys()
+    template = (job / "template.yaml").read_text()
+    assert str(folder) not in template and told["Extension"] not in template.replace(sys.executable, "")
+    flows = dict(re.findall(r"- name: (\w+)\n +type: PATH\n +objectType: (\w+\n +dataFlow: \w+)", template))
+    flows = {name: tuple(re.findall(r"[A-Z]{2,}", flow)) for name, flow in flows.items()}
+    folders = {name: ("DIRECTORY", "IN") for name in ("Extension", "Model")}
+    made = {name: ("DIRECTORY", "OUT") for name in ("Cache", "Out")}
+    assert flows == folders | made | {"Jobs": ("FILE", "IN")}
+    photos = [json.loads(line)["photo"] for line in (job / "photos.jsonl").read_text().splitlines()]
+    assert photos == [f"../{name}" for name in PHOTOS]
+    assets = (job / "asset_references.yaml").read_text()
+    assert all(f'- "{folder / name}"\n' in assets for name in (*PHOTOS, "out", "out/training_views"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Say what the farm is to do, match or prepare"),
+        (("which", "--model", "models"), "Say what the farm is to do, match or prepare"),
+        (("match", "--model", "models", "--out", "out"), "One of the arguments --photo --jobs is required."),
+        (("match", "--model", "none", "--photo", "a.png", "--out", "out"), 'Model file "none" does not exist.'),
+        (("prepare", "--model", "models"), "Give prepare a --cache that every machine"),
+        (
+            ("prepare", "--model", *["models"] * 41, "--cache", "c"),
+            "A farm's job has room for 40 paths: give --model a",
+        ),
+    ],
+)
+def test_bad_jobs(folder, tmp_path, capsys, words, sentence):
+    assert farm(folder, str(tmp_path / "job"), *words) == 2
+    assert capsys.readouterr().err.startswith(f"photo_pose: {sentence}")
+    assert not list(tmp_path.glob("job/*.yaml"))
+
+
+def test_the_models_of_a_scene_are_prepared_one_by_one(folder, tmp_path):
+    scene = two_cones(tmp_path / "two.blend")
+    words = ("prepare", "--blend", str(scene), "--cache", "views", "--stands", "any_way")
+    assert farm(folder, str(tmp_path / "job"), *words) == 0
+    told = parameters(tmp_path / "job")
+    assert (told["Blend"], told["Cache"]) == (str(scene), str(folder / "views"))
+    template = (tmp_path / "job/template.yaml").read_text()
+    assert '- name: Models\n    type: STRING\n    default: "0-1"\n' in template and "Match" not in template
+    assert '- "--blend"\n            - "{{Param.Blend}}"\n' in template and "any_way" in template
+
+
+STUB = """
+const author = {
+    Task: (name, type) => ({
+        name, type, commands: [], before: [],
+        addCommand(command) { this.commands.push(command); },
+        addDependency(task) { this.before.push(task.name); },
+    }),
+    Command: (name, parameters) => ({ name, ...parameters }),
+};
+function frameChunker(range, size) {
+    const [first, last] = range.split("-").map(Number), chunks = [];
+    for (let begin = first; begin <= last; begin += size) {
+        const end = Math.min(begin + size - 1, last);
+        chunks.push(begin == end ? `${begin}` : `${begin}-${end}`);
+    }
+    return chunks;
+}
+"""
+COMPILED = """
+const job = { tasks: [], settings: {}, addTask(task) { this.tasks.push(task); } };
+for (const setting of JOB_TYPE.settings) job.settings[setting.key] = setting.default;
+compileJob(job);
+console.log(JSON.stringify(job.tasks));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="there is no node")
+def test_flamenco_s_tasks_are_commands_that_there_are(job):
+    script = STUB + (job / "photo_pose.js").read_text() + COMPILED
+    done = subprocess.run([NODE, "-"], input=script, capture_output=True, text=True, check=True, timeout=60)
+    tasks = json.loads(done.stdout)
+    prepare, match = ["Prepare 0-1", "Prepare 2"], ["Match 0-1", "Match 2-3", "Match 4-5"]
+    assert [task["name"] for task in tasks] == [*prepare, *match, "Gather"]
+    assert [task["before"] for task in tasks] == [[], [], prepare, prepare, prepare, match]
+    paths = parameters(job)
+    for task in tasks:
+        (command,) = task["commands"]
+        assert (task["type"], command["name"], command["exe"]) == ("blender", "exec", sys.executable)
+        script, name, *words = command["args"]
+        step, _, part = task["name"].partition(" ")
+        assert (script, name) == (f"{paths['Extension']}/batch.py", step.lower())
+        given = parser(name, True).parse_args(words)
+        assert [str(path) for path in given.model] == [paths["Model"]] and given.exit_zero
+        assert (
+            getattr(given, "slice", None) == (part or None) and str(getattr(given, "out", paths["Out"])) == paths["Out"]
+        )
+
+
+def started(job, step, *parts):
+    """`openjd run` of some of a step's tasks, as a worker has them, and the file into which it talks."""
+    tasks = ["--tasks", json.dumps([{"Slice": part} for part in parts])] if parts else []
+    given = [word for name, value in parameters(job).items() for word in ("-p", f"{name}={value}")]
+    words = [OPENJD, "run", str(job / "template.yaml"), "--step", step, *given, *tasks]
+    log = job / f"{step}{''.join(parts)}.log"
+    with log.open("w") as file:
+        environment = {**os.environ, "BLENDER_USER_RESOURCES": str(job / "blender")}
+        return subprocess.Popen(words, stdout=file, stderr=file, env=environment), log
+
+
+def finished(process, log):
+    assert process.wait(300) == 0, log.read_text()
+
+
+def once(told):
+    """What it gives as soon as that is something."""
+    ending = time.monotonic() + 300
+    while not (found := told()):
+        assert time.monotonic() < ending
+        time.sleep(0.01)
+    return found
+
+
+@pytest.mark.skipif(OPENJD is None, reason="there is no openjd-cli")
+def test_a_farm_makes_what_one_process_makes(folder, job):
+    """Two workers at once, one of which loses a task half way, and is given it once more."""
+    checked = subprocess.run([OPENJD, "check", job / "template.yaml"], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout
+    finished(*started(job, "Prepare"))
+    views = {path: path.stat().st_mtime_ns for path in (folder / "out/training_views").glob("*.npz")}
+    assert len(views) == 3
+
+    lost, log = started(job, "Match", "0-1", "2-3")
+    other = started(job, "Match", "4-5")
+    (pid,) = once(lambda: re.findall(r"Command started as pid: (\d+)", log.read_text()))
+    results = folder / "out/results.0-1.jsonl"
+    once(lambda: results.is_file() and results.read_text().count("\n") == 1)
+    os.killpg(int(pid), signal.SIGKILL)
+    assert lost.wait(60) != 0 and not (folder / "out/results.2-3.jsonl").exists()
+    (before,) = results.read_text().splitlines()
+    finished(*started(job, "Match", "0-1", "2-3"))
+    finished(*other)
+    assert results.read_text().splitlines()[0] == before  # which was not matched again, as its seconds tell
+    finished(*started(job, "Gather"))
+
+    given = ("--model", "models", "--jobs", str(job / "photos.jsonl"), "--cache", "out/training_views", *VERIFIED)
+    assert batch(folder, *given, "--out", "alone").returncode == 1
+    assert untimed(lines(folder, "out")) == untimed(lines(folder, "alone"))
+    assert [line["status"] for line in lines(folder, "out")] == ["ok", "ok", "error", "ok", "ok", "ok"]
+    assert cameras_of(folder / "out/matched.blend") == cameras_of(folder / "alone/matched.blend")
+    assert views == {path: path.stat().st_mtime_ns for path in (folder / "out/training_views").glob("*.npz")}
