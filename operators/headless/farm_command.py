@@ -248,11 +248,9 @@ def _asset_references(given: argparse.Namespace, jobs: Sequence[Job]) -> dict[st
     named = [job[key] for job in jobs for key in ("photo", "mask") if job[key]]
     named += bpy.utils.blend_paths(absolute=True)
     files = {printable(os.path.abspath(path)) for path in named if Path(path).is_file()}
-    textured = {
-        os.path.abspath(path.parent) for path in given.model or [] if path.is_file()
-    }  # whose materials are there
+    beside = {os.path.abspath(path.parent) for path in given.model or [] if path.is_file()}  # where its materials lie
     made = [os.path.abspath(path) for path in (getattr(given, "out", None), given.cache) if path]
-    inputs = {"filenames": sorted(files), "directories": sorted(map(printable, textured))}
+    inputs = {"filenames": sorted(files), "directories": sorted(map(printable, beside))}
     outputs = {"directories": [*map(printable, made)]}
     return {"assetReferences": {"inputs": inputs, "outputs": outputs, "referencedPaths": []}}
 
