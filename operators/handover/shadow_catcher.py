@@ -7,8 +7,8 @@ import numpy as np
 
 from ...inference.errors import PoseError
 from ..blender.models import chosen_models, evaluated
+from .film import CATCHER, give_back, make_transparent
 
-CATCHER = "photo_pose_catcher"  # custom property of planes, and of scenes: whether the film was transparent before
 REACH = 4.0  # of the models' size, to each side of their middle
 
 
@@ -48,8 +48,7 @@ def put_catcher(current: bpy.types.Scene) -> None:
     plane.display_type = "WIRE"  # else it would hide the scene in the view
     plane[CATCHER] = True
     current.collection.objects.link(plane)
-    current[CATCHER] = current.render.film_transparent
-    current.render.film_transparent = True
+    make_transparent(current, CATCHER)
 
 
 def remove_catcher(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
@@ -62,8 +61,7 @@ def remove_catcher(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
             raise PoseError(f'The shadow catcher is in the collection "{one.name}", which other scenes have, too.')
     for one in holders:
         one.objects.unlink(plane)
-    if CATCHER in current:
-        current.render.film_transparent = bool(current.pop(CATCHER))
+    give_back(current, CATCHER)
     mesh = plane.data
     if not plane.users_collection:
         bpy.data.objects.remove(plane)
