@@ -51,7 +51,7 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("propose_box", "which_model", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
     ("bind_markers",): r"scene\.(timeline_markers|camera)",  # which markers choose from now on
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
-    ("shadow_catcher",): r"(new|lost) (objects|meshes)|scene\.(objects|render\.film_transparent)"
+    ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
     r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)",  # and what was perhaps put under it
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
