@@ -118,7 +118,7 @@ class StepsOperator:
             manager.photo_pose.stage = ""
             if workspace:
                 workspace.status_text_set(None)
-            _redraw_sidebars(manager)
+            _redraw(manager)
 
     def _show(self, context: bpy.types.Context, progress: float) -> None:
         manager, status = context.window_manager, context.window_manager.photo_pose
@@ -132,7 +132,7 @@ class StepsOperator:
                 stage=iface_(status.stage), progress=progress
             )
             context.workspace.status_text_set(f"{iface_(self.bl_label, 'Operator')}: {told}")
-        _redraw_sidebars(manager)
+        _redraw(manager)
 
 
 class FileOperator(StepsOperator):
@@ -164,10 +164,12 @@ class FileOperator(StepsOperator):
             super().cancel(context)
 
 
-def _redraw_sidebars(manager: bpy.types.WindowManager) -> None:
-    views = (area for window in manager.windows for area in window.screen.areas if area.type == "VIEW_3D")
-    for region in (region for view in views for region in view.regions if region.type == "UI"):
-        region.tag_redraw()
+def _redraw(manager: bpy.types.WindowManager) -> None:
+    """What tells of progress: sidebars and preferences."""
+    for area in (area for window in manager.windows for area in window.screen.areas):
+        kind = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)
+        for region in (region for region in area.regions if region.type == kind):
+            region.tag_redraw()
 
 
 def until_undo(running: Generator[Any, None, None]) -> Generator[Any, None, None]:
