@@ -60,7 +60,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         from ..pictures.model_targets import all_around, prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
-        roots = chosen_models(context.scene, [self.model] if self.model else None)
+        roots = chosen_models(context.scene, [self.model] if self.model else None, self.warn)
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
