@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...inference.photo.distortion import Distortion
     from ...inference.verify.candidates import Candidate
 
+OVER = 45.0  # degrees of roll or elevation beyond which nobody photographs what stands; from above, roll says nothing
 ANOTHER_SENSOR = 0.01  # part by which the camera's sensor differs from the photo's where that is told
 
 
@@ -68,6 +69,12 @@ def _source(lens: Lens) -> str:
 def other_lens() -> str:
     """Of a photo whose lines differ."""
     return rpt_("The photo's lines tell another lens: is it a collage or its background another photo?")
+
+
+def lies(camera: Camera, sphere: Sphere) -> bool:
+    """Whether a photo by this camera, unless it is turned, shows the model lying on its back, a side or its top."""
+    seen = seen_from(camera, sphere)
+    return seen.elevation < -OVER or (abs(seen.roll) > OVER and seen.elevation < OVER)
 
 
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
+from ...inference.look import AUTOMATIC
 from ...inference.steps import Steps, within
 from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
@@ -78,7 +79,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
     ) -> None:
-        from ..blender.result_text import other_lens, summary
+        from ..blender.result_text import lies, other_lens, summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
@@ -96,6 +97,11 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         if passed_over and camera_object not in known and not cameras.keeps_pose(passed_over):
             told = rpt_("{camera} is linked, constrained or animated and stays as it is: {name} is a new camera")
             self.warn(told.format(camera=passed_over.name, name=camera_object.name))
+        if self.stands == AUTOMATIC and found.verified and lies(best.camera, sphere):
+            told = rpt_(
+                '"{name}" lies in this photo, or that is turned: where the object stands, turn the model upright'
+            )
+            self.warn(told.format(name=best.model))
         if best.known_lens.lines_differ:
             self.warn(other_lens())
 

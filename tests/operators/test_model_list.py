@@ -8,9 +8,11 @@ bpy = pytest.importorskip("bpy")
 from mathutils import Matrix  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at, rotation_from_vector  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender.models import chosen_models  # noqa: E402
+from photo_pose.operators.blender.result_text import lies  # noqa: E402
 from photo_pose.operators.models.model_list import belong_together  # noqa: E402
 from photo_pose.operators.pictures.model_targets import prepare  # noqa: E402
 
@@ -160,3 +162,18 @@ def test_a_mirrored_model_is_told_once(scene, tmp_path, mirrored):
     finish(prepare([monkey], ViewOptions(subdivisions=0), tmp_path, warned.append))
     told = 'Model "Suzanne" is mirrored: make its scale positive, if the photo shows it the other way round'
     assert warned == [told] * (mirrored == "all")
+
+
+def test_a_model_that_lies_is_told_from_one_that_stands():
+    """By level photos of a model that was read with another axis up, and of one that was read right; from above and
+    from below of a lying one its photos look as those of a standing one from its sides."""
+    sphere = Sphere(np.zeros(3), 1.0)
+    for turn in [(0, 0, 0), (np.pi / 2, 0, 0), (-np.pi / 2, 0, 0), (0, np.pi / 2, 0), (np.pi, 0, 0)]:
+        fallen = np.eye(4)
+        fallen[:3, :3] = rotation_from_vector(np.array(turn, float))
+        told = []
+        for azimuth in np.radians(np.arange(0, 360, 45)):
+            position = 5 * np.array([np.cos(azimuth), np.sin(azimuth), 0.3])
+            camera = Camera(intrinsics(400, (320, 240)), fallen @ look_at(position, np.zeros(3), 0.1), (320, 240))
+            told.append(lies(camera, sphere))
+        assert sum(told) == 0 if not any(turn) else sum(told) >= 5
