@@ -9,6 +9,7 @@ import numpy as np
 from blender import Blender, check
 from drop import drop_with_models, drop_without_models
 from looks import BLUE, LINES, ORANGE, color_box, color_spots, difference, likeness, photo_on_screen, view_error
+from parts import prove_parts
 from PIL import Image
 from screen import Screen
 from themes import prove_themes
@@ -39,6 +40,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_parts(blender, screen, file)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
