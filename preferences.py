@@ -12,7 +12,9 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
+from . import keymaps
 from .inference.networks.backends import FASTER, Found, found_torch
+from .properties import OURS
 
 WIDTH = 80  # letters in a line of the preferences
 
@@ -54,6 +56,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
 
     device: EnumProperty(
         name="Network Runs On",
+        translation_context=OURS,
         items=DEVICE_ITEMS,
         default=DEFAULTS.device,
         description="What computes the networks; PyTorch is faster than NumPy",
@@ -90,8 +93,10 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
         description="What is written to the terminal",
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         draw(self.layout, self)
+        self.layout.label(text="Keys in 3D Views")
+        keymaps.draw(self.layout, context.window_manager)
 
 
 def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences) -> None:

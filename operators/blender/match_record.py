@@ -77,6 +77,8 @@ def store_match(
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
+    if match.photo != camera_object[cameras.PHOTO]:
+        match.pins.clear()
     match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
     match.distortion = 0.0, 0.0
     match.box, match.box_found = shown.evidence.box, found.located

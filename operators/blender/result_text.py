@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ...inference.verify.candidates import Candidate
 
 OVER = 45.0  # degrees of roll or elevation beyond which nobody photographs what stands; from above, roll says nothing
-ANOTHER_SENSOR = 0.01  # part by which the camera's sensor differs from the photo's where that is told
 
 
 def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, sure: str = "") -> str:
@@ -33,16 +32,7 @@ def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, su
     shown = rpt_(", 35 mm equivalent {equivalent:.0f} mm, {wide:.0f}° wide").format(
         equivalent=equivalent(camera), wide=degrees(field_of_view(camera))
     )
-    return told + sure + shown + _sensors(camera, data)
-
-
-def _sensors(camera: Camera, data: bpy.types.Camera) -> str:
-    """A note where renders are of another shape than the photo, so that the same lens has another sensor there."""
-    photo = data.lens * camera.longer_side / camera.focal
-    if data.sensor_fit != "AUTO" or abs(data.sensor_width / photo - 1) < ANOTHER_SENSOR:
-        return ""
-    told = rpt_(", on {photo:.1f} mm of the camera's sensor of {render:.1f} mm")
-    return told.format(photo=photo, render=data.sensor_width)
+    return told + sure + shown
 
 
 def known_sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, lens: Lens) -> str:
@@ -75,6 +65,12 @@ def lies(camera: Camera, sphere: Sphere) -> bool:
     """Whether a photo by this camera, unless it is turned, shows the model lying on its back, a side or its top."""
     seen = seen_from(camera, sphere)
     return seen.elevation < -OVER or (abs(seen.roll) > OVER and seen.elevation < OVER)
+
+
+def new_camera(active: bpy.types.Object, why: str, made: bpy.types.Object) -> str:
+    """Of a match that has passed over the active camera."""
+    told = rpt_("{camera} is {why} and stays as it is: {name} is a new camera")
+    return told.format(camera=active.name, why=rpt_(why), name=made.name)
 
 
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:

@@ -16,6 +16,7 @@ from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
 from ..blender.photo_files import path_of, read_photo
 from ..blender.result_text import tell
+from ..blender.shown_models import show_only
 from ..running.long_operator import require_packages
 
 AXIS_ITEMS = (
@@ -58,8 +59,9 @@ class MatchedCameraOperator:
         """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
         when there is one."""
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
-        cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor=sensor)
         camera_object.data.photo_pose.model = model
+        show_only(context.scene, context.view_layer, model)
         cameras.view_through_camera(context)
         tell(context.scene, model, camera, sphere, lens, score)
         self.report({"INFO"}, context.scene.photo_pose.result)
@@ -72,6 +74,12 @@ class MatchedCameraOperator:
         if distortion or any(match.distortion):
             show_straight(camera_object, read_photo(path_of(camera_object)), camera, distortion)
         self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
+
+    def take_number(self, context: bpy.types.Context, index: int) -> None:
+        """Of the active camera's candidates, from 0."""
+        camera_object = context.scene.camera
+        self.take(context, camera_object.data.photo_pose.candidates[index])
+        camera_object.data.photo_pose.taken = index  # a camera that shared its data has its own now
 
 
 class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -97,8 +105,21 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
-        self.take(context, match.candidates[self.index])
-        camera_object.data.photo_pose.taken = self.index  # a camera that shared its data has its own now
+        self.take_number(context, self.index)
+
+
+class PHOTOPOSE_OT_next_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.next_candidate"
+    bl_label = "Next Candidate"
+    bl_description = "Take the candidate after the one that was taken last, the first after the last"
+
+    step: IntProperty(name="Step", default=1, description="How many candidates on; negative: back")
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        if not match.candidates:
+            raise PoseError("The active camera has no candidates.")
+        self.take_number(context, (match.taken + self.step) % len(match.candidates))
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -119,4 +140,4 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
         self.look(context, camera.placed(pose), match.model, sensor, lens_of(match, camera.focal))
 
 
-classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)
+classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_next_candidate, PHOTOPOSE_OT_turn_candidate)

@@ -24,8 +24,9 @@ from ..blender import cameras
 from ..blender.match_record import show_straight
 from ..blender.models import scene_object, unscaled
 from ..blender.photo_files import read_photo
-from ..blender.result_text import sight
+from ..blender.result_text import new_camera, sight
 from ..photo.photo_properties import photo_sensor
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
@@ -61,9 +62,12 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        active, why = context.scene.camera, cameras.passed_over(context.scene, photo.path, orthographic=False)
         self._write(context, labelled, board)
         context.scene.photo_pose.result = label_summary(labelled, board, context.scene.camera.data)
         self.report({"INFO"}, context.scene.photo_pose.result)
+        if why:
+            self.report({"WARNING"}, new_camera(active, why, context.scene.camera))
         return {"FINISHED"}
 
     def _intrinsics(self, context: bpy.types.Context, photo: Photo) -> tuple[np.ndarray | None, float]:
@@ -84,11 +88,11 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)
-        camera_object = cameras.camera_for_photo(context.scene, self.filepath)
-        how = {"model": board.sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        camera_object = cameras.camera_for_photo(context.scene, self.filepath, beside=board.sphere.radius)
+        how = {"model": board.sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
         show_straight(camera_object, labelled.photo, labelled.camera)
-        cameras.view_through_camera(context)
+        frame_camera(context)
 
 
 def board_place(current: bpy.types.Scene, key: str | None) -> np.ndarray:

@@ -18,6 +18,7 @@ from ..blender import cameras
 from ..blender.match_record import show_straight
 from ..blender.photo_files import located
 from ..photos import photo_list
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         "Set up a photo's camera from an fSpy project, whose picture is saved beside it, or cameras from COLMAP's "
         "images.txt, photos without their lens's distortion beside them; Refine Camera then lays the model on the photo"
     )
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}  # without REGISTER: Adjust Last Operation would read and straighten all photos again
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="A .fspy file, or COLMAP's images.txt"
@@ -60,7 +61,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        cameras.view_through_camera(context)
+        frame_camera(context)
         told = rpt_("{count} cameras set up.").format(count=len(found))
         self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}

@@ -14,6 +14,7 @@ from bpy.props import BoolProperty
 from ...inference.errors import PoseError
 from ...inference.views.view_options import ViewOptions, sphere_for
 from ..blender.models import families, joined, lineage, scene_roots
+from ..blender.shown_models import bring_back, show_only
 
 A_VIEW = 0.05  # s, about: a training view takes 0.03 on the graphics card, 0.08 by Cycles
 
@@ -39,8 +40,8 @@ class AddingOperator:
         self._told = iface_("{models} models, {models} × {views} training views, about {minutes} min").format(
             models=len(roots), views=views, minutes=max(1, round(len(roots) * views * A_VIEW / 60))
         )
-        how = {"title": iface_("Add Models"), "confirm_text": iface_("Add")}
-        return context.window_manager.invoke_props_dialog(self, width=350, **how)
+        title = iface_("Add Models")
+        return context.window_manager.invoke_props_dialog(self, width=350, title=title, confirm_text=title)
 
     def draw(self, _context: bpy.types.Context) -> None:
         """Also in Adjust Last Operation, where nothing is asked any more."""
@@ -130,8 +131,30 @@ class PHOTOPOSE_OT_remove_model(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.photo_pose
-        settings.models.remove(min(settings.active_model, len(settings.models) - 1))
+        index = min(settings.active_model, len(settings.models) - 1)
+        if removed := settings.models[index].object:
+            bring_back(context.scene, context.view_layer, families([removed]))
+        settings.models.remove(index)
         settings.active_model = max(0, settings.active_model - 1)
+        return {"FINISHED"}
+
+
+class PHOTOPOSE_OT_show_model(bpy.types.Operator):
+    bl_idname = "photopose.show_model"
+    bl_label = "Show Model"
+    bl_description = "Show the active camera's model in the place of the other ones of the list"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        possible = bool(camera and camera.type == "CAMERA" and camera.data.photo_pose.model)
+        if not possible:
+            cls.poll_message_set(tip_, "The active camera was not matched to a photo")
+        return possible
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        show_only(context.scene, context.view_layer, context.scene.camera.data.photo_pose.model)
         return {"FINISHED"}
 
 
@@ -196,4 +219,4 @@ def _add(scene: bpy.types.Scene, objects: list[bpy.types.Object], parts: list[bp
     return len(new)
 
 
-classes = (PHOTOPOSE_OT_add_models, PHOTOPOSE_OT_add_scene_models, PHOTOPOSE_OT_remove_model)
+classes = (PHOTOPOSE_OT_add_models, PHOTOPOSE_OT_add_scene_models, PHOTOPOSE_OT_remove_model, PHOTOPOSE_OT_show_model)

@@ -12,7 +12,7 @@ from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...preferences import preferred
 from ..blender.photo_files import located, path_of, read_photo
-from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
+from ..pictures.camera_view import ViewOperator, camera_seen, fitted, free_part, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
 from ..running.long_operator import require_packages
 from .find_object import box_at
@@ -64,12 +64,17 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def _frame(self, context: bpy.types.Context) -> Box:
-        """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
-        space, size = self._area.spaces.active, np.array([self._region.width, self._region.height])
-        camera_object = camera_seen(context.scene, space, space.region_3d)
+        """Where the photo is shown, px from the region's bottom left: as by its own camera if nothing lies over that,
+        else in the middle of what is free."""
+        space, view, free = self._area.spaces.active, self._region.data, free_part(self._area, self._region)
+        camera_object = camera_seen(context.scene, space, view)
         if camera_object and path_of(camera_object) == located(self._photo.path):
-            return photo_in_view(camera_object, self._photo.size, context.scene, self._region, space.region_3d)
-        return fitted(self._photo.size, Box(*(size * MARGIN), *(size * (1 - MARGIN))))
+            place = photo_in_view(camera_object, self._photo.size, context.scene, self._region, view)
+            corners = np.reshape(place, (2, 2))
+            if (corners == np.clip(corners, free[:2], free[2:])).all():
+                return place
+        margin = MARGIN * np.array([free.width, free.height])
+        return fitted(self._photo.size, Box(*(free[:2] + margin), *(free[2:] - margin)))
 
     def _take_hold(self, at: np.ndarray, frame: Box, reach: float) -> None:
         """Of an edge or a corner of the box, else of the corner of a new one; at: px of the region."""

@@ -26,7 +26,9 @@ from ..blender.match_record import (
 )
 from ..blender.models import chosen_models
 from ..blender.photo_files import located, path_of, read_photo
+from ..compare import compare_views
 from ..photo.photo_properties import LookingProperties, photo_sensor
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
@@ -114,7 +116,8 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
         failed = write_shots(context.scene, shots, {target.name: target.sphere for target in targets})
-        cameras.view_through_camera(context)
+        frame_camera(context)
+        compare_views.show_match(context)
         matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))
         self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
 
@@ -172,8 +175,8 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
     sphere = spheres[shot.best.model]
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
     others = [obj for obj in current.objects if obj != listed and path_of(obj) == located(path)] if listed else []
-    camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
-    cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
+    camera = cameras.camera_for_photo(current, path, take_active=False, but=others, beside=sphere.radius)
+    cameras.write_camera(current, camera, shot.best.camera, model=sphere, sensor=shot.sensor)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
     show_straight(camera, photo, shot.best.camera, shot.best.distortion)
     note(current, path, camera, summary(shot.best, sphere, camera.data))

@@ -102,9 +102,9 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
     ) -> None:
         from ..blender.result_text import summary
 
-        sensor = cameras.sensor_of(context.scene, camera_object)
-        cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor_width=sensor)
+        sensor = cameras.sensor_of(context.scene, camera_object, photo.size)
         camera_object[cameras.PHOTO] = kept(self.filepath or photo.path)
+        cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor=sensor)
         show_straight(camera_object, photo, best.camera, _lens(camera_object, best))
         cameras.view_through_camera(context)
         context.scene.photo_pose.result = summary(best, target.sphere, camera_object.data)

@@ -135,6 +135,30 @@ def test_a_candidate_is_taken(scene, match):
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
 
 
+def test_another_photo_has_no_pins(scene, match, matched, views_folder, monkeypatch):
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    photo = {"filepath": str(matched.with_name("monkey.png")), "subdivisions": 2, "method": "KNN"}
+    match.pins.add()
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 1  # what was said of this photo holds of its next match, too
+    match.photo = str(matched.with_name("other.png"))
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 0
+
+
+def test_candidates_are_stepped_through_round_and_round(scene, match):
+    last, taken = len(match.candidates) - 1, []
+    for step in (1, 1, -1, -1, -1, 1):
+        assert bpy.ops.photopose.next_candidate(step=step) == {"FINISHED"}
+        taken.append(match.active_candidate)
+        matrix = np.reshape(match.candidates[taken[-1]].matrix, (4, 4))
+        np.testing.assert_allclose(np.array(scene.camera.matrix_world), matrix, atol=1e-5)
+    assert taken == [1, 2, 1, 0, last, 0]
+    match.candidates.clear()
+    with pytest.raises(RuntimeError, match="^Error: The active camera has no candidates"):
+        bpy.ops.photopose.next_candidate()
+
+
 def test_a_click_takes_a_candidate_once(scene, match, capfd):
     """Each time the camera is set the user is told."""
     bpy.ops.photopose.take_candidate(index=2)
@@ -270,16 +294,22 @@ def test_a_guessed_lens_is_called_so(scene, match):
 
 
 def test_the_lens_is_told_as_photographers_do(scene, match):
-    """45 mm on 36 mm of 4:3, in a render of 16:9, whose longer side is the photo's times 4/3."""
+    """45 mm on 36 mm of 4:3, in a render of 16:9; so has the camera them."""
     bpy.ops.photopose.take_candidate(index=0)
     told = scene.photo_pose.result.split(", ")
     diagonal, wide = np.hypot(36, 27), 2 * np.degrees(np.arctan(18 / 45))
     assert f"35 mm equivalent {45 * np.hypot(36, 24) / diagonal:.0f} mm" in told and f"{wide:.0f}° wide" in told
-    assert scene.camera.data.sensor_width == pytest.approx(48)
-    assert "on 36.0 mm of the camera's sensor of 48.0 mm" in told
-    scene.render.resolution_x, scene.render.resolution_y = SIZE
-    bpy.ops.photopose.take_candidate(index=0)
-    assert "sensor" not in scene.photo_pose.result
+    data = scene.camera.data
+    assert (data.lens, data.sensor_width, data.sensor_height) == pytest.approx((45, 36, 27))
+
+
+@pytest.mark.parametrize("shape", [(640, 480), (333, 211), (480, 640)], ids=str)
+def test_a_render_of_another_shape_is_no_adjustment(scene, match, shape):
+    scene.render.resolution_x, scene.render.resolution_y = shape
+    scene.render.resolution_percentage, scene.render.pixel_aspect_y = 37, 1.2
+    assert scene.camera.photo_pose_adjusted == ""
+    scene.camera.data.lens *= 1.01
+    assert "Adjusted" in scene.camera.photo_pose_adjusted
 
 
 def test_what_tells_the_lens_stays_with_its_candidate(scene, match):
