@@ -8,7 +8,7 @@ from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import box_gizmo, drag_box, find_object, match_photo, match_presets
+from .photo import box_gizmo, drag_box, find_object, match_photo, match_presets, point_and_match
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -21,6 +21,7 @@ OPERATORS = (
     add_folder,
     render_views,
     match_photo,
+    point_and_match,
     photo_list,
     match_all,
     save_contact_sheet,

@@ -69,9 +69,15 @@ def written() -> Iterator[str]:
                     yield node.value
 
 
+def below(kind: type) -> Iterator[type]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
 def shown() -> set[str]:
     turns = (text for _axis, angles in TURNS for _angle, text, _icon in angles)
-    hints = (text for operator in ViewOperator.__subclasses__() for text in (operator.hint, operator.elsewhere))
+    hints = (text for operator in below(ViewOperator) for text in (operator.hint, operator.elsewhere))
     words = {*hints, *MODES.values(), *WORDS, *turns, *registered(), *written()}
     return {word for word in words if any(letter.isalpha() for letter in word)}
 
