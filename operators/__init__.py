@@ -17,6 +17,7 @@ from .photo import (
     fit_to_render,
     match_photo,
     match_presets,
+    point_and_match,
 )
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
@@ -31,6 +32,7 @@ OPERATORS = (
     render_views,
     match_photo,
     fit_to_render,
+    point_and_match,
     photo_list,
     match_all,
     save_contact_sheet,

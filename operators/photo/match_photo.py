@@ -121,18 +121,22 @@ def _passed_over(current: bpy.types.Scene) -> str:
     return rpt_("{camera} is {why}: the match makes a new one").format(camera=active.name, why=rpt_(why)) if why else ""
 
 
-class PHOTOPOSE_FH_photo(bpy.types.FileHandler):
-    """Beside Blender's own ways to drop an image, which alone are offered where no models are listed."""
+class DroppedPhoto:
+    """Mixin: what takes a photo, beside Blender's own ways to drop one, which alone are offered where no models are
+    listed."""
 
-    bl_idname = "PHOTOPOSE_FH_photo"
-    bl_label = "Match Camera to Photo"
-    bl_import_operator = "photopose.match_photo"
     bl_file_extensions = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         in_view = context.area is not None and context.area.type == "VIEW_3D"
         return in_view and any(item.object for item in context.scene.photo_pose.models)
+
+
+class PHOTOPOSE_FH_photo(DroppedPhoto, bpy.types.FileHandler):
+    bl_idname = "PHOTOPOSE_FH_photo"
+    bl_label = "Match Camera to Photo"
+    bl_import_operator = "photopose.match_photo"
 
 
 classes = (PHOTOPOSE_OT_match_photo, PHOTOPOSE_FH_photo)

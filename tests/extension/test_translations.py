@@ -87,9 +87,15 @@ def _values(nodes: list[ast.expr], constants: dict[str, ast.expr]) -> Iterator[s
             yield node.value
 
 
+def below(kind: type) -> Iterator[type]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
 def uses() -> set[tuple[str, str]]:
     """(context, text) of all that is shown."""
-    hints = (text for operator in ViewOperator.__subclasses__() for text in (operator.hint, operator.elsewhere))
+    hints = (text for operator in below(ViewOperator) for text in (operator.hint, operator.elsewhere))
     named = {
         "*": (*hints, *WORDS),
         "Operator": (text for _axis, _angle, text, _icon in TURNS),

@@ -7,12 +7,24 @@ from pathlib import Path
 
 import numpy as np
 from blender import Blender, check
-from drop import drop_with_models, drop_without_models
-from looks import BLUE, LINES, ORANGE, color_box, color_spots, difference, likeness, photo_on_screen, view_error
+from drop import drop_and_point, drop_with_models, drop_without_models
+from looks import (
+    BLUE,
+    LINES,
+    ORANGE,
+    color_box,
+    color_spots,
+    difference,
+    likeness,
+    on_screen,
+    photo_on_screen,
+    view_error,
+)
 from parts import prove_parts
 from PIL import Image
 from screen import Screen
 from themes import prove_themes
+from view import prove_view
 from window import LONG, Window
 
 BROWSE_KEY = "F6"  # which watch.py has set up
@@ -29,6 +41,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             drop_without_models(window, PHOTO)
             add_model(window)
             drop_with_models(window, PHOTO)
+            drop_and_point(window, PHOTO)
             choose_photo(window, truth)
             cancel_match(window)
             matched = match(window, truth)
@@ -36,6 +49,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             fit(window, truth)
             compare(window, truth)
             lines(window, truth)
+            prove_view(window, truth)
             browse(window, truth)
             saved = save(window)
         with Window(blender, screen, file) as window:
@@ -206,12 +220,6 @@ def reload(window: Window, saved: dict) -> dict:
     check(state["perspective"] == "CAMERA", "the saved file still looks through the camera")
     window.picture("reloaded")
     return state
-
-
-def on_screen(box: list[float], place: np.ndarray, size: list[int]) -> np.ndarray:
-    """A box in px of the photo, which lies in this place."""
-    scale = (place[2:] - place[:2]) / size
-    return np.concatenate([place[:2] + box[:2] * scale, place[:2] + box[2:] * scale])
 
 
 def far(scene: dict, other: dict) -> bool:
