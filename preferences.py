@@ -14,6 +14,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import keymaps
 from .inference.networks.backends import FASTER, Found, found_torch
+from .properties import OURS
 
 WIDTH = 80  # letters in a line of the preferences
 
@@ -55,6 +56,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
 
     device: EnumProperty(
         name="Network Runs On",
+        translation_context=OURS,
         items=DEVICE_ITEMS,
         default=DEFAULTS.device,
         description="What computes the networks; PyTorch is faster than NumPy",

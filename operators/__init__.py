@@ -2,13 +2,23 @@
 
 from bpy.utils import register_classes_factory
 
-from .blender import match_record
+from .blender import match_record, photo_files
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import box_gizmo, drag_box, find_object, match_photo, match_presets, point_and_match
+from .photo import (
+    box_gizmo,
+    choose_photo,
+    clear_box,
+    drag_box,
+    find_object,
+    fit_to_render,
+    match_photo,
+    match_presets,
+    point_and_match,
+)
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -22,6 +32,7 @@ OPERATORS = (
     render_views,
     match_photo,
     point_and_match,
+    fit_to_render,
     photo_list,
     match_all,
     save_contact_sheet,
@@ -40,9 +51,11 @@ OPERATORS = (
     compare_views,
     wipe_gizmo,
     switch_lines,
+    choose_photo,
     drag_box,
     box_gizmo,
     find_object,
+    clear_box,
     camera_from_chessboard,
     which_model_is_it,
     train_regressor,
@@ -62,12 +75,16 @@ def register() -> None:
     unload_networks.register()
     compare_views.register()
     match_record.register()
+    match_photo.register()
+    photo_files.register()
     long_operator.register()
 
 
 def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
+    match_photo.unregister()
+    photo_files.unregister()
     match_record.unregister()
     compare_views.unregister()
     unload_networks.unregister()

@@ -1,4 +1,4 @@
-"""The tab "Photo Pose" in the sidebar of the 3D view; it names operators by their ids and imports nothing of ours."""
+"""What the panels of the tab "Photo Pose" share; they name operators by their ids and import nothing of ours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from importlib.machinery import PathFinder
 
 import bpy
 
-from .presets_panel import PHOTOPOSE_PT_presets
-
 PHOTO = ("focal_source", "lens", "sensor", "stands", "subdivisions", "network")  # besides photo and box
 FAIR = 0.5  # confidence from which it is not low
-LETTER, MARGINS = 6, 60  # px at normal size: a letter's width, about, and what tabs and margins take
+LETTER, MARGINS, ICON = 6, 60, 20  # px at normal size: a letter's width, about, what tabs and margins take, an icon's
 WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
 
 
@@ -36,14 +34,15 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
-def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> None:
-    """The settings' list of what, with the buttons of these operators beside it."""
+def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> bpy.types.UILayout:
+    """The settings' list of what, with the buttons of these operators beside it; gives their column."""
     row = layout.row()
     active = f"active_{what.removesuffix('s')}"
     row.template_list(f"PHOTOPOSE_UL_{what}", "", settings, what, settings, active, rows=rows)
     column = row.column(align=True)
     column.operator(add, icon="ADD", text="")
     column.operator(remove, icon="REMOVE", text="")
+    return column
 
 
 def width_of(context: bpy.types.Context) -> float:
@@ -51,13 +50,13 @@ def width_of(context: bpy.types.Context) -> float:
     return context.region.width / (context.preferences.system.ui_scale or 1) - MARGINS  # 0 in the background
 
 
-def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str) -> None:
-    """A sentence in as many lines as the sidebar's width asks for."""
+def draw_text(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str = "NONE") -> None:
+    """A sentence in as many lines as the sidebar's width asks for, the icon before the first one."""
     width = width_of(context)
     letter = 2 * LETTER if max(text, default="") >= WIDE else LETTER
-    lines = layout.column(align=True)
-    for line in textwrap.wrap(text, max(int(width / letter), 10)):
-        lines.label(text=line)
+    lines, other = layout.column(align=True), icon if icon == "NONE" else "BLANK1"
+    for number, line in enumerate(textwrap.wrap(text, max(int((width - (icon != "NONE") * ICON) / letter), 10))):
+        lines.label(text=line, icon=other if number else icon)
 
 
 def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
@@ -74,16 +73,3 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
 def _has_pillow(folders: tuple[str, ...], _second: int) -> bool:
     """Looks into the folders, which may be slow ones, once a second at most."""
     return PathFinder.find_spec("PIL", folders) is not None
-
-
-class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
-    bl_label = "Photo Pose"
-
-    def draw_header_preset(self, _context: bpy.types.Context) -> None:
-        PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        draw_missing(self.layout, context.preferences)
-
-
-classes = (VIEW3D_PT_photo_pose,)

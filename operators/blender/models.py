@@ -84,6 +84,20 @@ def _held(layer: bpy.types.LayerCollection, is_open: bool) -> Iterator[tuple[bpy
         yield from _held(child, is_open)
 
 
+def joined(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object], name: str) -> bpy.types.Object:
+    """An empty that is their parent from now on, and changes nothing else; PoseError where one of them is linked."""
+    linked = next((obj for obj in roots if obj.library), None)
+    if linked:
+        raise PoseError(f'"{linked.name}" is linked from another file and cannot be made a part: add it by itself.')
+    root = bpy.data.objects.new(name, None)
+    scene.collection.objects.link(root)
+    for obj in roots:
+        inverse = obj.matrix_world @ obj.matrix_basis.inverted_safe() if obj.parent else Matrix()
+        obj.parent, obj.parent_type, obj.matrix_parent_inverse = root, "OBJECT", inverse
+    bpy.context.view_layer.update()
+    return root
+
+
 def key_of(obj: bpy.types.Object) -> str:
     """Its name; where Blender takes that for another object's, its full name with the library in which it is."""
     return obj.name if bpy.data.objects[obj.name] == obj else obj.name_full

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ...inference.photo.distortion import Distortion
     from ...inference.verify.candidates import Candidate
 
-ANOTHER_SENSOR = 0.01  # part by which the camera's sensor differs from the photo's where that is told
-
 
 def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, sure: str = "") -> str:
     """How camera, whose data in the scene these are, sees the model of this name, for the user: parts separated by
@@ -32,16 +30,7 @@ def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, su
     shown = rpt_(", 35 mm equivalent {equivalent:.0f} mm, {wide:.0f}° wide").format(
         equivalent=equivalent(camera), wide=degrees(field_of_view(camera))
     )
-    return told + sure + shown + _sensors(camera, data)
-
-
-def _sensors(camera: Camera, data: bpy.types.Camera) -> str:
-    """A note where renders are of another shape than the photo, so that the same lens has another sensor there."""
-    photo = data.lens * camera.longer_side / camera.focal
-    if data.sensor_fit != "AUTO" or abs(data.sensor_width / photo - 1) < ANOTHER_SENSOR:
-        return ""
-    told = rpt_(", on {photo:.1f} mm of the camera's sensor of {render:.1f} mm")
-    return told.format(photo=photo, render=data.sensor_width)
+    return told + sure + shown
 
 
 def known_sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, lens: Lens) -> str:
@@ -68,6 +57,12 @@ def _source(lens: Lens) -> str:
 def other_lens() -> str:
     """Of a photo whose lines differ."""
     return rpt_("The photo's lines tell another lens: is it a collage or its background another photo?")
+
+
+def new_camera(active: bpy.types.Object, why: str, made: bpy.types.Object) -> str:
+    """Of a match that has passed over the active camera."""
+    told = rpt_("{camera} is {why} and stays as it is: {name} is a new camera")
+    return told.format(camera=active.name, why=rpt_(why), name=made.name)
 
 
 def summary(candidate: Candidate, sphere: Sphere, data: bpy.types.Camera) -> str:

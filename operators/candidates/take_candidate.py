@@ -14,7 +14,9 @@ from ...inference.geometry import Camera, turned_about
 from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
+from ..blender.photo_files import path_of, read_photo
 from ..blender.result_text import tell
+from ..blender.shown_models import show_only
 from ..running.long_operator import require_packages
 
 AXIS_ITEMS = (
@@ -57,8 +59,9 @@ class MatchedCameraOperator:
         """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
         when there is one."""
         sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
-        cameras.write_camera(context.scene, camera_object, camera, model=sphere, photo_sensor=sensor)
+        cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor=sensor)
         camera_object.data.photo_pose.model = model
+        show_only(context.scene, context.view_layer, model)
         cameras.view_through_camera(context)
         tell(context.scene, model, camera, sphere, lens, score)
         self.report({"INFO"}, context.scene.photo_pose.result)
@@ -69,9 +72,7 @@ class MatchedCameraOperator:
         match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)
         if distortion or any(match.distortion):
-            from ...inference.photo.image import load_photo
-
-            show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
+            show_straight(camera_object, read_photo(path_of(camera_object)), camera, distortion)
         self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
 
     def take_number(self, context: bpy.types.Context, index: int) -> None:

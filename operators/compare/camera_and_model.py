@@ -30,7 +30,7 @@ class Subject(NamedTuple):
 
     photo: Photo | None
     camera: Camera
-    sensor: float  # mm
+    sensor: float  # mm, of the picture's longer side
     root: bpy.types.Object
     sphere: Sphere
     vertices: np.ndarray
@@ -40,12 +40,14 @@ class Subject(NamedTuple):
         require_packages("PIL")
         camera_object = cameras.active_camera(current)
         photo = photo_of(current, camera_object) if cameras.PHOTO in camera_object else None
-        camera = cameras.read_camera(current, camera_object, photo.size if photo else None)
+        size = photo.size if photo else None
+        camera = cameras.read_camera(current, camera_object, size)
         root = shown_model(current, camera_object, camera)
         with evaluated(root) as model:
             if camera.to_camera(model.sphere.center)[2] <= 0:
                 raise PoseError(f'The camera {camera_object.name} does not look at "{root.name}".')
-            return cls(photo, camera, cameras.sensor_of(current, camera_object), root, model.sphere, model.vertices)
+            sensor = cameras.sensor_of(current, camera_object, size)
+            return cls(photo, camera, sensor, root, model.sphere, model.vertices)
 
     def views(self, settings: PhotoPoseSettings) -> ViewOptions:
         """The training views that tell how well the camera sees the model."""
@@ -64,7 +66,7 @@ class Subject(NamedTuple):
 
     def write(self, current: bpy.types.Scene, camera: Camera) -> None:
         """Gives camera to the scene's active camera, which must be the one that was read."""
-        cameras.write_camera(current, current.camera, camera, model=self.sphere, sensor_width=self.sensor)
+        cameras.write_camera(current, current.camera, camera, model=self.sphere, sensor=self.sensor)
 
 
 def strengthened(camera: Camera, strength: float, sphere: Sphere, vertices: np.ndarray) -> Camera:

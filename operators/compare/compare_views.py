@@ -17,6 +17,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
+from ...properties import OURS
 from ..blender import cameras
 from ..blender.match_record import lines_without, photo_of
 from ..blender.models import evaluated
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 VIEWS = (
     ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
     ("EDGES", "Edges", "The model's outline and creases over the photo"),
-    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     ("WIPE", "Wipe", "The photo on the left, the model on the right"),
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
+    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     (
         "FIT",
         "Fit",
@@ -63,7 +64,9 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     phases = MATCHING
     needs = ()  # nearly all views are there at once
 
-    view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="View", translation_context=OURS, items=VIEWS, description="How the photo is laid over the model"
+    )
     toggle: BoolProperty(name="Toggle", description="Back to the photo where that is shown already")
 
     @classmethod
@@ -100,7 +103,13 @@ def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
 class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
-    view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="Compare",
+        translation_context=OURS,
+        items=VIEWS,
+        get=_view,
+        description="How the photo is laid over the model",
+    )
     told: StringProperty(name="Found", get=_told, description="What Fit or Lines have found")
     wipe: FloatProperty(
         name="Wipe",

@@ -37,12 +37,21 @@ class NudgeProperties:
 
     azimuth: FloatProperty(name="Azimuth", description="Round the model, counter-clockwise from above", **ANGLE)
     elevation: FloatProperty(name="Elevation", description="Up over the model", **ANGLE)
-    roll: FloatProperty(name="Roll", description="About the line to the model, counter-clockwise", **ANGLE)
+    roll: FloatProperty(
+        name="Roll",
+        translation_context=OURS,
+        description="About the line to the model, counter-clockwise",
+        **ANGLE,
+    )
     distance: FloatProperty(name="Distance", description="Factor of the distance to the model", **FACTOR)
-    lens: FloatProperty(name="Lens", description="Factor of the focal length", **FACTOR)
+    lens: FloatProperty(name="Lens", translation_context=OURS, description="Factor of the focal length", **FACTOR)
     strength: FloatProperty(name="Perspective", description="Doubled, it is half the lens from near by", **FACTOR)
     pan: FloatVectorProperty(
-        name="Pan", size=2, description="Of the model, right and down, pixels of the photo", options={"SKIP_SAVE"}
+        name="Pan",
+        translation_context=OURS,
+        size=2,
+        description="Of the model, right and down, pixels of the photo",
+        options={"SKIP_SAVE"},
     )
 
     @property

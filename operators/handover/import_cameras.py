@@ -16,7 +16,9 @@ from ...inference.files import writing
 from ...inference.geometry import Box, Camera
 from ..blender import cameras
 from ..blender.match_record import show_straight
+from ..blender.photo_files import located
 from ..photos import photo_list
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         "Set up a photo's camera from an fSpy project, whose picture is saved beside it, or cameras from COLMAP's "
         "images.txt, photos without their lens's distortion beside them; Refine Camera then lays the model on the photo"
     )
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}  # without REGISTER: Adjust Last Operation would read and straighten all photos again
 
     filepath: StringProperty(
         name="File", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="A .fspy file, or COLMAP's images.txt"
@@ -59,7 +61,7 @@ class PHOTOPOSE_OT_import_cameras(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        cameras.view_through_camera(context)
+        frame_camera(context)
         told = rpt_("{count} cameras set up.").format(count=len(found))
         self.report({"WARNING"} if remark else {"INFO"}, f"{told} {remark}".strip())
         return {"FINISHED"}
@@ -124,9 +126,9 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     cameras.write_camera(current, camera_object, camera)
     show_straight(camera_object, photo, camera)
     match = camera_object.data.photo_pose
-    match.photo, match.size = path, photo.size
+    match.photo, match.size = camera_object[cameras.PHOTO], photo.size
     settings = current.photo_pose
-    index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
+    index = next((i for i, item in enumerate(settings.photos) if located(item.path) == path), len(settings.photos))
     item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
     item.camera, item.state = camera_object, "NONE"
     item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=printable(source))

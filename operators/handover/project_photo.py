@@ -16,6 +16,7 @@ from ...inference.geometry import Camera
 from ..blender import cameras
 from ..blender.match_record import photo_of
 from ..blender.mesh_arrays import read_values
+from ..blender.photo_files import kept, located
 from ..blender.render_graph import read_rendered
 from ..running.long_operator import require_packages
 
@@ -174,10 +175,11 @@ def _slot(obj: bpy.types.Object, material: bpy.types.Material) -> int:
 def _material(path: Path, name: str, image: bpy.types.Image) -> bpy.types.Material:
     """The photo's material, which an earlier projection may have made; it divides what `projected` gives."""
     for material in bpy.data.materials:
-        if material.get(cameras.PHOTO) == str(path) and not material.library and _shows(material, image):
-            return material
+        if cameras.PHOTO in material and not material.library and _shows(material, image):
+            if located(material[cameras.PHOTO]) == located(path):
+                return material
     material = bpy.data.materials.new(f"Photo {name}")
-    material[cameras.PHOTO] = str(path)
+    material[cameras.PHOTO] = kept(path)
     if material.node_tree is None:  # before Blender 5
         material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links

@@ -179,7 +179,7 @@ def _mask_iou(mask: np.ndarray, rgba: np.ndarray) -> float:
 
 def _render_scene(camera_object: bpy.types.Object, camera: Camera, sphere: Sphere, sensor: float, path: Path) -> None:
     """A render of the scene with its own settings, but as large as the photo and of all that its camera sees."""
-    current, how = bpy.context.scene, {"model": sphere, "photo_sensor": sensor}
+    current, how = bpy.context.scene, {"model": sphere, "sensor": sensor}
     try:
         with _whole_stills(current), quiet():
             cameras.write_camera(current, camera_object, camera, **how, set_resolution=True)

@@ -124,8 +124,9 @@ def add_camera(
     """
     current = bpy.context.scene
     first = not any(cameras.PHOTO in obj for obj in current.objects)
-    camera_object = cameras.camera_for_photo(current, photo.path, but=there)
+    how = {"orthographic": camera.is_orthographic, "beside": sphere.radius, "but": there}
+    camera_object = cameras.camera_for_photo(current, photo.path, **how)
     there.append(camera_object)
-    cameras.write_camera(current, camera_object, camera, model=sphere, photo_sensor=sensor, set_resolution=first)
+    cameras.write_camera(current, camera_object, camera, model=sphere, sensor=sensor, set_resolution=first)
     cameras.show_photo(camera_object, photo)
     return camera_object

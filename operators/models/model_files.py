@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from ...inference.errors import PoseError, printable
-from ..blender.models import scene_roots
+from ..blender.models import joined, scene_roots
 from ..running.quiet_blender import quiet
 from .import_blend import append_models
 from .import_materials import find_pictures, show_colors
@@ -89,10 +89,6 @@ def _single_root(scene: bpy.types.Scene, objects: list[bpy.types.Object], name: 
     if len(roots) == 1:
         root = roots[0]
     else:
-        root = bpy.data.objects.new(name, None)
-        scene.collection.objects.link(root)
-        for obj in roots:
-            obj.parent = root
-        bpy.context.view_layer.update()
+        root = joined(scene, roots, name)
     root.name = name
     return root

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...inference.geometry import Box
 from ...properties import PhotoPoseSettings
+from ..blender.photo_files import located, path_of
 from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_region
 
 TAB = "Photo Pose"  # of the sidebar, while which is open the box is shown
@@ -33,8 +33,9 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
         if camera_object is None or camera_object != context.scene.camera or not any(settings.box):
             return False
         match = camera_object.data.photo_pose
-        its_own = match.photo and match.photo == os.path.abspath(bpy.path.abspath(settings.photo))
-        return bool(its_own) and not any(match.distortion) and tab_is_open(context.area) and not _is_used(context)
+        if not all(match.size) or any(match.distortion) or not tab_is_open(context.area) or _is_used(context):
+            return False
+        return bool(settings.photo) and path_of(camera_object) == located(settings.photo)
 
     def setup(self, context: bpy.types.Context) -> None:
         self._read(context)

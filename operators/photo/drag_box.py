@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import bpy
@@ -12,7 +11,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...preferences import preferred
-from ..blender import cameras
+from ..blender.photo_files import located, path_of, read_photo
 from ..pictures.camera_view import ViewOperator, camera_seen, fitted, free_part, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
 from ..running.long_operator import require_packages
@@ -36,11 +35,9 @@ class BoxDragging(ViewOperator):
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")
-        from ...inference.photo.image import load_photo
-
         settings = context.scene.photo_pose
-        self._photo = load_photo(bpy.path.abspath(self.path(context)))
-        known = any(settings.box) and self.path(context) == settings.photo
+        self._photo = read_photo(self.path(context))
+        known = any(settings.box) and located(self.path(context)) == located(settings.photo)
         self._corners = np.reshape(settings.box, (2, 2)) if known else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = preset_texture(self._photo.image, SHOWN_SIDE)
@@ -66,7 +63,7 @@ class BoxDragging(ViewOperator):
         else in the middle of what is free."""
         space, view, free = self._area.spaces.active, self._region.data, free_part(self._area, self._region)
         camera_object = camera_seen(context.scene, space, view)
-        if camera_object and camera_object.get(cameras.PHOTO) == os.path.abspath(self._photo.path):
+        if camera_object and path_of(camera_object) == located(self._photo.path):
             place = photo_in_view(camera_object, self._photo.size, context.scene, self._region, view)
             corners = np.reshape(place, (2, 2))
             if (corners == np.clip(corners, free[:2], free[2:])).all():

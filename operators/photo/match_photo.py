@@ -13,7 +13,10 @@ from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
 from ..blender.match_record import Shown, lines_without_of, note, show_candidates, store_match
 from ..blender.models import chosen_models
+from ..blender.photo_files import kept, located
+from ..blender.shown_models import show_only
 from ..compare import compare_views
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import MATCHING, FileOperator
 from .match_presets import KEPT
 from .photo_properties import PhotoProperties, photo_sensor
@@ -51,7 +54,8 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self.remember, self.filepath = True, self.filepath or settings.photo
         for name in KEPT:
             setattr(self, name, getattr(settings, name))
-        self.box = settings.known_box if self.filepath == settings.photo else (0, 0, 0, 0)
+        same = located(self.filepath) == located(settings.photo)
+        self.box = settings.known_box if same else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import find_and_match
@@ -70,32 +74,45 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self._write(context, photo, found, targets, shown)
         if self.remember:
             settings = context.scene.photo_pose
-            settings.photo, settings.box = self.filepath, box
+            settings.photo, settings.box = kept(self.filepath), box
             settings.box_found = found.located
 
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
     ) -> None:
-        from ..blender.result_text import other_lens, summary
+        from ..blender.result_text import new_camera, other_lens, summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
-        passed_over, known = context.scene.camera, set(context.scene.objects)
-        camera_object = cameras.camera_for_photo(context.scene, photo.path)
-        how = {"model": sphere, "photo_sensor": sensor, "set_resolution": self.use_photo_size}
+        orthographic, active = best.camera.is_orthographic, context.scene.camera
+        why = cameras.passed_over(context.scene, self.filepath, orthographic)
+        camera_object = cameras.camera_for_photo(
+            context.scene, self.filepath, orthographic=orthographic, beside=sphere.radius
+        )
+        how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, best.camera, **how)
         cameras.show_photo(camera_object, photo)
         store_match(camera_object, found, spheres, shown, sensor)
-        cameras.view_through_camera(context)
+        hidden = show_only(context.scene, context.view_layer, camera_object.data.photo_pose.model)
+        frame_camera(context)
         context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
         note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
         compare_views.show_match(context)
-        self.report({"INFO"}, context.scene.photo_pose.result)
-        if passed_over and camera_object not in known and not cameras.keeps_pose(passed_over):
-            told = rpt_("{camera} is linked, constrained or animated and stays as it is: {name} is a new camera")
-            self.warn(told.format(camera=passed_over.name, name=camera_object.name))
+        told = rpt_(", other listed models are hidden") if hidden else ""
+        self.report({"INFO"}, context.scene.photo_pose.result + told)
+        if why:
+            self.warn(new_camera(active, why, camera_object))
         if best.known_lens.lines_differ:
             self.warn(other_lens())
+
+
+def _passed_over(current: bpy.types.Scene) -> str:
+    """Before a match that the panel's settings ask for."""
+    settings, active = current.photo_pose, current.camera
+    kind = active.data.type if active and active.type == "CAMERA" else ""
+    orthographic = settings.focal_source == "ORTHO" or (settings.focal_source == "CAMERA" and kind == "ORTHO")
+    why = cameras.passed_over(current, settings.photo, orthographic)
+    return rpt_("{camera} is {why}: the match makes a new one").format(camera=active.name, why=rpt_(why)) if why else ""
 
 
 class DroppedPhoto:
@@ -117,3 +134,13 @@ class PHOTOPOSE_FH_photo(DroppedPhoto, bpy.types.FileHandler):
 
 
 classes = (PHOTOPOSE_OT_match_photo, PHOTOPOSE_FH_photo)
+
+
+def register() -> None:
+    bpy.types.Scene.photo_pose_passed_over = StringProperty(
+        name="Passed Over", get=_passed_over, description="Why a match would make a new camera beside the active one"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Scene.photo_pose_passed_over

@@ -7,6 +7,7 @@ from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
+from ..blender.photo_files import kept
 from .drag_box import BoxDragging
 from .match_photo import DroppedPhoto
 
@@ -37,7 +38,7 @@ class PHOTOPOSE_OT_point_and_match(BoxDragging, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, box: Box | tuple[float, ...] | None) -> set[str]:
         settings = context.scene.photo_pose
-        settings.photo, settings.box = self.filepath, box or UNKNOWN
+        settings.photo, settings.box = kept(self.filepath), box or UNKNOWN
         if box is not None:
             bpy.ops.photopose.match_photo("INVOKE_DEFAULT")  # as the panel's button
         return {"FINISHED"}

@@ -25,7 +25,10 @@ from ..blender.match_record import (
     straight_for,
 )
 from ..blender.models import chosen_models
+from ..blender.photo_files import located, path_of, read_photo
+from ..compare import compare_views
 from ..photo.photo_properties import LookingProperties, photo_sensor
+from ..pictures.camera_view import frame_camera
 from ..running.long_operator import MATCHING, StepsOperator
 
 if TYPE_CHECKING:
@@ -113,7 +116,8 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
         failed = write_shots(context.scene, shots, {target.name: target.sphere for target in targets})
-        cameras.view_through_camera(context)
+        frame_camera(context)
+        compare_views.show_match(context)
         matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))
         self.report({"WARNING"} if failed else {"INFO"}, ": ".join([matched, *failed[:1]]))
 
@@ -165,15 +169,14 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
 
     PoseError where the file is gone by now: then nothing is.
     """
-    from ...inference.photo.image import load_photo
     from ..blender.result_text import summary
 
-    photo = load_photo(path)
+    photo = read_photo(path)
     sphere = spheres[shot.best.model]
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
-    others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []
-    camera = cameras.camera_for_photo(current, path, take_active=False, but=others)
-    cameras.write_camera(current, camera, shot.best.camera, model=sphere, photo_sensor=shot.sensor)
+    others = [obj for obj in current.objects if obj != listed and path_of(obj) == located(path)] if listed else []
+    camera = cameras.camera_for_photo(current, path, take_active=False, but=others, beside=sphere.radius)
+    cameras.write_camera(current, camera, shot.best.camera, model=sphere, sensor=shot.sensor)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
     show_straight(camera, photo, shot.best.camera, shot.best.distortion)
     note(current, path, camera, summary(shot.best, sphere, camera.data))
@@ -181,10 +184,9 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
 
 def _attempt(path: str, box: Sequence[float], match: Matcher) -> Steps[Shot | PoseError]:
     from ...inference.photo.checks import checked_box
-    from ...inference.photo.image import load_photo
 
     try:
-        photo = load_photo(path)
+        photo = read_photo(path)
         return (yield from match(photo, checked_box(box, photo.size) if any(box) else None))
     except Exception as error:  # whatever it is, the other photos go on
         return PoseError(sentence_of(error, path))

@@ -11,9 +11,11 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
-from ..blender import cameras
+from ..blender.cameras import fitted_side, view_through_camera
 from ..blender.models import chosen_models
 from ..running.long_operator import until_undo, was_stopped
+
+SMALLEST_VIEW = 50  # px
 
 
 class ViewOperator:
@@ -42,7 +44,7 @@ class ViewOperator:
             return {"CANCELLED"}
         self._area, self._region = context.area, window_region(context)
         if self.through_camera:
-            cameras.view_through_camera(context)
+            view_through_camera(context)
             self._region = main_region(context.area)
         self._drawing = until_undo(self._draws(context))
         next(self._drawing)
@@ -101,6 +103,9 @@ def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Box:
     left, low, right, high = 0, 0, region.width, region.height
     for other in area.regions:
         x, y = other.x - region.x, other.y - region.y
+        beside = not (-other.width < x < region.width and -other.height < y < region.height)
+        if beside or min(other.width, other.height) <= 1:  # hidden ones are as small
+            continue
         if other.alignment == "LEFT":
             left = max(left, x + other.width)
         elif other.alignment == "RIGHT":
@@ -117,6 +122,32 @@ def is_free(area: bpy.types.Area, region: bpy.types.Region, event: bpy.types.Eve
     free = free_part(area, region)
     x, y = event.mouse_x - region.x, event.mouse_y - region.y
     return free.left <= x <= free.right and free.top <= y <= free.bottom
+
+
+def frame_camera(context: bpy.types.Context) -> None:
+    """Turns 3D views to the active camera, its whole frame as large as fits beside what lies over their edges."""
+    for area in view_through_camera(context):
+        region = main_region(area)
+        if not context.window or min(region.width, region.height) < SMALLEST_VIEW:
+            continue
+        with context.temp_override(window=context.window, area=area, region=region):
+            if bpy.ops.view3d.view_center_camera.poll():
+                bpy.ops.view3d.view_center_camera()
+                _into_free_part(context.scene.render, area, region)
+
+
+def _into_free_part(render: bpy.types.RenderSettings, area: bpy.types.Area, region: bpy.types.Region) -> None:
+    """Moves the frame that fills a region to where toolbars and sidebars leave the photo free."""
+    left, bottom, right, top = free_part(area, region)
+    if min(right - left, top - bottom) < SMALLEST_VIEW:
+        return
+    aspect = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+    part = min(right - left, (top - bottom) * aspect) / min(region.width, region.height * aspect)
+    view = area.spaces.active.region_3d
+    scale = part * (2**0.5 + view.view_camera_zoom / 50) ** 2 / 4  # as Blender zooms
+    view.view_camera_zoom = 50 * ((4 * scale) ** 0.5 - 2**0.5)
+    beside = (left + right - region.width) / region.width, (bottom + top - region.height) / region.height
+    view.view_camera_offset = [-part / (4 * scale) for part in beside]
 
 
 def camera_seen(
@@ -136,19 +167,18 @@ def photo_in_view(
     region: bpy.types.Region,
     region_3d: bpy.types.RegionView3D,
 ) -> Box:
-    """Where a view through camera_object shows a photo of this size, FIT in the camera's frame.
-
-    In px from the region's bottom left: top is below bottom.
-    """
+    """Where a view through camera_object shows a photo of this size, in px from the region's bottom left: top is below
+    bottom."""
     matrix = camera_object.matrix_world.normalized()
     corners = camera_object.data.view_frame(scene=current)
     seen = [location_3d_to_region_2d(region, region_3d, matrix @ corner) for corner in corners]
-    return fitted(size, Box.around(np.array(seen)))
+    return fitted(size, Box.around(np.array(seen)), fitted_side(camera_object))
 
 
-def fitted(size: tuple[int, int], frame: Box) -> Box:
-    """A picture of this size, as large as fits in the middle of frame."""
-    half = np.array(size) * min(frame.width / size[0], frame.height / size[1]) / 2
+def fitted(size: tuple[int, int], frame: Box, fit: str = "AUTO") -> Box:
+    """A picture of this size, as large as fits in the middle of frame, or as fills that side of it."""
+    across, down = frame.width / size[0], frame.height / size[1]
+    half = np.array(size) * {"HORIZONTAL": across, "VERTICAL": down}.get(fit, min(across, down)) / 2
     return Box(*(frame.center - half), *(frame.center + half))
 
 

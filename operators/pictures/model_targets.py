@@ -48,8 +48,10 @@ def prepare(
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
     found: list[Target | PoseError] = []
-    for root, part in shares(roots):
-        found.append((yield from within(_onboarded(root, options, cache, warn), *part)))
+    told = f"{rpt_('Model {number} of {count}')}: " if len(roots) > 1 else ""
+    for number, (root, part) in enumerate(shares(roots), 1):
+        which = told.format(number=number, count=len(roots))
+        found.append((yield from within(_onboarded(root, options, cache, warn), *part, which)))
     failed = [one for one in found if isinstance(one, PoseError)]
     targets = [one for one in found if not isinstance(one, PoseError)]
     if failed and not targets:

@@ -47,14 +47,15 @@ class PHOTOPOSE_OT_perspective_strength(bpy.types.Operator):
         from ..blender.models import model_in_view
 
         camera_object = cameras.active_camera(current)
-        size = tuple(camera_object.data.photo_pose.size)
-        camera = cameras.read_camera(current, camera_object, size if all(size) else None)
+        known = tuple(camera_object.data.photo_pose.size)
+        size = known if all(known) else None
+        camera = cameras.read_camera(current, camera_object, size)
         root = model_in_view(chosen_models(current, [self.object] if self.object else None), camera)
         with evaluated(root) as model:
             sphere, vertices = model.sphere, model.vertices
         changed = strengthened(camera, self.strength, sphere, vertices)
-        sensor = cameras.sensor_of(current, camera_object)
-        cameras.write_camera(current, camera_object, changed, model=sphere, sensor_width=sensor)
+        sensor = cameras.sensor_of(current, camera_object, size)
+        cameras.write_camera(current, camera_object, changed, model=sphere, sensor=sensor)
         keep_score(current, root, changed, sphere)
 
 

@@ -17,7 +17,7 @@ BLENDER |= {"blend_render_info", "rna_keymap_ui"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference", "numpy", "PIL"} | BLENDER,
-    "preferences.py": {"inference", "keymaps"} | BLENDER | {"__package__"},
+    "preferences.py": {"inference", "keymaps", "properties"} | BLENDER | {"__package__"},
     "keymaps.py": BLENDER,
     "translations.py": BLENDER,
     "operators": {"operators", "inference", "preferences", "properties", "numpy", "torch", "PIL", "__package__"}

@@ -15,7 +15,7 @@ from mathutils import Euler, Matrix, Vector
 from PIL import Image, ImageOps
 
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.geometry import ORTHOGRAPHIC, Camera, Sphere, blender_axes, intrinsics, look_at
+from photo_pose.inference.geometry import ORTHOGRAPHIC, Box, Camera, Sphere, blender_axes, intrinsics, look_at
 from photo_pose.inference.photo.image import Photo, load_photo
 from photo_pose.operators.blender import cameras as scene_io
 
@@ -185,23 +185,67 @@ def test_extreme_lenses_stay_within_blenders_limits(scene, camera_object, focal)
     assert again.focal == pytest.approx(camera.focal, rel=1e-5)
 
 
-@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
+def in_place(scene, camera: Camera, width: float, height: float) -> np.ndarray:
+    """Where a render shows POINTS when the photo of camera lies in its middle, this large, px."""
+    return (camera.project(POINTS) / camera.size - 0.5) * [width, height] + np.array(frame_size(scene)) / 2
+
+
+def sides(scene, size: tuple[int, int]) -> np.ndarray:
+    """(2, 2) px: width and height of a photo of this size that is as wide as the frame, and of one as high."""
+    (width, height), aspect = frame_size(scene), scene.render.pixel_aspect_y / scene.render.pixel_aspect_x
+    return np.array([[width, width * size[1] / size[0] / aspect], [height * size[0] / size[1] * aspect, height]])
+
+
 @pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
 @pytest.mark.parametrize("frame", FRAMES)
-def test_a_photo_s_lens_is_on_its_sensor_in_every_frame(scene, camera_object, frame, size, fit):
+def test_a_match_holds_when_the_render_gets_another_shape(scene, frame, size):
+    """Where the photo would have to fit by its other side it is cropped, until it is fitted again."""
+    camera, obj = photo_camera(size), scene_io.camera_for_photo(scene, "any.jpg")
+    for other in FRAMES:
+        set_frame(scene, frame)
+        scene_io.write_camera(scene, obj, camera)
+        wide, high = sides(scene, size)
+        side = int(obj.data.sensor_fit == "VERTICAL")  # the frame's, which the photo fills
+        assert ((wide, high)[side] <= np.array(frame_size(scene)) + 1.001).all()
+        set_frame(scene, other)
+        assert blender_pixels(scene, obj, POINTS) == pytest.approx(
+            in_place(scene, camera, *sides(scene, size)[side]), abs=5e-3
+        )
+        again = scene_io.read_camera(scene, obj, size)
+        assert again.K == pytest.approx(camera.K, rel=1e-5)
+        fits = (sides(scene, size)[side] < np.array(frame_size(scene)) + 1.001).all()
+        assert scene_io.fits_render(scene, obj) == fits
+
+        obj.data.lens *= 1.1  # somebody adjusts it
+        bpy.context.view_layer.update()
+        lens, poll = obj.data.lens, bpy.ops.photopose.fit_to_render.poll
+        assert poll() != fits
+        if not fits:
+            assert bpy.ops.photopose.fit_to_render() == {"FINISHED"} and not poll()
+        adjusted = photo_camera(size, 1.1 * 1.1)
+        largest = sides(scene, size).min(0) if not fits else sides(scene, size)[side]
+        assert blender_pixels(scene, obj, POINTS) == pytest.approx(in_place(scene, adjusted, *largest), abs=5e-3)
+        assert obj.data.lens == pytest.approx(lens)
+
+
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_photo_s_lens_is_on_its_sensor_in_every_frame(scene, frame, size):
     set_frame(scene, frame)
-    camera_object.data.sensor_fit, camera = fit, photo_camera(size, 35 / 28 * max(size) / size[0])
-    scene_io.write_camera(scene, camera_object, camera, photo_sensor=28)
-    assert (camera_object.data.lens, camera_object.data.sensor_fit) == (pytest.approx(35), fit)
-    assert scene_io.sensor_of(scene, camera_object, size) == pytest.approx(28)
-    assert scene_io.read_camera(scene, camera_object, size).K == pytest.approx(camera.K, rel=1e-5)
+    camera, obj = photo_camera(size, 35 / 28 * max(size) / size[0]), scene_io.camera_for_photo(scene, "any.jpg")
+    scene_io.write_camera(scene, obj, camera, sensor=28)
+    data = obj.data
+    assert (data.lens, max(data.sensor_width, data.sensor_height)) == (pytest.approx(35), pytest.approx(28))
+    assert data.sensor_width / data.sensor_height == pytest.approx(size[0] / size[1])
+    assert scene_io.sensor_of(scene, obj, size) == pytest.approx(28)
+    assert scene_io.read_camera(scene, obj, size).K == pytest.approx(camera.K, rel=1e-5)
 
 
-@pytest.mark.parametrize("fit", ["AUTO", "VERTICAL"])
-def test_a_sensor_too_small_for_blender_keeps_the_view(scene, camera_object, fit):
-    """As an endoscope's."""
-    camera_object.data.sensor_fit, camera = fit, photo_camera(LANDSCAPE)
-    scene_io.write_camera(scene, camera_object, camera, photo_sensor=0.7)
+@pytest.mark.parametrize("sensor", [0.7, 1.3])
+def test_a_sensor_too_small_for_blender_keeps_the_view(scene, camera_object, sensor):
+    """As an endoscope's; of the second one only the shorter side is."""
+    camera = photo_camera(LANDSCAPE)
+    scene_io.write_camera(scene, camera_object, camera, sensor=sensor)
     assert scene_io.read_camera(scene, camera_object, LANDSCAPE).focal == pytest.approx(camera.focal, rel=1e-5)
 
 
@@ -227,16 +271,15 @@ def orthographic(size: tuple[int, int], side: float = 5.0, shift=(0.1, -0.05)) -
     return Camera(intrinsics(ORTHOGRAPHIC * max(size), size, center), pose, size)
 
 
-@pytest.mark.parametrize("fit", ["AUTO", "HORIZONTAL", "VERTICAL"])
 @pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
 @pytest.mark.parametrize("frame", FRAMES)
-def test_an_orthographic_camera_is_written_and_read(scene, camera_object, frame, size, fit):
+def test_an_orthographic_camera_is_written_and_read(scene, camera_object, frame, size):
     """As Blender projects; near the model, and the same again to the pixel."""
     set_frame(scene, frame)
-    camera_object.data.sensor_fit, camera = fit, orthographic(size)
+    camera = orthographic(size)
     scene_io.write_camera(scene, camera_object, camera, model=MODEL)
     data = camera_object.data
-    assert (data.type, data.sensor_fit, data.lens) == ("ORTHO", fit, 50)
+    assert (data.type, data.lens) == ("ORTHO", 50)
     points = MODEL.center + POINTS * MODEL.radius / 3**0.5
     (width, height), (aspect_x, aspect_y) = frame_size(scene), FRAMES[frame][3:]
     scale = min(width * aspect_x / size[0], height * aspect_y / size[1])
@@ -254,6 +297,25 @@ def test_an_orthographic_camera_is_written_and_read(scene, camera_object, frame,
     before = blender_pixels(scene, camera_object, points)
     scene_io.write_camera(scene, camera_object, again, model=MODEL)
     assert blender_pixels(scene, camera_object, points) == pytest.approx(before, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, SQUARE], ids=str)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_an_orthographic_match_holds_when_the_render_gets_another_shape(scene, frame, size):
+    obj, points = scene_io.camera_for_photo(scene, "any.jpg"), MODEL.center + POINTS * MODEL.radius / 3**0.5
+    camera = orthographic(size)
+    scene_io.write_camera(scene, obj, camera, model=MODEL)
+    set_frame(scene, frame)
+    for _again in range(2):
+        again = scene_io.read_camera(scene, obj, size)
+        assert again.K == pytest.approx(camera.K, rel=1e-5)
+        assert again.project(points) == pytest.approx(camera.project(points), abs=0.02)
+        if not scene_io.fits_render(scene, obj):
+            scene_io.fit_to_render(scene, obj)
+    assert scene_io.fits_render(scene, obj) and obj.data.type == "ORTHO"
+    corners = camera.windowed(Box(0, 0, *size), (1, 1)).project(points) - 0.5
+    seen = corners * sides(scene, size).min(0) + np.array(frame_size(scene)) / 2
+    assert blender_pixels(scene, obj, points) == pytest.approx(seen, abs=0.2)
 
 
 def test_an_orthographic_camera_that_the_user_placed_is_read(scene, camera_object):
@@ -337,17 +399,71 @@ def test_active_camera_is_used_and_kept_for_its_photo(scene, camera_object, tmp_
     assert len(bpy.data.cameras) == 2
 
 
-@pytest.mark.parametrize("obstacle", ["constraint", "animation", "driver", "no camera"])
-def test_cameras_that_cannot_keep_a_pose_are_left_alone(scene, camera_object, obstacle):
-    if obstacle == "constraint":
-        camera_object.constraints.new("TRACK_TO")
-    elif obstacle == "animation":
-        camera_object.keyframe_insert("location")
-    elif obstacle == "driver":
-        camera_object.data.driver_add("lens")
-    else:
-        scene.camera = bpy.data.objects["Parent"]  # Blender allows any object as the scene's camera
-    left_alone = scene.camera
+def constraint(camera_object):
+    camera_object.constraints.new("TRACK_TO")
+
+
+def animation(camera_object):
+    camera_object.keyframe_insert("location")
+
+
+def driver(camera_object):
+    camera_object.data.driver_add("lens")
+
+
+def lock(camera_object):
+    camera_object.lock_rotation[2] = True
+
+
+def panorama(camera_object):
+    camera_object.data.type = "PANO"
+
+
+def no_perspective(camera_object):
+    camera_object.data.type = "ORTHO"
+
+
+OBSTACLES = {
+    "constrained": constraint,
+    "animated": animation,
+    "driven": driver,
+    "locked": lock,
+    "panoramic": panorama,
+    "orthographic": no_perspective,
+}
+
+
+@pytest.mark.parametrize("why", OBSTACLES)
+def test_cameras_that_are_not_to_be_changed_are_left_alone(scene, camera_object, why):
+    """The user is told why, unless another camera of the photo is there, or this one is another photo's."""
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
+    OBSTACLES[why](camera_object)
+    before = snapshot()
+    for path in ("any.jpg", ""):
+        assert scene_io.passed_over(scene, path, False) == why
+    assert scene_io.passed_over(scene, "any.jpg", True) == ("" if why == "orthographic" else why)
+    assert differences(before, snapshot()) == {}
+    camera = scene_io.camera_for_photo(scene, "any.jpg")
+    assert camera.type == "CAMERA" and scene.camera == camera != camera_object
+    scene.camera = camera_object
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
+    assert scene_io.passed_over(scene, "other.jpg", False) == why
+    camera_object[scene_io.PHOTO] = camera[scene_io.PHOTO]
+    assert scene_io.passed_over(scene, "other.jpg", False) == ""
+
+
+@pytest.mark.parametrize("why", ["locked", "driven", "orthographic"])
+def test_a_photo_s_own_camera_is_used_whatever_kind_it_is(scene, camera_object, why):
+    """Unless it is not to be changed."""
+    scene_io.camera_for_photo(scene, "any.jpg")
+    OBSTACLES[why](camera_object)
+    assert (scene_io.passed_over(scene, "any.jpg", False) == "") == (why == "orthographic")
+    assert (scene_io.camera_for_photo(scene, "any.jpg") == camera_object) == (why == "orthographic")
+
+
+def test_any_object_may_be_a_scene_s_camera(scene, camera_object):
+    left_alone = scene.camera = bpy.data.objects["Parent"]
+    assert scene_io.passed_over(scene, "any.jpg", False) == ""
     camera = scene_io.camera_for_photo(scene, "any.jpg")
     assert camera.type == "CAMERA" and scene.camera == camera != left_alone
 
@@ -360,6 +476,7 @@ def test_linked_camera_is_left_alone(scene, camera_object, tmp_path):
         here.objects = ["Camera"]
     scene.camera = here.objects[0]
     scene.collection.objects.link(scene.camera)
+    assert scene_io.passed_over(scene, tmp_path / "a.jpg", False) == "linked"
     camera = scene_io.camera_for_photo(scene, tmp_path / "a.jpg")
     assert camera.library is None and scene.camera == camera
 

@@ -140,7 +140,7 @@ def off_in_frame(truth: np.ndarray) -> float:
 
 def test_it_lies_on_the_drawing_in_a_frame_of_another_shape(matched):
     assert off_in_frame(matched) < 0.01
-    assert bpy.context.scene.camera.data.ortho_scale == pytest.approx(SIDE * 500 / (300 * 1.5), rel=0.02)
+    assert bpy.context.scene.camera.data.ortho_scale == pytest.approx(SIDE, rel=0.02)
 
 
 def test_candidates_and_snapshots_are_orthographic_too(matched):

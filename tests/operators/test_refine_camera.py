@@ -62,7 +62,7 @@ AWAY.camera_to_world[:3, 3] += 0.2, -0.15, 0.25
 def active_camera(scene, camera: Camera = NEAR) -> bpy.types.Object:
     scene.camera = bpy.data.objects.new("Own", bpy.data.cameras.new("Own"))
     scene.collection.objects.link(scene.camera)
-    cameras.write_camera(scene, scene.camera, camera, sensor_width=24)
+    cameras.write_camera(scene, scene.camera, camera, sensor=24)
     return scene.camera
 
 
@@ -207,13 +207,13 @@ def no_model(own, monkey):
 OBSTACLES = [
     (panoramic, "neither a perspective nor an orthographic camera"),
     (no_camera, "no active camera"),
-    (constrained, "Own is linked, constrained or animated"),
+    (constrained, "Own is constrained and stays as it is: make another one active"),
     (looking_away, "sees no model"),
     (no_model, "no model"),
 ]
 
 
-@pytest.mark.parametrize(("obstacle", "sentence"), [*OBSTACLES, (other_photo, "another photo, 'other.jpg'")])
+@pytest.mark.parametrize(("obstacle", "sentence"), [*OBSTACLES, (other_photo, "another photo, '/other.jpg'")])
 def test_refining_refuses_in_one_sentence(monkey, photo, scene, obstacle, sentence):
     obstacle(active_camera(scene), monkey)
     bpy.context.view_layer.update()

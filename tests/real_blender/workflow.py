@@ -129,7 +129,7 @@ def match(window: Window, truth: dict) -> dict:
 
 
 def take_candidate(window: Window, matched: dict) -> None:
-    window.click("photopose.take_candidate(index=1)", 0.75)
+    window.click("photopose.take_candidate(index=1)", 0.58)
     window.until("a click takes another candidate", lambda state: far(state["scene"], matched))
     window.picture("other_candidate")
     window.click("photopose.take_candidate(index=0)", 0.25)
@@ -140,7 +140,7 @@ def take_candidate(window: Window, matched: dict) -> None:
 
 def compare(window: Window, truth: dict) -> None:
     photo, pictures = Image.open(PHOTO), {}
-    for view, column in (("EDGES", 0.5), ("DIFFERENCE", 0.85), ("WIPE", 0.15), ("PHOTO", 0.15)):
+    for view, column in (("EDGES", 0.38), ("DIFFERENCE", 0.17), ("WIPE", 0.62), ("PHOTO", 0.12)):
         window.click(f"photopose.compare(view='{view}')", column)
         state = window.until(f"Compare shows {view}", lambda state, view=view: state["compare"] == view)
         pictures[view] = window.picture(f"compare_{view.lower()}")
@@ -156,10 +156,10 @@ def compare(window: Window, truth: dict) -> None:
 def fit(window: Window, truth: dict) -> None:
     """Of the match and of another candidate, until a click on the first tells that it is of another camera."""
     pictures, off = [], []
-    for index, column in ((0, 0.25), (1, 0.75)):
+    for index, column in ((0, 0.25), (1, 0.58)):
         window.click(f"photopose.take_candidate(index={index})", column)
         window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
-        window.click("photopose.compare(view='FIT')", 0.85)
+        window.click("photopose.compare(view='FIT')", 0.5)
         state = window.until(f"Fit tells of candidate {index + 1}", lambda state: "%" in state["fit"], LONG)
         off.append(float(state["fit"].partition("%")[0].split()[-1]))
         pictures.append(window.picture("compare_fit"))
@@ -173,7 +173,7 @@ def fit(window: Window, truth: dict) -> None:
 
 def lines(window: Window, truth: dict) -> None:
     """The photo's lines are shown, and a click switches one off; Esc puts it back, Enter keeps it."""
-    window.click("photopose.compare(view='LINES')", 0.15)
+    window.click("photopose.compare(view='LINES')", 0.83)
     state = window.until("Lines are shown", lambda state: state["compare"] == "LINES" and state["fit"], LONG)
     picture, place = window.picture("compare_lines"), photo_on_screen(state["frame"], truth["size"])
     spots = [spot for color in LINES for spot in color_spots(picture, place, color)]
