@@ -22,7 +22,10 @@ class PHOTOPOSE_OT_point_and_match(BoxDragging, bpy.types.Operator):
     hint = "Click on the object or drag a box around it   Enter: find it   Esc: only keep the photo in the panel"
 
     filepath: StringProperty(
-        name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
+        name="Photo",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+        description="Picture of the object: a file, or the name of an image of this .blend",
     )
 
     def path(self, _context: bpy.types.Context) -> str:

@@ -99,6 +99,15 @@ def test_only_the_camera_is_added(monkey, photo, scene):
     assert not {key for key in surprising if "all_objects" not in key and "view_layers" not in key}
 
 
+def test_a_model_on_its_back_is_told(monkey, photo, capfd):
+    """Its file was read with another axis up."""
+    where = box(monkey)
+    monkey.rotation_euler.x = np.pi / 2
+    bpy.context.view_layer.update()
+    match(photo, monkey, box=where, stands="AUTOMATIC", subdivisions=0)
+    assert 'Warning: "Suzanne" lies in this photo' in capfd.readouterr().out
+
+
 def test_a_camera_that_cannot_keep_a_pose_is_named(monkey, photo, scene, capfd):
     """It stays as it is, and the user is told why there is another one."""
     match(photo, monkey, method="KNN")

@@ -77,6 +77,7 @@ def state() -> dict[str, object]:
         "tick": _ticks,
         "scene": scene_state(scene),
         "photo": scene.photo_pose.photo,
+        "selected": len(bpy.context.view_layer.objects.selected),
         "why": scene.camera.data.photo_pose.why,
         "confidence": scene.camera.data.photo_pose.confidence,
         "stage": manager.photo_pose.stage,

@@ -20,6 +20,7 @@ from looks import (
     photo_on_screen,
     view_error,
 )
+from parts import prove_parts
 from PIL import Image
 from screen import Screen
 from themes import prove_themes
@@ -53,6 +54,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_parts(blender, screen, file)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
