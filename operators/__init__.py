@@ -6,7 +6,7 @@ from .blender import match_record, photo_files
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
-from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
+from .handover import distorted_lens, export_cameras, import_cameras, project_photo, render_over_photo, shadow_catcher
 from .models import add_folder, model_list
 from .photo import (
     box_gizmo,
@@ -31,8 +31,8 @@ OPERATORS = (
     add_folder,
     render_views,
     match_photo,
-    point_and_match,
     fit_to_render,
+    point_and_match,
     photo_list,
     match_all,
     save_contact_sheet,
@@ -40,6 +40,7 @@ OPERATORS = (
     import_cameras,
     project_photo,
     shadow_catcher,
+    render_over_photo,
     distorted_lens,
     refine_camera,
     take_candidate,

@@ -75,12 +75,6 @@ def written() -> Iterator[tuple[str, str]]:
             yield from ((context[0] if context else "*", text) for text in given)
 
 
-def below(kind: type) -> Iterator[type]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from below(child)
-
-
 def _choices(node: ast.expr | None) -> list[ast.expr]:
     """What an argument may be: a keyword that is missing is nothing, `a if b else c` both."""
     return [] if node is None else [node.body, node.orelse] if isinstance(node, ast.IfExp) else [node]
@@ -91,6 +85,12 @@ def _values(nodes: list[ast.expr], constants: dict[str, ast.expr]) -> Iterator[s
         node = constants.get(node.id, node) if isinstance(node, ast.Name) else node
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
+
+
+def below(kind: type) -> Iterator[type]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
 
 
 def uses() -> set[tuple[str, str]]:
