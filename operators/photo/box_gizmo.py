@@ -32,7 +32,8 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
         camera_object = camera_seen(context.scene, context.space_data, context.region_data)
         if camera_object is None or camera_object != context.scene.camera or not any(settings.box):
             return False
-        if any(camera_object.data.photo_pose.distortion) or not tab_is_open(context.area) or _is_used(context):
+        match = camera_object.data.photo_pose
+        if not all(match.size) or any(match.distortion) or not tab_is_open(context.area) or _is_used(context):
             return False
         return bool(settings.photo) and path_of(camera_object) == located(settings.photo)
 

@@ -37,7 +37,7 @@ class BoxDragging(ViewOperator):
         require_packages("PIL")
         settings = context.scene.photo_pose
         self._photo = read_photo(self.path(context))
-        known = any(settings.box) and self.path(context) == settings.photo
+        known = any(settings.box) and located(self.path(context)) == located(settings.photo)
         self._corners = np.reshape(settings.box, (2, 2)) if known else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = preset_texture(self._photo.image, SHOWN_SIDE)

@@ -98,8 +98,7 @@ def uses() -> set[tuple[str, str]]:
     hints = (text for operator in below(ViewOperator) for text in (operator.hint, operator.elsewhere))
     named = {
         "*": (*hints, *WORDS),
-        "Operator": (text for _axis, _angle, text, _icon in TURNS),
-        OURS: MODES.values(),
+        OURS: (*MODES.values(), *(text for _axis, _angle, text, _icon in TURNS)),
     }
     found = {*registered(), *written(), *((context, text) for context, words in named.items() for text in words)}
     return {(context, text) for context, text in found if any(letter.isalpha() for letter in text)}
