@@ -16,7 +16,7 @@ def _run_batch(argv: list[str]) -> int:
 def register() -> None:
     import bpy
 
-    from . import operators, panels, preferences, properties, translations
+    from . import keymaps, operators, panels, preferences, properties, translations
     from .operators.running import log
 
     translations.register()
@@ -25,17 +25,19 @@ def register() -> None:
     properties.register()
     operators.register()
     panels.register()
+    keymaps.register()
     _commands.append(bpy.utils.register_cli_command("photo_pose", _run_batch))
 
 
 def unregister() -> None:
     import bpy
 
-    from . import operators, panels, preferences, properties, translations
+    from . import keymaps, operators, panels, preferences, properties, translations
     from .operators.running import log
     from .operators.running.python_packages import forget_folder
 
     bpy.utils.unregister_cli_command(_commands.pop())
+    keymaps.unregister()
     panels.unregister()
     operators.unregister()
     properties.unregister()

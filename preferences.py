@@ -12,7 +12,9 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
+from . import keymaps
 from .inference.networks.backends import FASTER, Found, found_torch
+from .properties import OURS
 
 WIDTH = 80  # letters in a line of the preferences
 
@@ -54,6 +56,7 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
 
     device: EnumProperty(
         name="Network Runs On",
+        translation_context=OURS,
         items=DEVICE_ITEMS,
         default=DEFAULTS.device,
         description="What computes the networks; PyTorch is faster than NumPy",
@@ -92,6 +95,8 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         draw(self.layout, self, context.window_manager.photo_pose)
+        self.layout.label(text="Keys in 3D Views")
+        keymaps.draw(self.layout, context.window_manager)
 
 
 def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences, status: bpy.types.PropertyGroup) -> None:
@@ -105,8 +110,7 @@ def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences, status: bpy.t
     _draw_answer(layout, status)
     row = layout.row()
     if status.stage:
-        text = iface_("{stage} {progress:.0%} (Esc to cancel)")
-        row.progress(factor=status.progress, text=text.format(stage=iface_(status.stage), progress=status.progress))
+        row.progress(factor=status.progress, text=f"{status.stage}, {status.detail}")
     else:
         row.operator("photopose.self_test", icon="CHECKMARK")
     row.operator("photopose.copy_diagnostics", icon="COPYDOWN")

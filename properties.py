@@ -28,7 +28,10 @@ from .inference.photo.focal_length import EXIF, LINES, OBJECT
 if TYPE_CHECKING:
     from PIL import Image
 
-OURS = "Photo Pose"  # the context of words by which Blender's own translations mean something else
+# Of paths that may be relative to the .blend, which Blender 4.5 and newer wants to be told
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+# The context of words by which Blender's own translations mean something else; Blender keeps no copy of the string
+OURS = "Photo Pose"
 STANDS_ITEMS = (
     (AUTOMATIC, "Automatic", "Upright, and where that is doubtful in any way; the first time that needs more views"),
     (UPRIGHT, "Upright", "The object stands on a floor and is seen from the side or from above, by a level camera"),
@@ -72,8 +75,10 @@ STATE_ITEMS = (
 )
 
 # Single settings of the scene that operators have, too; those that belong together are classes below
-METHOD = EnumProperty(name="Method", items=METHOD_ITEMS, description="How the pose is found")
-CROP = EnumProperty(name="Crop", items=CROP_ITEMS, description="Part of the picture that is saved")
+METHOD = EnumProperty(name="Method", translation_context=OURS, items=METHOD_ITEMS, description="How the pose is found")
+CROP = EnumProperty(
+    name="Crop", translation_context=OURS, items=CROP_ITEMS, description="Part of the picture that is saved"
+)
 RENDER_SIZE = BoolProperty(name="Set Render Size", description="Make the render as large as the photo")
 SHARED_LENS = BoolProperty(
     name="Shared Lens",
@@ -89,9 +94,14 @@ SHARED_DISTORTION = BoolProperty(
     description="With a shared lens: its distortion is found, too, and the photos are shown straightened",
 )
 BOARD_PHOTO = StringProperty(
-    name="Board Photo", subtype="FILE_PATH", description="From where the photo was taken, with a chessboard in it"
+    name="Board Photo",
+    subtype="FILE_PATH",
+    options=RELATIVE,
+    description="From where the photo was taken, with a chessboard in it",
 )
-BOARD_COLUMNS = IntProperty(name="Columns", default=9, min=3, description="Inner corners in a row of the chessboard")
+BOARD_COLUMNS = IntProperty(
+    name="Columns", translation_context=OURS, default=9, min=3, description="Inner corners in a row of the chessboard"
+)
 BOARD_ROWS = IntProperty(name="Rows", default=6, min=3, description="Rows of inner corners of the chessboard")
 BOARD_SQUARE = FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH", description="Side of a square")
 # What the scene points to and operators, which cannot, call by its name
@@ -156,9 +166,17 @@ class PictureProperties(ViewProperties):
 class LensProperties:
     """Where a photo's lens is known from. Scripts that give impossible numbers are told so, hence no hard limits."""
 
-    focal_source: EnumProperty(name="Focal Length", items=FOCAL_ITEMS, description="Where the lens is known from")
+    focal_source: EnumProperty(
+        name="Focal Length", translation_context=OURS, items=FOCAL_ITEMS, description="Where the lens is known from"
+    )
     lens: FloatProperty(
-        name="Lens", default=50, soft_min=1, soft_max=5000, unit="CAMERA", description="Focal length in millimetres"
+        name="Lens",
+        translation_context=OURS,
+        default=50,
+        soft_min=1,
+        soft_max=5000,
+        unit="CAMERA",
+        description="Focal length in millimetres",
     )
     sensor: FloatProperty(
         name="Sensor",
@@ -213,10 +231,23 @@ class KnownBox:
         return (0.0, 0.0, 0.0, 0.0) if self.box_found else tuple(self.box)
 
 
+def _is_in(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> bool:
+    """Drawing asks for it: of all objects of the scene only where no view layer knows this one."""
+    if obj is None:
+        return False
+    known = (obj.visible_get(view_layer=layer) or obj.hide_get(view_layer=layer) for layer in scene.view_layers)
+    return any(known) or obj in scene.objects[:]
+
+
+def _model_present(item: PhotoPoseModel) -> bool:
+    return _is_in(item.id_data, item.object)
+
+
 class PhotoPoseModel(bpy.types.PropertyGroup):
     """A model to be matched: a root object with its children, or a collection instance."""
 
     object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
+    present: BoolProperty(name="Present", get=_model_present, options={"HIDDEN"}, description="It is in the scene")
 
 
 class PhotoPoseAnswer(bpy.types.PropertyGroup):
@@ -239,10 +270,14 @@ class PhotoPoseCandidate(bpy.types.PropertyGroup):
     matrix: FloatVectorProperty(name="Matrix", size=16, description="The camera's world matrix, row by row")
     focal: FloatProperty(name="Focal Length", description="Pixels of the photo; orthographic: of a unit")
     orthographic: BoolProperty(name="Orthographic", description="The photo shows no perspective")
-    principal_point: FloatVectorProperty(name="Principal Point", size=2, description="Pixels of the photo")
+    principal_point: FloatVectorProperty(
+        name="Principal Point", translation_context=OURS, size=2, description="Pixels of the photo"
+    )
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Counter-clockwise from the front view")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="Above the horizon")
-    roll: FloatProperty(name="Roll", subtype="ANGLE", description="Of the camera about its line of sight")
+    roll: FloatProperty(
+        name="Roll", translation_context=OURS, subtype="ANGLE", description="Of the camera about its line of sight"
+    )
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     lens_deviation: FloatProperty(
         name="Lens Deviation",
@@ -267,6 +302,14 @@ class PhotoPoseLine(bpy.types.PropertyGroup):
     ends: FloatVectorProperty(name="Ends", size=4, description="Where it starts and ends: x, y, x, y, pixels")
 
 
+class PhotoPosePin(bpy.types.PropertyGroup):
+    """A point of a model, and where it belongs in a photo."""
+
+    model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
+    point: FloatVectorProperty(name="Point", size=3, description="On the model, in its bounding sphere")
+    target: FloatVectorProperty(name="Target", size=2, description="Pixels of the photo")
+
+
 def _taken(match: PhotoPoseMatch) -> int:
     return match.taken
 
@@ -284,12 +327,17 @@ def _take_candidate(match: PhotoPoseMatch, index: int) -> None:
 class PhotoPoseMatch(bpy.types.PropertyGroup):
     """What is known of a camera that was matched to a photo."""
 
-    photo: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
+    photo: StringProperty(name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Path of the photo")
     size: IntVectorProperty(name="Size", size=2, description="Width and height of the photo in pixels")
     sensor: FloatProperty(
         name="Sensor", default=36, unit="CAMERA", description="Longer side of the sensor in millimetres"
     )
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    box: FloatVectorProperty(
+        name="Box",
+        translation_context=OURS,
+        size=4,
+        description="Left, top, right and bottom of the object in pixels",
+    )
     box_found: BOX_FOUND
     model: PointerProperty(name="Model", type=bpy.types.Object, description="What the camera sees")
     score: FloatProperty(name="Score", description="Of the best candidate, also when the camera was moved since")
@@ -324,29 +372,36 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
         type=PhotoPoseLine,
         description="Lines of the photo that were switched off: they tell nothing of its lens",
     )
+    pins: CollectionProperty(
+        name="Pins",
+        type=PhotoPosePin,
+        description="Points of the model that were dragged to where the photo shows them",
+    )
     snapshots: CollectionProperty(type=PhotoPoseCandidate, description="Poses to go back to")
     adjusted: PointerProperty(
         type=PhotoPoseCandidate, description="The pose in which the camera was last scored after the match"
     )
 
 
-def _present(item: PhotoPosePhoto) -> bool:
-    """Drawing asks for it: of all objects of the scene only where no view layer knows the camera."""
-    camera, scene = item.camera, item.id_data
-    if camera is None:
-        return False
-    known = (camera.visible_get(view_layer=layer) or camera.hide_get(view_layer=layer) for layer in scene.view_layers)
-    return any(known) or camera in scene.objects[:]
+def _camera_present(item: PhotoPosePhoto) -> bool:
+    return _is_in(item.id_data, item.camera)
 
 
 class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     """One of several photos of an object, with a camera of its own; its name is the file's."""
 
-    path: StringProperty(name="Photo", subtype="FILE_PATH", description="Absolute path of the photo")
-    box: FloatVectorProperty(name="Box", size=4, description="Left, top, right and bottom of the object in pixels")
+    path: StringProperty(name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Path of the photo")
+    box: FloatVectorProperty(
+        name="Box",
+        translation_context=OURS,
+        size=4,
+        description="Left, top, right and bottom of the object in pixels",
+    )
     box_found: BOX_FOUND
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
-    present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
+    present: BoolProperty(
+        name="Present", get=_camera_present, options={"HIDDEN"}, description="Its camera is in the scene"
+    )
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 
@@ -355,8 +410,13 @@ def _forget_result(settings: PhotoPoseSettings, _context: bpy.types.Context) -> 
     """What was told is about the active camera's photo, and about no other."""
     camera = settings.id_data.camera
     told_of = camera.data.photo_pose.photo if camera and camera.type == "CAMERA" else ""
-    if os.path.abspath(bpy.path.abspath(settings.photo)) != told_of:
+    if not _same(settings.photo, told_of):
         settings.result = ""
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether they are paths of one photo."""
+    return os.path.abspath(bpy.path.abspath(one)) == os.path.abspath(bpy.path.abspath(other))
 
 
 def _show_photo(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
@@ -383,7 +443,7 @@ def _keep_box(settings: PhotoPoseSettings, _context: bpy.types.Context) -> None:
     """The current photo's box stays with it in the list."""
     if settings.active_photo < len(settings.photos):
         item = settings.photos[settings.active_photo]
-        if item.path == bpy.path.abspath(settings.photo):
+        if _same(item.path, settings.photo):
             item.box, item.box_found = settings.box, settings.box_found
 
 
@@ -398,7 +458,11 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     crop: CROP
 
-    photo: StringProperty(name="Photo", subtype="FILE_PATH", update=_forget_result, description="Picture of the object")
+    photo: StringProperty(
+        name="Photo",
+        update=_forget_result,
+        description="Picture of the object: a file, or the name of an image of this .blend",
+    )
     box: FloatVectorProperty(
         name="Box",
         translation_context=OURS,
@@ -440,13 +504,14 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
     """What is being done at the moment; no stage: nothing."""
 
     stage: StringProperty(name="Stage", description="What is being done")
+    detail: StringProperty(name="Detail", description="How much of it is done, and the time left where that is known")
     progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, description="How much of it is done")
     self_test: StringProperty(name="Self-Test", description="What the last self-test has found")
     self_test_passed: BoolProperty(name="Self-Test Passed", description="Whether that is as it should be")
 
 
 classes = (
-    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPoseMatch),
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPosePin, PhotoPoseMatch),
     *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)

@@ -1,4 +1,4 @@
-"""The interface in German and in Simplified Chinese; sentences that explain an error stay English."""
+"""The interface in German, Simplified Chinese and Spanish; sentences that explain an error stay English."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import bpy
 
-LOCALES = ("de_DE", "zh_HANS")
-CONTEXTS = ("*", "Operator", "Photo Pose")  # the last for what Blender itself means otherwise
+LOCALES = ("de_DE", "zh_HANS", "es")
+CONTEXTS = ("*", "Operator", "Photo Pose")  # in the first two a word of Blender's own comes before ours
 
 
 def texts() -> list[list[str]]:
@@ -19,9 +19,9 @@ def texts() -> list[list[str]]:
 def register() -> None:
     rows = texts()
     table = {
-        locale: {(context, row[0]): row[number] for row in rows for context in CONTEXTS}
+        locale: {(context, row[0]): row[number] for row in rows if row[number:] for context in CONTEXTS}
         for number, locale in enumerate(LOCALES, 1)
-    }
+    }  # a text without its line in a language is English in that
     bpy.app.translations.register(__package__, table)
 
 

@@ -29,6 +29,19 @@ class Work(Generic[Result]):
         return self.future.result() if self.future else self.call()
 
 
+class Counted(float):
+    """Progress, 0..1, of parts that are counted: what they are, in the user's words; how many of how many are done."""
+
+    what: str
+    done: int
+    count: int
+
+    def __new__(cls, progress: float, what: str, done: int, count: int) -> Counted:
+        counted = super().__new__(cls, progress)
+        counted.what, counted.done, counted.count = what, done, count
+        return counted
+
+
 Steps = Generator[float | Work[Any], None, Result]  # yields progress 0..1 between short pieces of work
 
 
@@ -43,15 +56,19 @@ def finish(steps: Steps[Result], told: Callable[[float], None] | None = None) ->
             told(step)
 
 
-def within(steps: Steps[Result], start: float, end: float) -> Steps[Result]:
-    """The same steps as a part, from start to end, of a larger whole."""
+def within(steps: Steps[Result], start: float, end: float, part: str = "") -> Steps[Result]:
+    """The same steps as a part, from start to end, of a larger whole; part: words that go before what they count."""
     with closing(steps):  # at once: what they have opened needs what the whole has
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
                 return stop.value
-            yield step if isinstance(step, Work) else start + step * (end - start)
+            yield step if isinstance(step, Work) else _placed(step, start + step * (end - start), part)
+
+
+def _placed(step: float, progress: float, part: str) -> float:
+    return Counted(progress, part + step.what, step.done, step.count) if isinstance(step, Counted) else progress
 
 
 def shares(items: Iterable[Item], start: float = 0.0, end: float = 1.0) -> Iterator[tuple[Item, tuple[float, float]]]:

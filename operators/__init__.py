@@ -2,13 +2,23 @@
 
 from bpy.utils import register_classes_factory
 
-from .blender import match_record
+from .blender import match_record, photo_files
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
-from .compare import compare_views, nudge, pin_model, switch_lines
+from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, render_over_photo, shadow_catcher
 from .models import add_folder, model_list
-from .photo import drag_box, find_object, fit_to_render, match_photo, match_presets
+from .photo import (
+    box_gizmo,
+    choose_photo,
+    clear_box,
+    drag_box,
+    find_object,
+    fit_to_render,
+    match_photo,
+    match_presets,
+    point_and_match,
+)
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
 from .running import long_operator
@@ -22,6 +32,7 @@ OPERATORS = (
     render_views,
     match_photo,
     fit_to_render,
+    point_and_match,
     photo_list,
     match_all,
     save_contact_sheet,
@@ -39,9 +50,13 @@ OPERATORS = (
     nudge,
     pin_model,
     compare_views,
+    wipe_gizmo,
     switch_lines,
+    choose_photo,
     drag_box,
+    box_gizmo,
     find_object,
+    clear_box,
     camera_from_chessboard,
     which_model_is_it,
     train_regressor,
@@ -62,6 +77,7 @@ def register() -> None:
     compare_views.register()
     match_record.register()
     match_photo.register()
+    photo_files.register()
     long_operator.register()
 
 
@@ -69,6 +85,7 @@ def unregister() -> None:
     browse_views.stop()
     long_operator.unregister()
     match_photo.unregister()
+    photo_files.unregister()
     match_record.unregister()
     compare_views.unregister()
     unload_networks.unregister()

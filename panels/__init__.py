@@ -13,19 +13,19 @@ from . import (
     photos_panel,
     presets_panel,
     refine_panel,
-    sidebar,
+    result_panel,
     training_views_panel,
     which_model_panel,
 )
 
-# The children of a panel stand in the order in which they are registered: in that of the work.
+# Panels stand in the order in which they are registered: in that of the work, and below what is rarer.
 SECTIONS = (
     presets_panel,
-    sidebar,
     models_panel,
     photo_panel,
-    candidates_panel,
     compare_panel,
+    candidates_panel,
+    result_panel,
     photos_panel,
     refine_panel,
     chessboard_panel,

@@ -11,16 +11,19 @@ from .sidebar import FAIR, SidebarPanel, draw_text, width_of
 
 WORDS = "High", "Fair", "Low"
 UNIT = 20  # px of a button's height, at normal size
-COLUMNS = 2
-TURNS = (  # axis: angle, text, icon
-    ("UP", ((pi, "Flip", "ARROW_LEFTRIGHT"), (-pi / 2, "−90°", "LOOP_BACK"), (pi / 2, "+90°", "LOOP_FORWARDS"))),
-    ("VIEW", ((-pi / 2, "Roll −90°", "NONE"), (pi / 2, "Roll +90°", "NONE"))),
+COLUMNS = 3
+FLAT = 0.01  # height of what takes no room, so that what follows lies on it
+TURNS = (  # axis, angle, text, icon
+    ("UP", pi, "Flip", "NONE"),  # beside an icon words of some languages are cut off
+    ("UP", -pi / 2, "−90°", "NONE"),
+    ("UP", pi / 2, "+90°", "NONE"),
+    ("VIEW", -pi / 2, "", "LOOP_BACK"),
+    ("VIEW", pi / 2, "", "LOOP_FORWARDS"),
 )
 
 
 class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
     bl_label = "Candidates"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -52,7 +55,7 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         for index, candidate in enumerate(match.candidates):
             column = grid.column(align=True)
             if candidate.icon:
-                column.template_icon(candidate.icon, scale=scale)
+                self._draw_picture(column, candidate.icon, index, scale)
             else:
                 column.label(text=f"{round(degrees(candidate.azimuth))}°, {round(degrees(candidate.elevation))}°")
             text = f"{index + 1}:  {'≈ ' if candidate.equivalent else ''}{candidate.score:.2f}"
@@ -60,18 +63,24 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
             button = column.operator("photopose.take_candidate", text=text, depress=taken)
             button.index = index
 
+    def _draw_picture(self, column, icon: int, index: int, scale: float) -> None:
+        """Blender's pictures are no buttons: an invisible one lies on it."""
+        picture, over = column.column(), column.row()
+        picture.ui_units_y = FLAT
+        picture.template_icon(icon, scale=scale)
+        over.scale_y = scale
+        over.operator("photopose.take_candidate", text=" ", emboss=False).index = index  # without text it is small
+
     def _draw_turns(self) -> None:
-        column = self.layout.column(align=True)
-        for axis, turns in TURNS:
-            row = column.row(align=True)
-            for angle, text, icon in turns:
-                button = row.operator("photopose.turn_candidate", text=text, icon=icon)
-                button.axis, button.angle = axis, angle
+        row = self.layout.row(align=True)
+        for axis, angle, text, icon in TURNS:
+            button = row.operator("photopose.turn_candidate", text=text, text_ctxt="Photo Pose", icon=icon)
+            button.axis, button.angle = axis, angle
 
 
 class VIEW3D_PT_photo_pose_snapshots(SidebarPanel, bpy.types.Panel):
     bl_label = "Snapshots"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_parent_id = "VIEW3D_PT_photo_pose_candidates"
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod

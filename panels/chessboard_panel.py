@@ -9,7 +9,6 @@ from .sidebar import SidebarPanel, copy
 
 class VIEW3D_PT_photo_pose_board(SidebarPanel, bpy.types.Panel):
     bl_label = "Chessboard"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

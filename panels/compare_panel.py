@@ -6,30 +6,42 @@ import bpy
 
 from .sidebar import SidebarPanel, draw_text
 
+COLUMNS = 4  # of the first row, whose words are short
+
 
 class VIEW3D_PT_photo_pose_compare(SidebarPanel, bpy.types.Panel):
     bl_label = "Compare"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, shown = self.layout, context.window_manager.photo_pose_compare
-        views = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
-        for item in shown.bl_rna.properties["view"].enum_items:
-            button = views.operator(
-                "photopose.compare", text=item.name, text_ctxt="Photo Pose", depress=item.identifier == shown.view
-            )
-            button.view = item.identifier
-        if shown.view == "WIPE":
-            layout.prop(shown, "wipe", slider=True)
-        if shown.told:
-            draw_text(context, layout, shown.told)
-        if shown.view == "LINES":
-            layout.operator("photopose.switch_lines", icon="RESTRICT_SELECT_OFF")
-        for slot in _photos(context.scene.camera) if shown.view == "PHOTO" else ():
-            layout.prop(slot, "alpha", text="Opacity", slider=True)
+        self._draw_views(shown)
+        self._draw_setting(context, shown)
         by_hand = layout.row(align=True)
         by_hand.operator("photopose.nudge", icon="VIEW_PAN")
         by_hand.operator("photopose.pin_model", icon="PINNED")
+
+    def _draw_views(self, shown) -> None:
+        items, column = shown.bl_rna.properties["view"].enum_items, self.layout.column(align=True)
+        for some in items[:COLUMNS], items[COLUMNS:]:
+            row = column.row(align=True)
+            for item in some:
+                chosen = item.identifier == shown.view
+                button = row.operator("photopose.compare", text=item.name, text_ctxt="Photo Pose", depress=chosen)
+                button.view = item.identifier
+
+    def _draw_setting(self, context: bpy.types.Context, shown) -> None:
+        """Of the view that is shown: one row at least, so that nothing below moves."""
+        column, slots = self.layout.column(), _photos(context.scene.camera)
+        if shown.view == "WIPE":
+            column.prop(shown, "wipe", slider=True)
+        elif shown.view == "LINES":
+            column.operator("photopose.switch_lines", icon="RESTRICT_SELECT_OFF")
+        elif shown.view == "PHOTO" and slots:
+            for slot in slots:
+                column.prop(slot, "alpha", text="Opacity", slider=True)
+        elif not shown.told:
+            column.label(text="")
+        draw_text(context, column, shown.told)
 
 
 def _photos(camera: bpy.types.Object | None) -> list[bpy.types.CameraBackgroundImage]:

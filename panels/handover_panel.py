@@ -9,7 +9,6 @@ from .sidebar import SidebarPanel
 
 class VIEW3D_PT_photo_pose_handover(SidebarPanel, bpy.types.Panel):
     bl_label = "Hand Over"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -15,11 +15,17 @@ class VIEW3D_MT_photo_pose(bpy.types.Menu):
         settings, layout = context.scene.photo_pose, self.layout
         layout.operator_context = "INVOKE_REGION_WIN"
         layout.operator("photopose.add_models", icon="ADD")
-        button = layout.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")
-        fill(button, settings, "method", "use_photo_size")
+        layout.operator("photopose.match_photo", icon="OUTLINER_OB_CAMERA")  # takes the settings itself
         shared = "shared_lens", "shared_shift", "shared_distortion"
         copy(layout.operator("photopose.match_photos"), settings, *PHOTO, "method", *shared)
         fill(layout.operator("photopose.which_model", icon="VIEWZOOM"), settings)
+        layout.separator()
+        layout.operator("photopose.next_candidate")
+        layout.operator("photopose.next_candidate", text="Previous Candidate").step = -1
+        edges = layout.operator("photopose.compare", text="Compare: Edges")
+        edges.view, edges.toggle = "EDGES", True
+        wipe = layout.operator("photopose.compare", text="Compare: Wipe")
+        wipe.view, wipe.toggle = "WIPE", True
         layout.separator()
         layout.operator("photopose.nudge", icon="VIEW_PAN")
         layout.operator("photopose.pin_model", icon="PINNED")

@@ -29,7 +29,6 @@ class PHOTOPOSE_UL_photos(bpy.types.UIList):
 
 class VIEW3D_PT_photo_pose_photos(SidebarPanel, bpy.types.Panel):
     bl_label = "Photos"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -11,12 +11,12 @@ LOCKS = ("lock_rotation", "lock_position", "lock_roll", "lock_lens", "lock_princ
 
 class VIEW3D_PT_photo_pose_refine(SidebarPanel, bpy.types.Panel):
     bl_label = "Refine"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
+    bl_translation_context = "Photo Pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = context.scene.photo_pose, self.layout
-        locks = layout.grid_flow(row_major=True, columns=3, even_columns=True, align=True)
+        locks = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         for name in LOCKS:
             locks.prop(settings, name, toggle=True, icon="LOCKED" if getattr(settings, name) else "UNLOCKED")
         button = layout.operator("photopose.refine_camera", icon="CON_CAMERASOLVER")

@@ -1,4 +1,4 @@
-"""The tab "Photo Pose" in the sidebar of the 3D view; it names operators by their ids and imports nothing of ours."""
+"""What the panels of the tab "Photo Pose" share; they name operators by their ids and import nothing of ours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from functools import lru_cache
 from importlib.machinery import PathFinder
 
 import bpy
-
-from .presets_panel import PHOTOPOSE_PT_presets
 
 PHOTO = ("focal_source", "lens", "sensor", "stands", "subdivisions", "network")  # besides photo and box
 FAIR = 0.5  # confidence from which it is not low
@@ -36,14 +34,15 @@ def copy(button, settings, *names: str) -> None:
         setattr(button, name, getattr(settings, name))
 
 
-def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> None:
-    """The settings' list of what, with the buttons of these operators beside it."""
+def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> bpy.types.UILayout:
+    """The settings' list of what, with the buttons of these operators beside it; gives their column."""
     row = layout.row()
     active = f"active_{what.removesuffix('s')}"
     row.template_list(f"PHOTOPOSE_UL_{what}", "", settings, what, settings, active, rows=rows)
     column = row.column(align=True)
     column.operator(add, icon="ADD", text="")
     column.operator(remove, icon="REMOVE", text="")
+    return column
 
 
 def width_of(context: bpy.types.Context) -> float:
@@ -74,16 +73,3 @@ def draw_missing(layout, preferences: bpy.types.Preferences) -> None:
 def _has_pillow(folders: tuple[str, ...], _second: int) -> bool:
     """Looks into the folders, which may be slow ones, once a second at most."""
     return PathFinder.find_spec("PIL", folders) is not None
-
-
-class VIEW3D_PT_photo_pose(SidebarPanel, bpy.types.Panel):
-    bl_label = "Photo Pose"
-
-    def draw_header_preset(self, _context: bpy.types.Context) -> None:
-        PHOTOPOSE_PT_presets.draw_panel_header(self.layout)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        draw_missing(self.layout, context.preferences)
-
-
-classes = (VIEW3D_PT_photo_pose,)

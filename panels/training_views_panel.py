@@ -26,7 +26,6 @@ class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
 
 class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):
     bl_label = "Training Views"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -31,7 +31,6 @@ class PHOTOPOSE_UL_answers(bpy.types.UIList):
 
 class VIEW3D_PT_photo_pose_which(SidebarPanel, bpy.types.Panel):
     bl_label = "Which Model?"
-    bl_parent_id = "VIEW3D_PT_photo_pose"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -108,6 +109,11 @@ def run(*command: str | Path, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def documented() -> set[str]:
+    """Names that the page for authors of scripts explains."""
+    return set(re.findall(r"`(\w+)`", (ROOT / "docs/scripting.md").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

@@ -99,4 +99,4 @@ def straightened(photo: Photo, K: np.ndarray, distortion: np.ndarray) -> Photo:
         cell = int(across[x]), int(down[y]), int(across[x + 1]), int(down[y + 1])
         mesh.append((cell, tuple(source[[y, y + 1, y + 1, y], [x, x, x + 1, x + 1]].ravel())))
     image = photo.image.transform(size, Transform.MESH, mesh, Resampling.BICUBIC)
-    return replace(photo, image=image, alpha=None, shown_as_is=False)
+    return replace(photo, image=image, alpha=None, shown_as_is=False, straight=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ class Photo:
     exif_focal   None when EXIF tells none of this picture
     shown_as_is  whether Blender shows the file itself like this, so that no turned copy is needed
     orientation  EXIF's, by which the file's pixels were turned; 1 where they were not
+    straight     whether its lens's distortion was taken out
     """
 
     image: Image.Image
@@ -66,6 +68,7 @@ class Photo:
     path: Path
     shown_as_is: bool
     orientation: int = 1
+    straight: bool = False
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -74,13 +77,15 @@ class Photo:
         return None if alpha is None or not cuts_out_object(alpha) else without_specks(alpha >= 128)
 
 
-def load_photo(path: str | Path) -> Photo:
+def load_photo(path: str | Path, content: bytes | None = None) -> Photo:
     """Photo of a file of any kind, depth and size that Pillow reads; of an animation the first picture.
+
+    content: what would be in the file, where there is none.
 
     PoseError: missing, a folder, empty, no permission, no image, damaged or cut off, smaller than
     SMALLEST_SIDE or larger than LARGEST_PHOTO.
     """
-    with _opened(Path(path), "Photo") as file:
+    with _opened(Path(path), "Photo", content) as file:
         return _read(file, Path(path))
 
 
@@ -112,17 +117,18 @@ def quarter_turns(path: str | Path) -> int:
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[ImageFile.ImageFile]:
+def _opened(path: Path, kind: str, content: bytes | None = None) -> Iterator[ImageFile.ImageFile]:
     """PoseError, too, for what Pillow raises while the file is read; kind: what errors call it."""
     try:
-        _check_file(path, kind)
-        with _pillow_for_photos(), Image.open(path) as file:
+        if content is None:
+            _check_file(path, kind)
+        with _pillow_for_photos(), Image.open(path if content is None else io.BytesIO(content)) as file:
             _check_size(file.size, path.name, kind)
             yield file
     except PoseError:
         raise
     except PermissionError as error:
-        raise PoseError(f"{kind} '{path.name}' may not be read: permission denied.") from error
+        raise PoseError(f"{kind} '{path}' may not be read: permission denied.") from error
     except UnidentifiedImageError as error:
         raise PoseError(f"{kind} '{path.name}' is damaged or of an unknown kind; try JPEG or PNG.") from error
     except MemoryError as error:
@@ -137,11 +143,11 @@ def _check_file(path: Path, kind: str) -> None:
     except PermissionError:
         raise
     except (OSError, ValueError) as error:
-        raise PoseError(f"{kind} '{path.name}' does not exist.") from error
+        raise PoseError(f"{kind} '{path}' does not exist.") from error
     if is_folder:
-        raise PoseError(f"{kind} '{path.name or path}' is a folder.")
+        raise PoseError(f"{kind} '{path}' is a folder.")
     if size == 0:
-        raise PoseError(f"{kind} '{path.name}' is an empty file.")
+        raise PoseError(f"{kind} '{path}' is an empty file.")
 
 
 @contextmanager

@@ -23,11 +23,11 @@ from mathutils import Matrix
 from ...inference.errors import PoseError, printable
 from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, nearby
 from ...inference.photo.checks import DEFAULT_SENSOR
+from .photo_files import PHOTO, SIZE, STRAIGHT, copy_of, kept, located, path_of, stand_in
 
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
 
-PHOTO = "photo_pose"  # custom property of cameras and image copies: absolute path of the photo they belong to
 SHORTEST_LENS, SMALLEST_SENSOR = 1.0, 1.0  # mm, Blender's limits
 ICON = 0.5  # of the model's radius: the size of a camera's icon
 FARTHEST = 1e18  # Blender's 32-bit numbers overflow beyond its square
@@ -226,12 +226,16 @@ def fixed_by(camera_object: bpy.types.Object) -> str:
 def passed_over(scene: bpy.types.Scene, path: str | Path, orthographic: bool) -> str:
     """Why a match of the photo at path, taken by an orthographic camera or not, makes a new camera instead of using the
     active one; empty where that is used, or any other than a new one."""
-    camera, photo = scene.camera, _absolute(path) if path else None
-    if camera is None or camera.type != "CAMERA" or camera.get(PHOTO) not in (None, photo):
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
         return ""
     why = fixed_by(camera) or ("" if PHOTO in camera else _other_kind(camera.data, orthographic))
-    another = why and any(obj.get(PHOTO) == photo and keeps_pose(obj) for obj in scene.objects if PHOTO in obj)
-    return "" if another else why
+    if not why:  # drawing asks: mostly it is answered without a look at files
+        return ""
+    photo = located(path) if path else None
+    of_another = PHOTO in camera and path_of(camera) != photo
+    used = any(path_of(obj) == photo and keeps_pose(obj) for obj in scene.objects if PHOTO in obj)
+    return "" if of_another or used else why
 
 
 def camera_for_photo(
@@ -249,9 +253,9 @@ def camera_for_photo(
     is of that kind, a new one named after the photo. Cameras that are not to be changed (`fixed_by`) are left alone.
     beside: radius of the model, so that a new camera's icon is neither a speck nor a house to it.
     """
-    photo, active = _absolute(path), scene.camera
+    photo, active = located(path), scene.camera
     usable = [obj for obj in (active, *scene.objects) if obj and keeps_pose(obj) and obj not in but]
-    camera = next((obj for obj in usable if obj.get(PHOTO) == photo), None)
+    camera = next((obj for obj in usable if path_of(obj) == photo), None)
     if camera is None and take_active and active in usable and PHOTO not in active:
         camera = None if _other_kind(active.data, orthographic) else active
     if camera is None:
@@ -259,7 +263,7 @@ def camera_for_photo(
         camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
         scene.collection.objects.link(camera)
         camera.data.display_size = ICON * beside if beside else camera.data.display_size
-    camera[PHOTO] = photo
+    camera[PHOTO] = kept(path)
     scene.camera = camera
     return camera
 
@@ -292,11 +296,16 @@ def show_photo(camera_object: bpy.types.Object, photo: Photo) -> None:
     data.show_background_images = True
 
 
-def view_through_camera(context: bpy.types.Context) -> list[bpy.types.Area]:
-    """Turns the 3D view that context is in, or else all of the screen, to the active camera; gives those it turned."""
+def views_meant(context: bpy.types.Context) -> list[bpy.types.Area]:
+    """The 3D view that context is in, or else all of the screen."""
     areas = context.screen.areas if context.screen else []
     views = [area for area in areas if area.type == "VIEW_3D"]
-    turned = [context.area] if context.area in views else views
+    return [context.area] if context.area in views else views
+
+
+def view_through_camera(context: bpy.types.Context) -> list[bpy.types.Area]:
+    """Turns the 3D view that context is in, or else all of the screen, to the active camera; gives those it turned."""
+    turned = views_meant(context)
     for area in turned:
         space = area.spaces.active
         space.use_local_camera = False
@@ -387,21 +396,19 @@ def _keep_unclipped(data: bpy.types.Camera, depth: float, radius: float) -> None
     data.clip_end = max(data.clip_end, 2 * (depth + radius))
 
 
-def _absolute(path: str | Path) -> str:
-    return os.path.abspath(bpy.path.abspath(str(path)))
-
-
 def photo_image(photo: Photo) -> bpy.types.Image:
     """Image data-block that Blender shows as the photo: of the file itself or, if that would differ, of a copy.
 
     Of a copy, too, where the file is gone since it was read or Blender cannot open it: everywhere it takes a backslash
     in a name for a slash.
     """
-    path = _absolute(photo.path)
-    if not (photo.shown_as_is and os.path.isfile(path)):
+    path = located(photo.path)
+    if not photo.shown_as_is:
         return _packed_copy(photo, path)
+    if not os.path.isfile(path):
+        return stand_in(path) or _packed_copy(photo, path)
     try:
-        image = bpy.data.images.load(_path_by_preference(path), check_existing=True)
+        image = bpy.data.images.load(kept(path), check_existing=True)
     except RuntimeError:
         return _packed_copy(photo, path)
     if not image.is_dirty:
@@ -409,18 +416,11 @@ def photo_image(photo: Photo) -> bpy.types.Image:
     return image
 
 
-def _path_by_preference(path: str) -> str:
-    """Relative to a saved .blend on the same drive when the user prefers that, as Blender's own file browser."""
-    relative = bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths
-    same_drive = Path(path).drive == Path(bpy.data.filepath).drive
-    return bpy.path.relpath(path) if relative and same_drive else path
-
-
 def _packed_copy(photo: Photo, path: str) -> bpy.types.Image:
-    image = next((image for image in bpy.data.images if image.get(PHOTO) == path and not image.library), None)
-    if image is None:
+    image = copy_of(path, photo.straight)
+    if image is None or image.library:
         image = bpy.data.images.new(printable(Path(path).name), 1, 1)
-        image[PHOTO] = path
+    image[PHOTO], image[STRAIGHT], image[SIZE] = kept(path), photo.straight, photo.size
     jpeg = io.BytesIO()
     photo.image.save(jpeg, "JPEG", quality=95, subsampling=0)
     image.pack(data=jpeg.getvalue(), data_len=jpeg.tell())

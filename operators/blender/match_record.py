@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from math import isclose
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...inference.geometry import Box, Camera, Sphere, afar, blender_axes, in_un
 from ...inference.photo.focal_length import KINDS, Lens
 from . import cameras
 from .models import evaluated, with_key
+from .photo_files import located, path_of, read_photo
 from .result_text import tell
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def store_match(
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
+    if match.photo != camera_object[cameras.PHOTO]:
+        match.pins.clear()
     match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
     match.distortion = 0.0, 0.0
     match.box, match.box_found = shown.evidence.box, found.located
@@ -152,8 +154,8 @@ def set_lines_without(match: bpy.types.PropertyGroup, lines: Sequence[np.ndarray
 
 def lines_without_of(current: bpy.types.Scene, path: Path) -> np.ndarray:
     """Those of a photo that was matched before, else none."""
-    alike = (one for one in current.objects if one.type == "CAMERA" and one.get(cameras.PHOTO) == os.path.abspath(path))
-    camera_object = next(alike, None)
+    matched = (one for one in current.objects if one.type == "CAMERA" and len(one.data.photo_pose.without_lines))
+    camera_object = next((one for one in matched if path_of(one) == located(path)), None)
     return lines_without(camera_object.data.photo_pose) if camera_object else np.zeros((0, 4))
 
 
@@ -202,9 +204,7 @@ def distortion_of(camera_object: bpy.types.Object, focal: float) -> np.ndarray:
 
 def photo_of(current: bpy.types.Scene, camera_object: bpy.types.Object) -> Photo:
     """The photo that a camera belongs to, straightened as it sees it."""
-    from ...inference.photo.image import load_photo
-
-    photo = load_photo(camera_object[cameras.PHOTO])
+    photo = read_photo(path_of(camera_object))
     if not any(camera_object.data.photo_pose.distortion):
         return photo
     return as_seen(photo, camera_object, cameras.read_camera(current, camera_object, photo.size))
@@ -338,5 +338,5 @@ def unregister() -> None:
 def note(current: bpy.types.Scene, path: str | Path, camera: bpy.types.Object, message: str) -> None:
     """Writes down that the photo was matched, if it is listed."""
     for item in current.photo_pose.photos:
-        if item.path == os.path.abspath(path):
+        if located(item.path) == located(path):
             item.camera, item.state, item.message = camera, "MATCHED", message

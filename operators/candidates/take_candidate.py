@@ -14,6 +14,7 @@ from ...inference.geometry import Camera, turned_about
 from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
+from ..blender.photo_files import path_of, read_photo
 from ..blender.result_text import tell
 from ..blender.shown_models import show_only
 from ..running.long_operator import require_packages
@@ -71,10 +72,14 @@ class MatchedCameraOperator:
         match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)
         if distortion or any(match.distortion):
-            from ...inference.photo.image import load_photo
-
-            show_straight(camera_object, load_photo(camera_object[cameras.PHOTO]), camera, distortion)
+            show_straight(camera_object, read_photo(path_of(camera_object)), camera, distortion)
         self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
+
+    def take_number(self, context: bpy.types.Context, index: int) -> None:
+        """Of the active camera's candidates, from 0."""
+        camera_object = context.scene.camera
+        self.take(context, camera_object.data.photo_pose.candidates[index])
+        camera_object.data.photo_pose.taken = index  # a camera that shared its data has its own now
 
 
 class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -100,8 +105,21 @@ class PHOTOPOSE_OT_take_candidate(MatchedCameraOperator, bpy.types.Operator):
         match = camera_object.data.photo_pose
         if self.index >= len(match.candidates):
             raise PoseError(f"There is no candidate {self.index + 1}.")
-        self.take(context, match.candidates[self.index])
-        camera_object.data.photo_pose.taken = self.index  # a camera that shared its data has its own now
+        self.take_number(context, self.index)
+
+
+class PHOTOPOSE_OT_next_candidate(MatchedCameraOperator, bpy.types.Operator):
+    bl_idname = "photopose.next_candidate"
+    bl_label = "Next Candidate"
+    bl_description = "Take the candidate after the one that was taken last, the first after the last"
+
+    step: IntProperty(name="Step", default=1, description="How many candidates on; negative: back")
+
+    def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
+        match = camera_object.data.photo_pose
+        if not match.candidates:
+            raise PoseError("The active camera has no candidates.")
+        self.take_number(context, (match.taken + self.step) % len(match.candidates))
 
 
 class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
@@ -122,4 +140,4 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
         self.look(context, camera.placed(pose), match.model, sensor, lens_of(match, camera.focal))
 
 
-classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_turn_candidate)
+classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_next_candidate, PHOTOPOSE_OT_turn_candidate)

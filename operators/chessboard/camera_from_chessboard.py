@@ -10,10 +10,20 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
-from ...properties import BOARD, BOARD_COLUMNS, BOARD_PHOTO, BOARD_ROWS, BOARD_SQUARE, RENDER_SIZE, LensProperties
+from ...properties import (
+    BOARD,
+    BOARD_COLUMNS,
+    BOARD_PHOTO,
+    BOARD_ROWS,
+    BOARD_SQUARE,
+    RELATIVE,
+    RENDER_SIZE,
+    LensProperties,
+)
 from ..blender import cameras
 from ..blender.match_record import show_straight
 from ..blender.models import scene_object, unscaled
+from ..blender.photo_files import read_photo
 from ..blender.result_text import new_camera, sight
 from ..photo.photo_properties import photo_sensor
 from ..pictures.camera_view import frame_camera
@@ -30,7 +40,7 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
     bl_description = "Set the active camera by a second photo from the same place that shows a chessboard"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Without the chessboard")
+    filepath: StringProperty(name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Without the chessboard")
     board_photo: BOARD_PHOTO
     columns: BOARD_COLUMNS
     rows: BOARD_ROWS
@@ -42,11 +52,10 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
         try:
             require_packages("PIL")
             from ...inference.chessboard.labelling import checked_board, label
-            from ...inference.photo.image import load_photo
 
             if not self.filepath or not self.board_photo:
                 raise PoseError("Choose a photo with the chessboard and one without it first.")
-            photo, board_photo = (load_photo(bpy.path.abspath(path)) for path in (self.filepath, self.board_photo))
+            photo, board_photo = (read_photo(path) for path in (self.filepath, self.board_photo))
             place = board_place(context.scene, self.board)
             board = checked_board(self.columns, self.rows, self.square, place)
             labelled = label(board_photo, photo, board, *self._intrinsics(context, photo))
@@ -79,7 +88,7 @@ class PHOTOPOSE_OT_label_photo(LensProperties, bpy.types.Operator):
 
     def _write(self, context: bpy.types.Context, labelled: Label, board: Board) -> None:
         sensor = photo_sensor(self, context.scene, labelled.photo.size)
-        camera_object = cameras.camera_for_photo(context.scene, labelled.photo.path, beside=board.sphere.radius)
+        camera_object = cameras.camera_for_photo(context.scene, self.filepath, beside=board.sphere.radius)
         how = {"model": board.sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
         cameras.write_camera(context.scene, camera_object, labelled.camera, **how)
         show_straight(camera_object, labelled.photo, labelled.camera)

@@ -13,10 +13,11 @@ import numpy as np
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
-from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.steps import Steps
+from ...properties import OURS
 from ..blender import cameras
 from ..blender.match_record import lines_without, photo_of
 from ..blender.models import evaluated
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 VIEWS = (
     ("PHOTO", "Photo", "The model under Blender's own half-transparent photo"),
     ("EDGES", "Edges", "The model's outline and creases over the photo"),
-    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     ("WIPE", "Wipe", "The photo on the left, the model on the right"),
     ("BLINK", "Blink", "The photo with and without the model, twice a second"),
+    ("DIFFERENCE", "Difference", "Orange where the model is brighter than the photo, blue where it is darker"),
     (
         "FIT",
         "Fit",
@@ -63,7 +64,10 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
     phases = MATCHING
     needs = ()  # nearly all views are there at once
 
-    view: EnumProperty(name="View", items=VIEWS, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="View", translation_context=OURS, items=VIEWS, description="How the photo is laid over the model"
+    )
+    toggle: BoolProperty(name="Toggle", description="Back to the photo where that is shown already")
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -77,8 +81,10 @@ class PHOTOPOSE_OT_compare(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        found = (yield from PICTURED[self.view](context)) if self.view in PICTURED else None
-        show(context, self.view, found)
+        view = "PHOTO" if self.toggle and seen(context) == self.view else self.view
+        found = (yield from PICTURED[view](context)) if view in PICTURED else None
+        show(context, view, found)
+        cameras.view_through_camera(context)  # nothing is drawn over any other view
 
 
 # Functions, for Blender evaluates these annotations where a lambda would not find the names of this file
@@ -97,7 +103,13 @@ def _redraw(_self: PhotoPoseCompare, context: bpy.types.Context) -> None:
 class PhotoPoseCompare(bpy.types.PropertyGroup):
     """What 3D views show now; of the session, neither saved nor undone."""
 
-    view: EnumProperty(name="Compare", items=VIEWS, get=_view, description="How the photo is laid over the model")
+    view: EnumProperty(
+        name="Compare",
+        translation_context=OURS,
+        items=VIEWS,
+        get=_view,
+        description="How the photo is laid over the model",
+    )
     told: StringProperty(name="Found", get=_told, description="What Fit or Lines have found")
     wipe: FloatProperty(
         name="Wipe",
@@ -146,7 +158,7 @@ class Comparison:
                 self.overlay.set_model(model)
 
     def start(self) -> None:
-        self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_PIXEL")
+        self.handle = bpy.types.SpaceView3D.draw_handler_add(self.draw, (), "WINDOW", "POST_VIEW")  # under gizmos
         bpy.app.handlers.depsgraph_update_post.append(_changed)
         if self.view == "BLINK":
             bpy.app.timers.register(_blink, first_interval=BLINK)
@@ -159,16 +171,21 @@ class Comparison:
                 bpy.app.timers.unregister(timer)
 
     def draw(self) -> None:
-        context = bpy.context
-        current, region, region_3d = context.scene, context.region, context.region_data
-        camera_object = camera_seen(current, context.space_data, region_3d)
+        context, place = bpy.context, self.place(bpy.context)
+        if place:
+            camera_object = camera_seen(context.scene, context.space_data, context.region_data)
+            target = context.region.width, context.region.height
+            thickness = max(1, round(context.preferences.system.ui_scale))
+            self.draw_over(context.scene, camera_object, place, target, thickness)
+
+    def place(self, context: bpy.types.Context) -> Box | None:
+        """Where the region that context is in shows the photo, px; None where it does not."""
+        camera_object = camera_seen(context.scene, context.space_data, context.region_data)
         if camera_object is None or camera_object.get(cameras.PHOTO) != self.path:
-            return
+            return None
         if camera_object.data.type not in cameras.SEEN_TYPES:
-            return
-        place = photo_in_view(camera_object, self.overlay.size, current, region, region_3d)
-        thickness = max(1, round(context.preferences.system.ui_scale))
-        self.draw_over(current, camera_object, place, (region.width, region.height), thickness)
+            return None
+        return photo_in_view(camera_object, self.overlay.size, context.scene, context.region, context.region_data)
 
     def draw_over(
         self,
@@ -219,11 +236,22 @@ def show(context: bpy.types.Context, view: str, found: CameraFit | CameraLines |
     redraw(context)
 
 
+def seen(context: bpy.types.Context) -> str:
+    """Which of VIEWS is shown where context is; empty where no camera is looked through."""
+    views = [area.spaces.active.region_3d.view_perspective for area in cameras.views_meant(context)]
+    return context.window_manager.photo_pose_compare.view if "CAMERA" in views else ""
+
+
 def show_match(context: bpy.types.Context) -> None:
     """After a match: whether the model lies on the photo, for whoever looks and has chosen no other view."""
     if watched() and not _running:
         with suppress(PoseError):  # what cannot be drawn is matched nevertheless
             show(context, "EDGES")
+
+
+def wiped(context: bpy.types.Context) -> Box | None:
+    """Where the region that context is in shows the photo that is wiped, px; None where none is."""
+    return _running[0].place(context) if _running and _running[0].view == "WIPE" else None
 
 
 def watched() -> bool:

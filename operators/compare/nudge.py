@@ -16,13 +16,13 @@ from ...inference.pose.nudging import Nudge
 from ...properties import OURS
 from ..blender import cameras
 from ..blender.match_record import box_of, keep_score, known_score
-from ..pictures.camera_view import photo_in_view
+from ..pictures.camera_view import is_free, main_region, photo_in_view
 from ..running.long_operator import until_undo, was_stopped
 from .camera_and_model import Subject
 from .live_score import LiveScore
 
 MODES = {"O": "Orbit", "G": "Pan", "S": "Distance", "R": "Roll", "L": "Lens", "P": "Perspective"}  # by their keys
-HINTS = "Wheel: distance   Shift: precise   Enter, Left Mouse: keep   Esc, Right Mouse: put back"
+HINTS = "Drag in the view   Wheel: distance   Shift: precise   Enter: keep   Esc, Right Mouse: put back"
 TURN, GROWTH = radians(0.2), 0.002  # of one px that the mouse moves
 FACTORS = {"S": ("distance", -GROWTH), "L": ("lens", GROWTH), "P": ("strength", GROWTH)}
 WHEEL = {"WHEELUPMOUSE": 10.0, "WHEELDOWNMOUSE": -10.0}  # px that a step of it counts for
@@ -37,12 +37,21 @@ class NudgeProperties:
 
     azimuth: FloatProperty(name="Azimuth", description="Round the model, counter-clockwise from above", **ANGLE)
     elevation: FloatProperty(name="Elevation", description="Up over the model", **ANGLE)
-    roll: FloatProperty(name="Roll", description="About the line to the model, counter-clockwise", **ANGLE)
+    roll: FloatProperty(
+        name="Roll",
+        translation_context=OURS,
+        description="About the line to the model, counter-clockwise",
+        **ANGLE,
+    )
     distance: FloatProperty(name="Distance", description="Factor of the distance to the model", **FACTOR)
-    lens: FloatProperty(name="Lens", description="Factor of the focal length", **FACTOR)
+    lens: FloatProperty(name="Lens", translation_context=OURS, description="Factor of the focal length", **FACTOR)
     strength: FloatProperty(name="Perspective", description="Doubled, it is half the lens from near by", **FACTOR)
     pan: FloatVectorProperty(
-        name="Pan", size=2, description="Of the model, right and down, pixels of the photo", options={"SKIP_SAVE"}
+        name="Pan",
+        translation_context=OURS,
+        size=2,
+        description="Of the model, right and down, pixels of the photo",
+        options={"SKIP_SAVE"},
     )
 
     @property
@@ -76,8 +85,8 @@ class NudgeProperties:
 class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
     bl_idname = "photopose.nudge"
     bl_label = "Nudge Camera"
-    bl_description = "Turn, move and zoom the active camera about its model with the mouse; Esc puts it back"
-    bl_options = {"REGISTER", "UNDO", "GRAB_CURSOR", "BLOCKING"}
+    bl_description = "Turn, move and zoom the active camera about its model by dragging in the view; Esc puts it back"
+    bl_options = {"REGISTER", "UNDO", "BLOCKING"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -97,7 +106,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         keep_score(context.scene, subject.root, camera, subject.sphere)
         return {"FINISHED"}
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if context.area is None or context.area.type != "VIEW_3D":
             return self.execute(context)
         try:
@@ -105,8 +114,9 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._camera, self._mode, self._area = self._subject.camera, "O", context.area
-        self._mouse = event.mouse_x, event.mouse_y  # event.mouse_prev_x leaves out what came too fast
+        self._camera, self._mode = self._subject.camera, "O"
+        self._area, self._region = context.area, main_region(context.area)
+        self._mouse = None  # where it was while its button is pressed; event.mouse_prev_x leaves out what came too fast
         self._score = self._live_score(context.scene)
         self._kept, self._following = False, until_undo(self._follows(context))
         next(self._following)
@@ -128,7 +138,7 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
             return {"CANCELLED"}
-        if event.type in {"LEFTMOUSE", "RET", "NUMPAD_ENTER"} and event.value == "PRESS":
+        if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self._kept = True
             self._following.close()
             keep_score(context.scene, self._subject.root, self._camera, self._subject.sphere, self._score.score)
@@ -140,7 +150,10 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
                 return {"RUNNING_MODAL"}
         elif event.type in MODES and event.value == "PRESS":
             self._mode = event.type
-        elif event.type == "MOUSEMOVE" or event.type in WHEEL:
+        elif event.type == "LEFTMOUSE":
+            pressed = event.value == "PRESS" and is_free(self._area, self._region, event)
+            self._mouse = (event.mouse_x, event.mouse_y) if pressed else None
+        elif (event.type == "MOUSEMOVE" and self._mouse) or event.type in WHEEL:
             self._follow(context.scene, event)
         self._show(context)
         return {"RUNNING_MODAL"}
@@ -186,8 +199,8 @@ class PHOTOPOSE_OT_nudge(NudgeProperties, bpy.types.Operator):
     def _photo_pixels(self, current: bpy.types.Scene) -> float:
         """Of one px of the view."""
         size = self._subject.camera.size
-        region = next(region for region in self._area.regions if region.type == "WINDOW")
-        return size[0] / photo_in_view(current.camera, size, current, region, self._area.spaces.active.region_3d).width
+        region_3d = self._area.spaces.active.region_3d
+        return size[0] / photo_in_view(current.camera, size, current, self._region, region_3d).width
 
     def _show(self, context: bpy.types.Context) -> None:
         self._area.header_text_set("   ".join((self._score.text, *self.described())))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_tip as tip_
@@ -12,7 +14,7 @@ from ..blender import cameras
 from ..blender.match_record import keep_score
 from ..blender.models import evaluated
 from ..photo.drag_box import GRIP, PRECISE, draw_rectangle
-from ..pictures.camera_view import ViewOperator, photo_in_view, to_photo, to_region
+from ..pictures.camera_view import ViewOperator, is_free, photo_in_view, to_photo, to_region
 from ..pictures.flat_paint import shape
 from .camera_and_model import Subject
 
@@ -20,12 +22,13 @@ MARK = 4  # px at scale 1, half a pin's side
 
 
 class Pins:
-    """Points on a subject's model, and where they belong in the picture."""
+    """Points on a subject's model, and where they belong in the picture; those that were kept are there again."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, kept: Iterable[bpy.types.PropertyGroup] = ()) -> None:
         self.subject, self.camera = subject, subject.camera
-        self.points: list[np.ndarray] = []  # (3,) in the model's unit sphere
-        self.targets: list[np.ndarray] = []  # (2,) px of the photo
+        own = [pin for pin in kept if pin.model == subject.root]
+        self.points = [np.array(pin.point) for pin in own]  # (3,) in the model's unit sphere
+        self.targets = [np.array(pin.target) for pin in own]  # (2,) px of the photo
         with evaluated(subject.root) as model:
             self.surface = BVHTree.FromPolygons(*(part.tolist() for part in shape(model)))
 
@@ -36,15 +39,31 @@ class Pins:
         point, *_rest = self.surface.ray_cast(camera.position.tolist(), ray.tolist())
         return None if point is None else np.array(point)
 
-    def hold(self, at: np.ndarray, reach: float) -> int | None:
-        """The number of the pin within reach of px (2,) of the photo, or of a new one there; None beside the model."""
+    def near(self, at: np.ndarray, reach: float) -> int | None:
+        """The number of the pin within reach of px (2,) of the photo."""
         near = [number for number, target in enumerate(self.targets) if np.abs(target - at).max() < reach]
-        point = None if near else self.under(at)
-        if point is not None:
-            self.points.append(point)
-            self.targets.append(at)
-            near = [len(self.points) - 1]
         return near[-1] if near else None
+
+    def hold(self, at: np.ndarray, reach: float) -> int | None:
+        """The same, or the number of a new pin there; None beside the model."""
+        near = self.near(at, reach)
+        point = self.under(at) if near is None else None
+        if point is None:
+            return near
+        self.points.append(point)
+        self.targets.append(at)
+        return len(self.points) - 1
+
+    def remove(self, number: int | None) -> None:
+        """Leaves the camera where it is."""
+        if number is not None and self.points:
+            del self.points[number], self.targets[number]
+
+    def keep(self, match: bpy.types.PropertyGroup) -> None:
+        match.pins.clear()
+        for point, target in zip(self.points, self.targets, strict=True):
+            pin = match.pins.add()
+            pin.model, pin.point, pin.target = self.subject.root, point, target
 
     def pull(self) -> Camera:
         """The camera that sees the points where they belong."""
@@ -61,7 +80,8 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
     bl_label = "Pin Model"
     bl_description = "Drag two to four points of the model to where the photo shows them; the active camera follows"
     bl_options = {"REGISTER", "UNDO", "BLOCKING"}
-    hint = "Drag points of the model   Shift: precise   Backspace: remove the last pin   Enter: keep   Esc: put back"
+    hint = "Drag points of the model   Ctrl click, X: remove a pin   Shift: precise   Enter: keep   Esc: put back"
+    through_camera = True
     elsewhere = "Points can only be dragged in a 3D view"
 
     @classmethod
@@ -72,9 +92,8 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
         return possible
 
     def begin(self, context: bpy.types.Context) -> None:
-        self._pins, self._held = Pins(Subject.read(context.scene)), None
-        self.put_back = cameras.restorer(context.scene.camera)
-        cameras.view_through_camera(context)
+        self._pins = Pins(Subject.read(context.scene), context.scene.camera.data.photo_pose.pins)
+        self._held, self.put_back = None, cameras.restorer(context.scene.camera)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -82,29 +101,30 @@ class PHOTOPOSE_OT_pin_model(ViewOperator, bpy.types.Operator):
             return {"CANCELLED"}
         if event.type in {"RET", "NUMPAD_ENTER"} and event.value == "PRESS":
             self.end()
+            self._pins.keep(context.scene.camera.data.photo_pose)
             keep_score(context.scene, self._pins.subject.root, self._pins.camera, self._pins.subject.sphere)
             return {"FINISHED"}
         frame, size = self._frame(context.scene), self._pins.subject.camera.size
         mouse = np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
-        at = to_photo(mouse, frame, size)
-        if event.type == "LEFTMOUSE" and event.value == "PRESS":
-            reach = GRIP * context.preferences.system.ui_scale * size[0] / frame.width
-            self._held, self._mouse = self._pins.hold(at, reach), at
-        elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
-            self._held = None
-        elif event.type == "MOUSEMOVE" and self._held is not None:
+        at, reach = to_photo(mouse, frame, size), GRIP * context.preferences.system.ui_scale * size[0] / frame.width
+        if event.type == "MOUSEMOVE" and self._held is not None:
             way, self._mouse = (at - self._mouse) * (PRECISE if event.shift else 1.0), at
             self._pins.targets[self._held] = self._pins.targets[self._held] + way
             self._pins.subject.write(context.scene, self._pins.pull())
-        elif event.type == "BACK_SPACE" and event.value == "PRESS" and self._pins.points:
+        elif event.type == "LEFTMOUSE":
+            pressed = event.value == "PRESS" and is_free(self._area, self._region, event)
+            if pressed and event.ctrl:
+                self._pins.remove(self._pins.near(at, reach))
+            self._held = self._pins.hold(at, reach) if pressed and not event.ctrl else None
+            self._mouse = at
+        elif event.type in {"X", "DEL", "BACK_SPACE"} and event.value == "PRESS":
             self._held = None
-            self._pins.points.pop()
-            self._pins.targets.pop()
+            self._pins.remove(-1 if event.type == "BACK_SPACE" else self._pins.near(at, reach))
         return {"RUNNING_MODAL"}
 
     def _frame(self, current: bpy.types.Scene) -> Box:
-        region_3d = self._area.spaces.active.region_3d
-        return photo_in_view(current.camera, self._pins.subject.camera.size, current, self._region, region_3d)
+        size = self._pins.subject.camera.size
+        return photo_in_view(current.camera, size, current, self._region, self._region.data)
 
     def draw_over(self) -> None:
         size, frame = self._pins.subject.camera.size, self._frame(bpy.context.scene)

@@ -20,6 +20,7 @@ class PHOTOPOSE_OT_switch_lines(ViewOperator, bpy.types.Operator):
     bl_description = "Click on lines of the photo that tell nothing of its lens: the next match leaves them out"
     bl_options = {"REGISTER", "UNDO", "BLOCKING"}
     hint = "Click on a line: off, or on again   Enter: keep   Esc: put back"
+    through_camera = True
     elsewhere = "Lines can only be clicked on in a 3D view"
 
     @classmethod
@@ -41,7 +42,6 @@ class PHOTOPOSE_OT_switch_lines(ViewOperator, bpy.types.Operator):
             compare_views.renew_lines(context)
 
         self.put_back = put_back
-        cameras.view_through_camera(context)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
@@ -59,8 +59,8 @@ class PHOTOPOSE_OT_switch_lines(ViewOperator, bpy.types.Operator):
         shown, camera_object = compare_views.lines_shown(context), context.scene.camera
         if shown is None:
             return
-        region_3d, size = self._area.spaces.active.region_3d, shown.camera.size
-        frame = photo_in_view(camera_object, size, context.scene, self._region, region_3d)
+        size = shown.camera.size
+        frame = photo_in_view(camera_object, size, context.scene, self._region, self._region.data)
         reach = GRIP * context.preferences.system.ui_scale * size[0] / frame.width
         line = shown.nearest(to_photo(mouse, frame, size), reach)
         if line is not None:

@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from ...inference.errors import PoseError
 from ..blender import cameras
 from ..blender.match_record import distortion_of, photo_of
+from ..blender.photo_files import path_of, read_photo
 from ..running.long_operator import require_packages
 
 NAME = "Photo Pose Lens.osl"  # of the text in the .blend file
@@ -82,12 +83,10 @@ class PHOTOPOSE_OT_distorted_lens(bpy.types.Operator):
 
 def _bend(current: bpy.types.Scene, camera_object: bpy.types.Object) -> None:
     """Gives the camera its photo's lens; PoseError where this Blender cannot."""
-    from ...inference.photo.image import load_photo
-
     data = camera_object.data
     if not hasattr(data, "custom_shader"):
         raise PoseError("Distorted lenses need Blender 4.5 or newer.")
-    photo = load_photo(camera_object[cameras.PHOTO])
+    photo = read_photo(path_of(camera_object))
     focal = cameras.read_camera(current, camera_object, photo.size).focal
     frame = cameras.read_camera(current, camera_object)  # of another size than the photo, perhaps
     (fx, _, cx), (_, fy, cy), _ = frame.K.tolist()

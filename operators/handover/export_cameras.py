@@ -20,6 +20,7 @@ from ...inference.geometry import Camera, nearest_rotation
 from ..blender import cameras
 from ..blender.match_record import distortion_of, is_sure, lens_of, standing
 from ..blender.models import chosen_models, evaluated, key_of, placed
+from ..blender.photo_files import path_of, read_photo
 from ..running.long_operator import require_packages
 
 SHEARED = 1e-4  # difference of a camera's axes from a rotation's that is more than Blender's rounding
@@ -43,7 +44,7 @@ class Taken(NamedTuple):
 
     @property
     def path(self) -> str:
-        return self.camera_object[cameras.PHOTO]
+        return path_of(self.camera_object)
 
 
 class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
@@ -96,13 +97,11 @@ class PHOTOPOSE_OT_export_cameras(bpy.types.Operator):
 
 def taken(current: bpy.types.Scene) -> list[Taken]:
     """Of every photo's camera."""
-    from ...inference.photo.image import load_photo
-
     found = []
     for obj in current.objects:
         if obj.type == "CAMERA" and cameras.PHOTO in obj:
             known = tuple(obj.data.photo_pose.size)
-            size = known if all(known) else load_photo(obj[cameras.PHOTO]).size
+            size = known if all(known) else read_photo(path_of(obj)).size
             camera = cameras.read_camera(current, obj, size)
             turn = camera.camera_to_world[:3, :3]
             if not np.allclose(turn, nearest_rotation(turn), atol=SHEARED):

@@ -16,6 +16,7 @@ from ...inference.files import writing
 from ...inference.geometry import Box, Camera
 from ..blender import cameras
 from ..blender.match_record import show_straight
+from ..blender.photo_files import located
 from ..photos import photo_list
 from ..pictures.camera_view import frame_camera
 from ..running.long_operator import require_packages
@@ -125,9 +126,9 @@ def set_up(current: bpy.types.Scene, path: str, camera: Camera, source: str) -> 
     cameras.write_camera(current, camera_object, camera)
     show_straight(camera_object, photo, camera)
     match = camera_object.data.photo_pose
-    match.photo, match.size = path, photo.size
+    match.photo, match.size = camera_object[cameras.PHOTO], photo.size
     settings = current.photo_pose
-    index = next((i for i, item in enumerate(settings.photos) if item.path == path), len(settings.photos))
+    index = next((i for i, item in enumerate(settings.photos) if located(item.path) == path), len(settings.photos))
     item = settings.photos[index] if index < len(settings.photos) else photo_list.add(current, path)
     item.camera, item.state = camera_object, "NONE"
     item.message = rpt_("Start pose of {file}, Refine Camera improves it").format(file=printable(source))

@@ -16,6 +16,7 @@ from ...inference.geometry import Camera
 from ..blender import cameras
 from ..blender.match_record import photo_of
 from ..blender.mesh_arrays import read_values
+from ..blender.photo_files import kept, located
 from ..blender.render_graph import read_rendered
 from ..running.long_operator import require_packages
 
@@ -49,13 +50,14 @@ class PHOTOPOSE_OT_project_photo(bpy.types.Operator):
         try:
             require_packages("PIL")
             with _object_mode(context):
-                self._project(context.scene, context.active_object)
+                self._project(context, context.active_object)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def _project(self, current: bpy.types.Scene, obj: bpy.types.Object) -> None:
+    def _project(self, context: bpy.types.Context, obj: bpy.types.Object) -> None:
+        current = context.scene
         if obj.data.library:
             raise PoseError(f'The mesh of "{obj.name}" is linked from another file and cannot be changed.')
         if not obj.data.polygons:
@@ -75,7 +77,8 @@ class PHOTOPOSE_OT_project_photo(bpy.types.Operator):
         obj.data.update()
         astray = _astray(obj.data, sight, shown, photo.size)
         hint = f"; its UV map alone is up to {astray:.0f} px off within faces" if astray > NOTICED else ""
-        self.report({"INFO"}, f"{shown.sum()} of {len(shown)} faces show the photo{hint}")
+        turned = "; Solid view shows textures now" if self.assign and _show_textures(context) else ""
+        self.report({"INFO"}, f"{shown.sum()} of {len(shown)} faces show the photo{hint}{turned}")
 
 
 def projected(camera: Camera, points: np.ndarray) -> np.ndarray:
@@ -110,6 +113,20 @@ def _write_uvs(obj: bpy.types.Object, name: str, uvs: np.ndarray) -> None:
     if layer is None:
         raise PoseError(f'"{obj.name}" has as many UV maps as a mesh can have: remove one first.')
     layer.data.foreach_set("uv", uvs.astype(np.float32).ravel())
+    obj.data.uv_layers.active = layer  # by which Solid view shows textures; renders have a map of their own
+
+
+def _show_textures(context: bpy.types.Context) -> bool:
+    """In Solid view, which shows plain colours else, of the 3D view that context is in, or else of all of the screen;
+    whether one had to be turned to that."""
+    turned = [
+        shading
+        for shading in (area.spaces.active.shading for area in cameras.views_meant(context))
+        if shading.type == "SOLID" and shading.color_type != "TEXTURE"
+    ]
+    for shading in turned:
+        shading.color_type = "TEXTURE"
+    return bool(turned)
 
 
 def _write_attribute(mesh: bpy.types.Mesh, name: str, vectors: np.ndarray) -> None:
@@ -158,10 +175,11 @@ def _slot(obj: bpy.types.Object, material: bpy.types.Material) -> int:
 def _material(path: Path, name: str, image: bpy.types.Image) -> bpy.types.Material:
     """The photo's material, which an earlier projection may have made; it divides what `projected` gives."""
     for material in bpy.data.materials:
-        if material.get(cameras.PHOTO) == str(path) and not material.library and _shows(material, image):
-            return material
+        if cameras.PHOTO in material and not material.library and _shows(material, image):
+            if located(material[cameras.PHOTO]) == located(path):
+                return material
     material = bpy.data.materials.new(f"Photo {name}")
-    material[cameras.PHOTO] = str(path)
+    material[cameras.PHOTO] = kept(path)
     if material.node_tree is None:  # before Blender 5
         material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -176,6 +194,7 @@ def _material(path: Path, name: str, image: bpy.types.Image) -> bpy.types.Materi
     links.new(split.outputs["Z"], division.inputs[1])
     links.new(division.outputs["Vector"], texture.inputs["Vector"])
     links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    material.node_tree.nodes.active = texture  # which Solid view shows
     return material
 
 

@@ -129,7 +129,7 @@ def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
     """Of the files and folders, else of the scene."""
     if options.model:
         files = [file for path in options.model for file in model_files(path)]
-        return [root for file in files for root in import_models(bpy.context.scene, file)]
+        return [root for file in files for root in import_models(bpy.context.scene, file, options.up_axis)]
     return chosen_models(bpy.context.scene, options.object)
 
 

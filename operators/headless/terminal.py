@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from ...inference.errors import printable
+from ..running.time_left import time_left
 
 CELLS = 24  # of the bar
-SOON = 1.0  # s after which the time left is more than a guess
 
 
 def to_stderr(sentence: str) -> None:
@@ -64,18 +64,8 @@ class Progress:
             _say(printable(f"{Path(photo).name}: {answer}" if photo else answer))
 
     def _left(self, whole: float) -> str:
-        """The time left, if the rest takes as long as what is done did."""
-        spent = time.monotonic() - self._began
-        return f", {in_words(spent * (1 - whole) / whole)} left" if whole > 0 and spent > SOON else ""
-
-
-def in_words(seconds: float) -> str:
-    """A time, as 12 s, 3 min 5 s or 1 h 20 min."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        left = time_left(time.monotonic() - self._began, whole)
+        return f", {left} left" if left else ""
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import bpy
@@ -12,8 +11,8 @@ from bpy.app.translations import pgettext_tip as tip_
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...preferences import preferred
-from ..blender import cameras
-from ..pictures.camera_view import ViewOperator, camera_seen, fitted, photo_in_view, to_photo, to_region
+from ..blender.photo_files import located, path_of, read_photo
+from ..pictures.camera_view import ViewOperator, camera_seen, fitted, free_part, photo_in_view, to_photo, to_region
 from ..pictures.textures import preset_texture
 from ..running.long_operator import require_packages
 from .find_object import box_at
@@ -25,35 +24,28 @@ GRIP = 8  # px at scale 1 from an edge of the box, within which it is taken hold
 PRECISE = 0.1  # of the mouse's way, with Shift
 
 
-class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
-    bl_idname = "photopose.drag_box"
-    bl_label = "Drag Box"
-    bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
-    bl_options = {"REGISTER", "UNDO"}
-    hint = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
-    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
+class BoxDragging(ViewOperator):
+    """Mixin: shows a photo over a view, in which a box is dragged or the object clicked on.
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
-        if not possible:
-            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
-        return possible
+    A subclass gives `path(context)` of the photo, and `finish(context, box)`, which takes the box, None where the user
+    gave none, and says what the operator returns.
+    """
+
+    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")
-        from ...inference.photo.image import load_photo
-
         settings = context.scene.photo_pose
-        self._photo = load_photo(bpy.path.abspath(settings.photo))
-        self._corners = np.reshape(settings.box, (2, 2)) if any(settings.box) else None  # px of the photo
+        self._photo = read_photo(self.path(context))
+        known = any(settings.box) and located(self.path(context)) == located(settings.photo)
+        self._corners = np.reshape(settings.box, (2, 2)) if known else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = preset_texture(self._photo.image, SHOWN_SIDE)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
-            return {"CANCELLED"}
+            return self.finish(context, None)
         frame, at = self._frame(context), np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
             self._take_hold(at, frame, GRIP * context.preferences.system.ui_scale)
@@ -67,12 +59,17 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def _frame(self, context: bpy.types.Context) -> Box:
-        """Where the photo is shown, px from the region's bottom left: as by its own camera, else in the middle."""
-        space, size = self._area.spaces.active, np.array([self._region.width, self._region.height])
-        camera_object = camera_seen(context.scene, space, space.region_3d)
-        if camera_object and camera_object.get(cameras.PHOTO) == os.path.abspath(self._photo.path):
-            return photo_in_view(camera_object, self._photo.size, context.scene, self._region, space.region_3d)
-        return fitted(self._photo.size, Box(*(size * MARGIN), *(size * (1 - MARGIN))))
+        """Where the photo is shown, px from the region's bottom left: as by its own camera if nothing lies over that,
+        else in the middle of what is free."""
+        space, view, free = self._area.spaces.active, self._region.data, free_part(self._area, self._region)
+        camera_object = camera_seen(context.scene, space, view)
+        if camera_object and path_of(camera_object) == located(self._photo.path):
+            place = photo_in_view(camera_object, self._photo.size, context.scene, self._region, view)
+            corners = np.reshape(place, (2, 2))
+            if (corners == np.clip(corners, free[:2], free[2:])).all():
+                return place
+        margin = MARGIN * np.array([free.width, free.height])
+        return fitted(self._photo.size, Box(*(free[:2] + margin), *(free[2:] - margin)))
 
     def _take_hold(self, at: np.ndarray, frame: Box, reach: float) -> None:
         """Of an edge or a corner of the box, else of the corner of a new one; at: px of the region."""
@@ -83,14 +80,14 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
             self._corners, self._held = np.stack([start, start]), np.array([[False, False], [True, True]])
 
     def _take(self, context: bpy.types.Context, frame: Box) -> set[str]:
-        """Stores what was dragged, or found where the user clicked."""
+        """Ends with what was dragged, or found where the user clicked."""
+        box = None
         try:
             clicked = np.ptp(self._on_screen(frame), axis=0).max() < CLICK
-            context.scene.photo_pose.box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
+            box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.finish(context, box)
 
     def _on_screen(self, frame: Box) -> np.ndarray:
         """(2, 2): the box's corners, px of the region."""
@@ -113,6 +110,30 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
         if self._corners is not None:
             draw_rectangle(*self._on_screen(frame).tolist())
+
+
+class PHOTOPOSE_OT_drag_box(BoxDragging, bpy.types.Operator):
+    bl_idname = "photopose.drag_box"
+    bl_label = "Drag Box"
+    bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
+    bl_options = {"REGISTER", "UNDO"}
+    hint = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
+        return possible
+
+    def path(self, context: bpy.types.Context) -> str:
+        return context.scene.photo_pose.photo
+
+    def finish(self, context: bpy.types.Context, box: Box | None) -> set[str]:
+        if box is None:
+            return {"CANCELLED"}
+        context.scene.photo_pose.box = box
+        return {"FINISHED"}
 
 
 def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from ...inference.errors import PoseError
 from ...inference.geometry import Box
 from ...inference.steps import Steps, aside
 from ...preferences import preferred
+from ..blender.photo_files import read_photo
 from ..running.long_operator import StepsOperator
 
 if TYPE_CHECKING:
@@ -32,12 +33,9 @@ class PHOTOPOSE_OT_propose_box(StepsOperator, bpy.types.Operator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         settings = context.scene.photo_pose
-        path, current = bpy.path.abspath(settings.photo), tuple(settings.box)
-        if not path:
+        if not settings.photo:
             raise PoseError("Choose a photo first.")
-        from ...inference.photo.image import load_photo
-
-        photo = load_photo(path)
+        photo, current = read_photo(settings.photo), tuple(settings.box)
         if NOWHERE not in (self.x, self.y):
             settings.box = yield from aside(box_at, photo, preferred().device, self.x, self.y)
             return

@@ -13,8 +13,9 @@ from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
 from ...inference.look import DEFAULT_LOOK, Look
 from ...preferences import preferred
-from ...properties import OURS, LookProperties
+from ...properties import OURS, RELATIVE, LookProperties
 from ..blender import cameras
+from ..blender.photo_files import read_photo
 
 if TYPE_CHECKING:
     from ...inference.photo.focal_length import Focal
@@ -70,7 +71,10 @@ class PhotoProperties(LookingProperties):
     """Mixin: also the photo and the box."""
 
     filepath: StringProperty(
-        name="Photo", subtype="FILE_PATH", options={"SKIP_SAVE"}, description="Picture of the object"
+        name="Photo",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"} | RELATIVE,
+        description="Picture of the object: a file, or the name of an image of this .blend",
     )
     box: FloatVectorProperty(
         name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: found"
@@ -79,10 +83,9 @@ class PhotoProperties(LookingProperties):
     def photo_box_camera(self, context: bpy.types.Context) -> tuple[Photo, Box | None, Camera]:
         """PoseError where one of them is of no use."""
         from ...inference.photo.checks import checked_box
-        from ...inference.photo.image import load_photo
 
         if not self.filepath:
             raise PoseError("Choose a photo first.")
-        photo = load_photo(bpy.path.abspath(self.filepath))
+        photo = read_photo(self.filepath)
         box = checked_box(self.box, photo.size) if any(self.box) else None
         return photo, box, self.camera_of(context, photo)

@@ -25,6 +25,7 @@ from ..blender.match_record import (
     straight_for,
 )
 from ..blender.models import chosen_models
+from ..blender.photo_files import located, path_of, read_photo
 from ..compare import compare_views
 from ..photo.photo_properties import LookingProperties, photo_sensor
 from ..pictures.camera_view import frame_camera
@@ -85,7 +86,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         look, (views, cache) = self.look(self.method), self.views_and_cache()
-        roots = chosen_models(context.scene)
+        roots = chosen_models(context.scene, warn=self.warn)
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         everywhere = all_around(roots, views, cache)
         with target_renderer() as renderer:
@@ -168,13 +169,12 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
 
     PoseError where the file is gone by now: then nothing is.
     """
-    from ...inference.photo.image import load_photo
     from ..blender.result_text import summary
 
-    photo = load_photo(path)
+    photo = read_photo(path)
     sphere = spheres[shot.best.model]
     listed = next((item.camera for item in current.photo_pose.photos if item.path == path), None)
-    others = [obj for obj in current.objects if obj.get(cameras.PHOTO) == path and obj != listed] if listed else []
+    others = [obj for obj in current.objects if obj != listed and path_of(obj) == located(path)] if listed else []
     camera = cameras.camera_for_photo(current, path, take_active=False, but=others, beside=sphere.radius)
     cameras.write_camera(current, camera, shot.best.camera, model=sphere, sensor=shot.sensor)
     store_match(camera, shot.found, spheres, shot.shown, shot.sensor)
@@ -184,10 +184,9 @@ def write_shot(current: bpy.types.Scene, path: str, shot: Shot, spheres: Spheres
 
 def _attempt(path: str, box: Sequence[float], match: Matcher) -> Steps[Shot | PoseError]:
     from ...inference.photo.checks import checked_box
-    from ...inference.photo.image import load_photo
 
     try:
-        photo = load_photo(path)
+        photo = read_photo(path)
         return (yield from match(photo, checked_box(box, photo.size) if any(box) else None))
     except Exception as error:  # whatever it is, the other photos go on
         return PoseError(sentence_of(error, path))

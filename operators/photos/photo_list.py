@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 
 from ...inference.errors import printable
-from ..blender import cameras
+from ..blender.photo_files import kept, located, path_of
 
 
 class PHOTOPOSE_OT_add_photos(bpy.types.Operator):
@@ -33,7 +33,7 @@ class PHOTOPOSE_OT_add_photos(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings, folder = context.scene.photo_pose, Path(bpy.path.abspath(self.directory))
         paths = [os.path.abspath(folder / file.name) for file in self.files if os.path.isfile(folder / file.name)]
-        listed = {item.path for item in settings.photos}
+        listed = {located(item.path) for item in settings.photos}
         new = [path for path in paths if path not in listed]
         if not new:
             self.report({"ERROR"}, "Choose one or more photos that are not in the list yet")
@@ -100,8 +100,8 @@ class PHOTOPOSE_OT_bind_markers(bpy.types.Operator):
 def add(current: bpy.types.Scene, path: str) -> bpy.types.PropertyGroup:
     """Lists the photo at an absolute path, with the camera that belongs to it already, if any."""
     item = current.photo_pose.photos.add()
-    item.name, item.path = printable(Path(path).name), path
-    camera = next((obj for obj in current.objects if obj.get(cameras.PHOTO) == path), None)
+    item.name, item.path = printable(Path(path).name), kept(path)
+    camera = next((obj for obj in current.objects if path_of(obj) == path), None)
     if camera:
         match = camera.data.photo_pose
         item.camera, item.state, item.box, item.box_found = camera, "MATCHED", match.box, match.box_found

@@ -16,6 +16,7 @@ from ...inference.steps import Steps, shares
 from ..blender import cameras
 from ..blender.match_record import as_seen, is_sure
 from ..blender.models import evaluated
+from ..blender.photo_files import read_photo
 from ..running.long_operator import FileOperator
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ class PHOTOPOSE_OT_contact_sheet(FileOperator, bpy.types.Operator):
 def _cell(current: bpy.types.Scene, item: bpy.types.PropertyGroup, renderer: Callable[[str], Render]) -> Cell:
     """The photo with its model over it, as its camera sees it now, where it has one."""
     from ...inference.photo.contact_sheet import SIDE, Cell
-    from ...inference.photo.image import load_photo
     from ...inference.photo.overlay_picture import overlay
     from ..pictures.saving import model_in_photo
 
     try:
-        photo = load_photo(item.path)
+        photo = read_photo(item.path)
     except PoseError as error:
         return Cell(None, item.name, str(error))
     present = current.objects[:]

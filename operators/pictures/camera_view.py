@@ -25,7 +25,8 @@ class ViewOperator:
     `follow(context, event)`, which is its modal. What begin puts as `put_back` is called unless it ends well.
     """
 
-    hint = ""  # in the status bar
+    hint = ""  # in the status bar and above the view
+    through_camera = False  # whether it works in the active camera's view only, to which it then turns
     elsewhere = ""  # the sentence where there is no 3D view
     put_back: Callable[[], None] | None = None
 
@@ -41,8 +42,10 @@ class ViewOperator:
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._area = context.area
-        self._region = next(region for region in context.area.regions if region.type == "WINDOW")
+        self._area, self._region = context.area, window_region(context)
+        if self.through_camera:
+            view_through_camera(context)
+            self._region = main_region(context.area)
         self._drawing = until_undo(self._draws(context))
         next(self._drawing)
         context.window_manager.modal_handler_add(self)
@@ -68,24 +71,63 @@ class ViewOperator:
         workspace = context.workspace
         handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
         workspace.status_text_set(iface_(self.hint))
+        self._area.header_text_set(iface_(self.hint))
         try:
             yield
         finally:
             bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
             workspace.status_text_set(None)
+            self._area.header_text_set(None)
             self._area.tag_redraw()
             if self.put_back:
                 self.put_back()
 
     def _draw(self) -> None:
-        if bpy.context.area == self._area:  # every other 3D view calls this, too
+        if bpy.context.region == self._region:  # every other one of 3D views calls this, too
             self.draw_over()
+
+
+def main_region(area: bpy.types.Area) -> bpy.types.Region:
+    """Of a 3D view, the one whose view `region_3d` of its space is: the last of a quad view."""
+    return [region for region in area.regions if region.type == "WINDOW"][-1]
+
+
+def window_region(context: bpy.types.Context) -> bpy.types.Region:
+    """That of a 3D view's regions which context is in; of its sidebar, say, the main one."""
+    return context.region if context.region.type == "WINDOW" else main_region(context.area)
+
+
+def free_part(area: bpy.types.Area, region: bpy.types.Region) -> Box:
+    """What sidebar, toolbar and headers leave free of a region that they may lie over: px from its bottom left, top is
+    below bottom."""
+    left, low, right, high = 0, 0, region.width, region.height
+    for other in area.regions:
+        x, y = other.x - region.x, other.y - region.y
+        beside = not (-other.width < x < region.width and -other.height < y < region.height)
+        if beside or min(other.width, other.height) <= 1:  # hidden ones are as small
+            continue
+        if other.alignment == "LEFT":
+            left = max(left, x + other.width)
+        elif other.alignment == "RIGHT":
+            right = min(right, x)
+        elif other.alignment == "BOTTOM":
+            low = max(low, y + other.height)
+        elif other.alignment == "TOP":
+            high = min(high, y)
+    return Box(left, low, right, high)
+
+
+def is_free(area: bpy.types.Area, region: bpy.types.Region, event: bpy.types.Event) -> bool:
+    """Whether the mouse is over the region, and over nothing that lies over it."""
+    free = free_part(area, region)
+    x, y = event.mouse_x - region.x, event.mouse_y - region.y
+    return free.left <= x <= free.right and free.top <= y <= free.bottom
 
 
 def frame_camera(context: bpy.types.Context) -> None:
     """Turns 3D views to the active camera, its whole frame as large as fits beside what lies over their edges."""
     for area in view_through_camera(context):
-        region = next(region for region in area.regions if region.type == "WINDOW")
+        region = main_region(area)
         if not context.window or min(region.width, region.height) < SMALLEST_VIEW:
             continue
         with context.temp_override(window=context.window, area=area, region=region):
@@ -96,17 +138,7 @@ def frame_camera(context: bpy.types.Context) -> None:
 
 def _into_free_part(render: bpy.types.RenderSettings, area: bpy.types.Area, region: bpy.types.Region) -> None:
     """Moves the frame that fills a region to where toolbars and sidebars leave the photo free."""
-    left, bottom, right, top = 0, 0, region.width, region.height
-    for other in area.regions:
-        x, y = other.x - region.x, other.y - region.y
-        if min(other.width, other.height) <= 1 or not (
-            -other.width < x < region.width and -other.height < y < region.height
-        ):
-            continue
-        left = max(left, x + other.width) if other.alignment == "LEFT" else left
-        right = min(right, x) if other.alignment == "RIGHT" else right
-        bottom = max(bottom, y + other.height) if other.alignment == "BOTTOM" else bottom
-        top = min(top, y) if other.alignment == "TOP" else top
+    left, bottom, right, top = free_part(area, region)
     if min(right - left, top - bottom) < SMALLEST_VIEW:
         return
     aspect = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)

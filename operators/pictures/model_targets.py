@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.errors import PoseError
@@ -17,7 +18,7 @@ from ...inference.steps import Steps, aside, shares, within
 from ...inference.views.templates import Render
 from ...inference.views.view_options import ViewOptions
 from ..blender.missing_textures import warn_of_lacking
-from ..blender.models import evaluated, key_of, with_key
+from ..blender.models import Model, evaluated, key_of, with_key
 from ..running.log import LOG
 from ..running.worker import on_main
 from . import gpu_drawing
@@ -48,8 +49,10 @@ def prepare(
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
     found: list[Target | PoseError] = []
-    for root, part in shares(roots):
-        found.append((yield from within(_onboarded(root, options, cache, warn), *part)))
+    told = f"{rpt_('Model {number} of {count}')}: " if len(roots) > 1 else ""
+    for number, (root, part) in enumerate(shares(roots), 1):
+        which = told.format(number=number, count=len(roots))
+        found.append((yield from within(_onboarded(root, options, cache, warn), *part, which)))
     failed = [one for one in found if isinstance(one, PoseError)]
     targets = [one for one in found if not isinstance(one, PoseError)]
     if failed and not targets:
@@ -89,6 +92,7 @@ def _onboarded(
     try:
         with evaluated(root) as model:
             warn_of_lacking(model.name, model.lacking, warn)
+            _warn_of_mirroring(model, warn)
             templates = yield from model_templates(model, options, cache)
             file = cached_file(model, options, cache)
     except PoseError as error:
@@ -96,6 +100,13 @@ def _onboarded(
     if not templates.coverage.any():
         return PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
     return Target(model.name, model.sphere, Index(templates), file)
+
+
+def _warn_of_mirroring(model: Model, warn: Callable[[str], None]) -> None:
+    """A render shows it so, but perhaps nobody wanted that; where only some parts are mirrored, somebody did."""
+    if all(np.linalg.det(part.matrix[:3, :3]) < 0 for part in model.parts):
+        told = rpt_('Model "{name}" is mirrored: make its scale positive, if the photo shows it the other way round')
+        warn(told.format(name=model.name))
 
 
 def _comparable(targets: Sequence[Target]) -> list[Target]:

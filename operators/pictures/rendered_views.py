@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera, above, angles_from_direction, direction_from_angles, intrinsics, look_at
 from ...inference.networks.registry import feature_name
-from ...inference.steps import Steps, aside, shares
+from ...inference.steps import Counted, Steps, aside, shares
 from ...inference.views.crops import DISTANCE, LENS, SIZE, template_view
 from ...inference.views.templates import Render, Templates, extreme_points, patch_coverage, patch_points
 from ...inference.views.thumbnails import THUMBNAIL, blank, thumbnail, thumbnail_sheet
@@ -78,6 +79,7 @@ def _rendered_templates(
     outline = _outline(model)
     cameras = [template_view(direction, outline) for direction in directions]
     coverage, points, features, waiting, pictures = [], [], [], [], []
+    what = rpt_("Views of {name}").format(name=model.name)
     with _shown(model, options.background) as render:
         for camera, (_began, done) in shares(cameras):
             view = render(camera)
@@ -90,7 +92,7 @@ def _rendered_templates(
                 seen = yield from aside(extract_features, network, np.stack(waiting))
                 features.append(seen.astype(np.float16))
                 waiting.clear()
-            yield done
+            yield Counted(done, what, len(points), len(cameras))
     templates = Templates(
         directions,
         np.stack([camera.camera_to_world for camera in cameras]),

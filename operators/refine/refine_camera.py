@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import bpy
@@ -12,10 +11,11 @@ from bpy.props import FloatVectorProperty, StringProperty
 from ...inference.errors import PoseError
 from ...inference.steps import Steps, within
 from ...preferences import preferred
-from ...properties import OURS, LockProperties, ViewProperties
+from ...properties import OURS, RELATIVE, LockProperties, ViewProperties
 from ..blender import cameras
 from ..blender.match_record import distortion_of, keep_score, known_score, lens_of, show_straight
 from ..blender.models import chosen_models, evaluated, scene_object
+from ..blender.photo_files import kept, located, path_of, read_photo
 from ..blender.result_text import distortion_told
 from ..running.long_operator import MATCHING, StepsOperator
 
@@ -32,7 +32,9 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
     bl_description = "Move the active camera, as far as locks allow, until the model it sees lies better on the photo"
     phases = MATCHING
 
-    filepath: StringProperty(name="Photo", subtype="FILE_PATH", description="Default: the one the camera belongs to")
+    filepath: StringProperty(
+        name="Photo", subtype="FILE_PATH", options=RELATIVE, description="Default: the one the camera belongs to"
+    )
     box: FloatVectorProperty(
         name="Box", translation_context=OURS, size=4, description="Left, top, right, bottom in pixels; zeros: not known"
     )
@@ -41,7 +43,6 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import possible_locks, refine
         from ...inference.photo.checks import checked_box
-        from ...inference.photo.image import load_photo
         from ...inference.pose.alignment import Locks
         from ...inference.views.view_options import ViewOptions, sphere_for
         from ..blender.models import model_in_view
@@ -49,11 +50,11 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         from ..pictures.view_cache import cache_folder
 
         camera_object = cameras.active_camera(context.scene)
-        photo = load_photo(self._path(camera_object))
+        photo = read_photo(self._path(camera_object))
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = cameras.read_camera(context.scene, camera_object, photo.size)
         locks = possible_locks(camera, Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields)))
-        roots = chosen_models(context.scene, [self.object] if self.object else None)
+        roots = chosen_models(context.scene, [self.object] if self.object else None, self.warn)
         root = model_in_view(roots, camera, box)
         with evaluated(root) as model:
             sphere = sphere_for(self.stands, camera.position[2] - model.sphere.center[2])
@@ -82,13 +83,13 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
             self.report({"INFO"}, told)
 
     def _path(self, camera_object: bpy.types.Object) -> str:
-        """Absolute path of the photo."""
-        own = camera_object.get(cameras.PHOTO)
+        """`located` of the photo."""
+        own = path_of(camera_object)
         if not (self.filepath or own):
             raise PoseError("Choose a photo first.")
-        path = os.path.abspath(bpy.path.abspath(self.filepath or own))
+        path = located(self.filepath or own)
         if own not in (None, path):
-            raise PoseError(f"The camera {camera_object.name} belongs to another photo, '{os.path.basename(own)}'.")
+            raise PoseError(f"The camera {camera_object.name} belongs to another photo, '{own}'.")
         return path
 
     def _write(
@@ -102,7 +103,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         from ..blender.result_text import summary
 
         sensor = cameras.sensor_of(context.scene, camera_object, photo.size)
-        camera_object[cameras.PHOTO] = str(photo.path)
+        camera_object[cameras.PHOTO] = kept(self.filepath or photo.path)
         cameras.write_camera(context.scene, camera_object, best.camera, model=target.sphere, sensor=sensor)
         show_straight(camera_object, photo, best.camera, _lens(camera_object, best))
         cameras.view_through_camera(context)

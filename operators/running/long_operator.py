@@ -14,16 +14,18 @@ from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as iface_
 
 from ...inference.errors import PoseError
-from ...inference.steps import Steps, Work, aside
+from ...inference.steps import Counted, Steps, Work, aside
 from .log import LOG
 from .python_packages import NEEDS
 from .python_packages import require_packages as require_packages  # what nearly every long work begins with
+from .time_left import Countdown
 from .worker import responsive
 
 LOOKING = {  # around in the views, which goes on meanwhile; whatever changes the file waits
     *("MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "TRACKPADPAN"),
     *("TRACKPADZOOM", "MOUSEROTATE", "MOUSESMARTZOOM", "NDOF_MOTION", "WINDOW_DEACTIVATE"),
 }
+CALM = 0.1  # s between two tellings of progress
 MATCHING = ((0.0, "Training Views"), (0.5, "Matching"))  # phases of operators that prepare and then match
 _running: WeakSet[Generator[Any, None, None]] = WeakSet()  # in the interface
 
@@ -102,6 +104,7 @@ class StepsOperator:
         """The same steps, their progress on screen until they end, in whatever way."""
         manager, workspace, began = context.window_manager, context.workspace, time.perf_counter()
         manager.progress_begin(0, 1)
+        self._countdown, self._told = Countdown(), (-1.0, 0.0)
         self._warnings = ()
         try:
             with closing(steps):
@@ -122,17 +125,28 @@ class StepsOperator:
 
     def _show(self, context: bpy.types.Context, progress: float) -> None:
         manager, status = context.window_manager, context.window_manager.photo_pose
-        if status.stage and abs(progress - status.progress) < 0.01:
+        now = time.monotonic()
+        before, then = self._told
+        if progress == before or now < then + CALM:
             return
-        status.stage = next(word for start, word in reversed(self.phases) if start <= progress)
+        self._told = progress, now
+        status.stage, status.detail = self._in_words(progress, now)
         status.progress = progress
         manager.progress_update(progress)
         if context.workspace:
-            told = iface_("{stage} {progress:.0%} (Esc to cancel)").format(
-                stage=iface_(status.stage), progress=progress
-            )
-            context.workspace.status_text_set(f"{iface_(self.bl_label, 'Operator')}: {told}")
+            told = iface_("{operator}: {stage}, {detail} (Esc to cancel)")
+            told = told.format(operator=iface_(self.bl_label, "Operator"), stage=status.stage, detail=status.detail)
+            context.workspace.status_text_set(told)
         _redraw(manager)
+
+    def _in_words(self, progress: float, now: float) -> tuple[str, str]:
+        """What is done, and how much of it: in percent, or what is counted with the time that its rest will take."""
+        if not isinstance(progress, Counted):
+            word = next(word for start, word in reversed(self.phases) if start <= progress)
+            return iface_(word), f"{progress:.0%}"
+        left = self._countdown.left(progress, now)
+        told = iface_("{done} of {count}, {time} left") if left else iface_("{done} of {count}")
+        return progress.what, told.format(done=progress.done, count=progress.count, time=left)
 
 
 class FileOperator(StepsOperator):

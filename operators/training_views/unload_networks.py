@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import StringProperty
@@ -39,7 +40,7 @@ def _network_bytes() -> int:
 
 
 def _told(_manager: bpy.types.WindowManager) -> str:
-    return f"Networks: {_network_bytes() / 1e6:.1f} MB"
+    return iface_("Networks: {size:.1f} MB").format(size=_network_bytes() / 1e6)
 
 
 classes = (PHOTOPOSE_OT_unload_networks,)

@@ -51,7 +51,7 @@ def test_python_examples_name_what_there_is() -> None:
     bpy = pytest.importorskip("bpy")
     blocks = re.findall(r"(?:^    .*\n|^\n)+", page("docs/scripting.md"), re.MULTILINE)
     examples = ["\n".join(line[4:] for line in block.splitlines()) for block in blocks if "import " in block]
-    assert len(examples) == 2
+    assert len(examples) == 3
     match = bpy.types.Camera.bl_rna.properties["photo_pose"].fixed_type.properties.keys()
     for tree in map(ast.parse, examples):
         for node in ast.walk(tree):

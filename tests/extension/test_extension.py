@@ -15,8 +15,9 @@ pytest.importorskip("bpy")
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDED_OUT = {
-    "blender_manifest.toml", "__init__.py", "preferences.py", "properties.py", "translations.py", "translations.txt",
-    "batch.py", "operators", "panels", "inference", "wheels", "LICENSE", "README.md", "CHANGELOG.md",
+    "blender_manifest.toml", "__init__.py", "keymaps.py", "preferences.py", "properties.py", "translations.py",
+    "translations.txt", "batch.py", "operators", "panels", "inference", "wheels", "LICENSE", "README.md",
+    "CHANGELOG.md",
 }  # fmt: skip
 
 

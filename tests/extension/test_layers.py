@@ -13,11 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BLENDER = {"bpy", "bpy_extras", "bl_ui", "bl_operators", "mathutils", "gpu", "gpu_extras", "bmesh", "blf"}
-BLENDER |= {"blend_render_info"}
+BLENDER |= {"blend_render_info", "rna_keymap_ui"}
 MAY_IMPORT = {  # besides the standard library
     "panels": {"panels"} | BLENDER,
     "properties.py": {"inference", "numpy", "PIL"} | BLENDER,
-    "preferences.py": {"inference"} | BLENDER | {"__package__"},
+    "preferences.py": {"inference", "keymaps", "properties"} | BLENDER | {"__package__"},
+    "keymaps.py": BLENDER,
     "translations.py": BLENDER,
     "operators": {"operators", "inference", "preferences", "properties", "numpy", "torch", "PIL", "__package__"}
     | BLENDER,

@@ -245,7 +245,7 @@ def test_the_panel_misses_pillow_only_and_the_preferences_offer_pytorch(tmp_path
             (site / entry.name).symlink_to(entry)
     given = {"PYTHONPATH": str(site), "BLENDER_USER_RESOURCES": str(tmp_path / "user")}
     lines = run(sys.executable, "-S", "-B", ROOT / "tests/draw_panels.py", "model", **given).splitlines()
-    panel = next(line for line in lines if line.split(" | ")[0] == "DRAWN VIEW3D_PT_photo_pose")
+    panel = next(line for line in lines if line.split(" | ")[0] == "DRAWN VIEW3D_PT_photo_pose_models")
     assert ("Pillow Is Missing | Choose a Folder with It" in panel) == ("PIL" in lacking) and "PyTorch" not in panel
     preferences = next(line for line in lines if line.startswith("DRAWN PhotoPosePreferences"))
     found = "torch" not in lacking and find_spec("torch") is not None

@@ -279,12 +279,12 @@ def test_files_that_are_no_photos(tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("not a photo at all, but long enough to look like one" * 50)
     sentences = {
-        "missing.png": "'missing.png' does not exist",
-        "text.png/inside.png": "'inside.png' does not exist",
+        "missing.png": f"Photo '{tmp_path / 'missing.png'}' does not exist",
+        "text.png/inside.png": "inside.png' does not exist",
         "x" * 300: "does not exist",
         "null\0.png": "does not exist",
-        "folder.png": "'folder.png' is a folder",
-        "empty.png": "'empty.png' is an empty file",
+        "folder.png": f"'{tmp_path / 'folder.png'}' is a folder",
+        "empty.png": f"'{tmp_path / 'empty.png'}' is an empty file",
         "text.png": "'text.png' is damaged or of an unknown kind",
     }
     for name, sentence in sentences.items():
@@ -301,7 +301,7 @@ def test_photo_without_permission(tmp_path):
     if user == 0:
         os.seteuid(65534)  # nothing is forbidden to root
     try:
-        with pytest.raises(PoseError, match="'secret.png' may not be read: permission denied"):
+        with pytest.raises(PoseError, match=f"'{tmp_path / 'secret.png'}' may not be read: permission denied"):
             photos.load_photo(tmp_path / "secret.png")
     finally:
         os.seteuid(user)
@@ -319,7 +319,7 @@ def test_alpha_box():
 def test_an_error_is_one_line_whatever_the_file_is_called(tmp_path):
     with pytest.raises(PoseError) as error:
         photos.load_photo(tmp_path / "two\nlines\r\x1b[31m.png")
-    assert str(error.value) == "Photo 'two?lines??[31m.png' does not exist."
+    assert str(error.value) == f"Photo '{tmp_path}/two?lines??[31m.png' does not exist."
 
 
 def wall(size: tuple[int, int] = (320, 240)) -> np.ndarray:

@@ -163,7 +163,7 @@ def test_what_is_no_mask_of_the_photo_is_said_in_one_sentence(tmp_path, mask, me
 
 def test_a_missing_or_damaged_mask_is_called_a_mask(tmp_path):
     (tmp_path / "mask.png").write_bytes(b"no picture")
-    for name, message in (("none.png", "Mask 'none.png' does not exist."), ("mask.png", "Mask 'mask.png' is damaged")):
+    for name, message in (("none.png", "Mask '.*/none.png' does not"), ("mask.png", "Mask 'mask.png' is damaged")):
         with pytest.raises(PoseError, match=message):
             load_mask(tmp_path / name, PHOTO)
 

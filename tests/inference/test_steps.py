@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo_pose.inference.steps import Steps, finish, shares, within
+from photo_pose.inference.steps import Counted, Steps, finish, shares, within
 
 
 def halves(result: str) -> Steps[str]:
@@ -38,3 +38,12 @@ def test_steps_within_their_shares_go_through_the_whole_range():
     told: list[float] = []
     assert finish(steps(), told.append) == ["a", "b"]
     assert told == pytest.approx([0.3, 0.4, 0.5, 0.6])
+
+
+def test_what_is_counted_stays_so_within_a_whole():
+    def views() -> Steps[None]:
+        yield Counted(0.5, "Views of Chair", 10, 20)
+
+    (told,) = within(views(), 0.2, 0.6, "Model 3 of 17: ")
+    assert told == pytest.approx(0.4)
+    assert (told.what, told.done, told.count) == ("Model 3 of 17: Views of Chair", 10, 20)

@@ -14,6 +14,7 @@ bpy = pytest.importorskip("bpy")
 pytest.importorskip("PIL")
 
 from blender_state import differences, snapshot  # noqa: E402
+from conftest import documented  # noqa: E402
 from mathutils import Matrix  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -134,7 +135,7 @@ def test_the_lens_of_the_active_camera_and_the_world_s_plane(scene, tmp_path):
     ("options", "sentence"),
     [
         ({"board_photo": ""}, "Choose a photo with the chessboard"),
-        ({"board_photo": "missing.jpg"}, "'missing.jpg' does not exist"),
+        ({"board_photo": "missing.jpg"}, "/missing.jpg' does not exist"),
         ({"columns": 9}, "No whole chessboard of 9 x 5"),
         ({"square": 0.0}, "squares must be a positive"),
         ({"board": "Table"}, 'no object "Table"'),
@@ -182,6 +183,7 @@ def test_headless_label(scene, tmp_path):
     pictures = {path.name for path in (tmp_path / "out").glob("*_board.png")}
     assert pictures == {"photo_board.png", "photo_2_board.png", latin.replace(".png", "_board.png")}
     assert (line["status"], failed["status"]) == ("ok", "error") and "exist" in failed["error"]
+    assert set(line) <= documented()
     truth = camera_in(Matrix()).world_to_camera
     R, t = np.array(line["opencv"]["R"]), np.array(line["opencv"]["t"])
     assert np.degrees(rotation_angle(R, truth[:3, :3])) < 0.3 and line["reprojection_error"] < 0.1

@@ -51,7 +51,7 @@ def looks(scene):
 
 def test_all_that_is_known_is_saved_with_the_camera(scene, match, matched):
     monkey, best = bpy.data.objects["Suzanne"], match.candidates[0]
-    assert match.photo == str(matched.with_name("monkey.png")) == scene.camera[cameras.PHOTO]
+    assert match.photo == "//monkey.png" == scene.camera[cameras.PHOTO]  # as Blender keeps its own in a new .blend
     assert tuple(match.size) == SIZE and match.model == best.model == monkey
     np.testing.assert_allclose(match.box, box(monkey), atol=1e-3)
     assert match.confidence > 0.9 and match.why == ""
@@ -133,6 +133,30 @@ def test_a_candidate_is_taken(scene, match):
     bpy.ops.photopose.take_candidate(index=2)  # again, for the user has moved the camera since
     np.testing.assert_allclose(looks(scene).camera_to_world, wanted.camera_to_world, atol=1e-5)
     assert looks(scene).focal == pytest.approx(wanted.focal, rel=1e-4)
+
+
+def test_another_photo_has_no_pins(scene, match, matched, views_folder, monkeypatch):
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    photo = {"filepath": str(matched.with_name("monkey.png")), "subdivisions": 2, "method": "KNN"}
+    match.pins.add()
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 1  # what was said of this photo holds of its next match, too
+    match.photo = str(matched.with_name("other.png"))
+    bpy.ops.photopose.match_photo(**photo)
+    assert len(match.pins) == 0
+
+
+def test_candidates_are_stepped_through_round_and_round(scene, match):
+    last, taken = len(match.candidates) - 1, []
+    for step in (1, 1, -1, -1, -1, 1):
+        assert bpy.ops.photopose.next_candidate(step=step) == {"FINISHED"}
+        taken.append(match.active_candidate)
+        matrix = np.reshape(match.candidates[taken[-1]].matrix, (4, 4))
+        np.testing.assert_allclose(np.array(scene.camera.matrix_world), matrix, atol=1e-5)
+    assert taken == [1, 2, 1, 0, last, 0]
+    match.candidates.clear()
+    with pytest.raises(RuntimeError, match="^Error: The active camera has no candidates"):
+        bpy.ops.photopose.next_candidate()
 
 
 def test_a_click_takes_a_candidate_once(scene, match, capfd):

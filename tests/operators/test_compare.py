@@ -249,6 +249,24 @@ def test_a_match_leaves_out_what_was_switched_off(on_tiles, monkey, scene):
     assert "LINES" not in match.candidates[0].lens_by and len(match.without_lines) == count
 
 
+def test_whoever_looks_from_elsewhere_sees_it_too(monkey, camera):
+    """It is drawn over the active camera's view, to which the view turns."""
+    space = next(area for area in bpy.context.screen.areas if area.type == "VIEW_3D").spaces.active
+    space.region_3d.view_perspective = "PERSP"
+    assert bpy.ops.photopose.compare(view="EDGES") == {"FINISHED"}
+    assert space.region_3d.view_perspective == "CAMERA"
+
+
+def test_a_key_shows_it_and_takes_it_away(monkey, camera):
+    space = next(area for area in bpy.context.screen.areas if area.type == "VIEW_3D").spaces.active
+    shown = []
+    for perspective in ("CAMERA", "CAMERA", "CAMERA", "PERSP"):  # from elsewhere it is not seen yet
+        space.region_3d.view_perspective = perspective
+        bpy.ops.photopose.compare(view="EDGES", toggle=True)
+        shown.append(bpy.context.window_manager.photo_pose_compare.view)
+    assert shown == ["EDGES", "PHOTO", "EDGES", "EDGES"]
+
+
 def test_comparing_changes_nothing_in_the_scene_and_ends_without_a_trace(monkey, taken):
     handlers = bpy.app.handlers.depsgraph_update_post
     before, without = snapshot(), list(handlers)

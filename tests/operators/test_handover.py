@@ -460,7 +460,10 @@ def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
         assert bpy.ops.photopose.project_photo() == {"FINISHED"}
     assert cube.mode == mode
     bpy.ops.object.mode_set(mode="OBJECT")
-    assert cube.data.uv_layers.keys() == ["UVMap", "Photo wide"] and cube.data.uv_layers.active.name == "UVMap"
+    assert [(map.name, map.active, map.active_render) for map in cube.data.uv_layers] == [
+        ("UVMap", False, True),
+        ("Photo wide", True, False),
+    ]
     assert [tuple(corner.uv) for corner in cube.data.uv_layers["UVMap"].data] == own
     uvs = np.array([corner.uv for corner in cube.data.uv_layers["Photo wide"].data])
     world = np.array([cube.matrix_world @ cube.data.vertices[loop.vertex_index].co for loop in cube.data.loops])
@@ -471,6 +474,20 @@ def test_the_photo_is_projected_onto_the_mesh(matched, scene, cube, mode):
         assert face.material_index == (towards > 0)
     texture = next(node for node in cube.data.materials[1].node_tree.nodes if node.type == "TEX_IMAGE")
     assert texture.image == scene.camera.data.background_images[0].image
+
+
+def test_a_projected_photo_is_seen_in_solid_view(matched, scene, cube, capfd):
+    """Which shows plain colours at first, or textures of the active UV map by the material's active node."""
+    scene.camera = next(obj for obj in scene.objects if "wide" in obj.name)
+    shading = next(area for area in bpy.context.screen.areas if area.type == "VIEW_3D").spaces.active.shading
+    assert (shading.type, shading.color_type) == ("SOLID", "MATERIAL")
+    told = []
+    for _again in range(2):
+        bpy.ops.photopose.project_photo()
+        told.append("Solid view shows textures now" in capfd.readouterr().out)
+    assert told == [True, False] and shading.color_type == "TEXTURE"
+    assert cube.data.uv_layers.active.name == "Photo wide"
+    assert cube.data.materials["Photo wide"].node_tree.nodes.active.image.name.startswith("wide")
 
 
 @pytest.mark.parametrize("shown", ["show_render", "show_viewport"])

@@ -18,6 +18,7 @@ bpy = pytest.importorskip("bpy")
 from PIL import Image  # noqa: E402
 
 from photo_pose.operators.headless import terminal  # noqa: E402
+from photo_pose.operators.running.time_left import in_words  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -429,7 +430,7 @@ def test_the_time_left_is_as_the_time_so_far(monkeypatch):
     [(0.4, "0 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (3599.9, "1 h 0 min"), (4800, "1 h 20 min")],
 )
 def test_times_are_told_in_two_words(seconds, words):
-    assert terminal.in_words(seconds) == words
+    assert in_words(seconds) == words
 
 
 def test_neither_a_pipe_nor_quiet_shows_progress(folder):

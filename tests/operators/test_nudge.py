@@ -164,17 +164,38 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     assert differences(before, snapshot()) == {}
 
 
-def invoked(name: str, monkeypatch) -> bpy.types.Operator:
+def invoked(name: str, monkeypatch, **options) -> bpy.types.Operator:
     """The operator as it runs in a 3D view; the background has no events, so it is executed as if there was one."""
     kind = getattr(bpy.types, f"PHOTOPOSE_OT_{name}")
-    event = SimpleNamespace(mouse_x=0, mouse_y=0)
-    monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, event))
+    monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, None))
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
-        assert getattr(bpy.ops.photopose, name)() == {"RUNNING_MODAL"}
+        assert getattr(bpy.ops.photopose, name)(**options) == {"RUNNING_MODAL"}
     return window.modal_operators[0]
+
+
+def test_a_nudge_begins_where_the_mouse_is_pressed_in_the_view(monkey, camera, scene, monkeypatch):
+    """From the button the mouse comes from the sidebar, and not a px of that way counts."""
+    nudge = invoked("nudge", monkeypatch)
+    view = nudge._region
+    start = np.array([view.x + view.width // 2, view.y + view.height // 2])
+
+    def do(kind, value="NOTHING", by=(0, 0), shift=False):
+        x, y = start + by
+        nudge._handle(bpy.context, SimpleNamespace(type=kind, value=value, mouse_x=x, mouse_y=y, shift=shift))
+        return np.degrees(nudge.azimuth)
+
+    assert do("MOUSEMOVE", by=(300, 0)) == 0
+    assert do("LEFTMOUSE", "PRESS") == do("MOUSEMOVE") == 0
+    assert do("MOUSEMOVE", by=(50, 0)) == pytest.approx(-10)
+    assert do("MOUSEMOVE", by=(100, 0), shift=True) == pytest.approx(-11)
+    assert do("LEFTMOUSE", "RELEASE", by=(100, 0)) == do("MOUSEMOVE", by=(-100, 0)) == pytest.approx(-11)
+    at_toolbar = view.x + 5 - start[0], 0
+    do("LEFTMOUSE", "PRESS", by=at_toolbar)
+    assert do("MOUSEMOVE", by=(0, 0)) == pytest.approx(-11)
+    nudge.cancel(bpy.context)
 
 
 @contextmanager
@@ -264,3 +285,27 @@ def test_a_pin_sticks_to_the_model_and_pulls_it(monkey, camera, scene):
     pins.subject.write(scene, pins.pull())
     moved = cameras.read_camera(scene, camera).project(corner) - TRUE.project(corner)
     np.testing.assert_allclose(moved, [30, -20], atol=0.5)
+
+
+def test_pins_stay_with_their_camera(monkey, camera, scene, tmp_path):
+    pins, near = Pins(Subject.read(scene)), vertices(monkey)
+    for vertex in near[np.argsort(TRUE.to_camera(near)[:, 2])[[0, 200]]]:
+        pins.hold(TRUE.project(vertex) + 0.5, 3)
+    pins.targets[0] = pins.targets[0] + [20, 10]
+    pins.subject.write(scene, pins.pull())
+    pins.keep(scene.camera.data.photo_pose)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "pinned.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "pinned.blend"))
+    scene = bpy.context.scene
+    again = Pins(Subject.read(scene), scene.camera.data.photo_pose.pins)
+    np.testing.assert_allclose(again.points, pins.points, atol=1e-6)
+    np.testing.assert_allclose(again.targets, pins.targets, atol=1e-4)
+    np.testing.assert_allclose(again.pull().camera_to_world, pins.camera.camera_to_world, atol=1e-3)
+    assert again.near(pins.targets[1] + 2, 3) == 1 and again.near(np.array([-9, -9]), 3) is None
+    again.remove(again.near(pins.targets[1], 3))
+    again.remove(again.near(np.array([-9, -9]), 3))
+    again.keep(scene.camera.data.photo_pose)
+    assert len(scene.camera.data.photo_pose.pins) == 1
+    bpy.ops.mesh.primitive_cube_add(location=PLACE)
+    other = Subject.read(scene)._replace(root=bpy.context.object)
+    assert not Pins(other, scene.camera.data.photo_pose.pins).points

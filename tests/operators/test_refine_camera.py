@@ -213,7 +213,7 @@ OBSTACLES = [
 ]
 
 
-@pytest.mark.parametrize(("obstacle", "sentence"), [*OBSTACLES, (other_photo, "another photo, 'other.jpg'")])
+@pytest.mark.parametrize(("obstacle", "sentence"), [*OBSTACLES, (other_photo, "another photo, '/other.jpg'")])
 def test_refining_refuses_in_one_sentence(monkey, photo, scene, obstacle, sentence):
     obstacle(active_camera(scene), monkey)
     bpy.context.view_layer.update()

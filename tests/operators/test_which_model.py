@@ -12,6 +12,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from blender_state import differences, snapshot  # noqa: E402
+from conftest import documented  # noqa: E402
 from suzanne import add_monkey, box, photographed  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
@@ -149,6 +150,7 @@ def test_headless_which(monkey, photo, tmp_path):
     line, failed = (json.loads(text) for text in (tmp_path / "out/ranking.jsonl").read_text().splitlines())
     assert (line["status"], failed["status"], failed["models"]) == ("ok", "error", [])
     assert [model["model"] for model in line["models"]][0] == "Suzanne" and len(line["models"]) == 3
+    assert {*line, *line["models"][0]} <= documented()
     for model in line["models"]:
         assert {"opencv", "azimuth", "elevation", "roll", "score", "likeness"} < set(model)
         assert model["focal_deviation"] == SPREAD  # nobody has looked for the lens

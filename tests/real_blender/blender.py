@@ -23,6 +23,12 @@ def check(holds: bool, sentence: str) -> None:
 failures: list[str] = []
 
 
+def check_same(scene: dict, before: dict, sentence: str) -> None:
+    """Checks that a scene's state is what it was; names what is not."""
+    changed = [name for name in before if scene[name] != before[name]]
+    check(not changed, sentence + (f", but {', '.join(changed)}" if changed else ""))
+
+
 class Blender:
     """The application with user folders of its own in a folder."""
 

@@ -64,6 +64,15 @@ def build_truck(blender: Blender) -> dict:
     return json.loads((blender.folder / "truth.json").read_text())
 
 
+def prove_languages(blender: Blender) -> None:
+    """Whether the application knows our languages by the names that we give them."""
+    print("Languages", flush=True)
+    printed = blender.run("-b", "--python-exit-code", 9, "--python", HERE / "languages.py")
+    said = next(line for line in printed.splitlines() if line.startswith("LANGUAGES "))
+    for language, lacking in json.loads(said.removeprefix("LANGUAGES ")).items():
+        check(not lacking, f"texts that are lacking in {language}: {', '.join(lacking[:3]) or 'none'}")
+
+
 def prove_commands(blender: Blender, truth: dict) -> None:
     """The two forms of the command without a window."""
     from looks import view_error
@@ -113,6 +122,7 @@ def main() -> None:
         blender = Blender(options.blender, OUT)
         install(blender, options.zip)
         truth = build_truck(blender)
+        prove_languages(blender)
         prove_commands(blender, truth)
         from pictures import write_pictures
         from workflow import prove_window

@@ -7,11 +7,24 @@ from pathlib import Path
 
 import numpy as np
 from blender import Blender, check
-from drop import drop_with_models, drop_without_models
-from looks import BLUE, LINES, ORANGE, color_box, color_spots, difference, likeness, photo_on_screen, view_error
+from drop import drop_and_point, drop_with_models, drop_without_models
+from looks import (
+    BLUE,
+    LINES,
+    ORANGE,
+    color_box,
+    color_spots,
+    difference,
+    likeness,
+    on_screen,
+    photo_on_screen,
+    view_error,
+)
+from parts import prove_parts
 from PIL import Image
 from screen import Screen
 from themes import prove_themes
+from view import prove_view
 from window import LONG, Window
 
 BROWSE_KEY = "F6"  # which watch.py has set up
@@ -28,6 +41,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             drop_without_models(window, PHOTO)
             add_model(window)
             drop_with_models(window, PHOTO)
+            drop_and_point(window, PHOTO)
             choose_photo(window, truth)
             cancel_match(window)
             matched = match(window, truth)
@@ -35,10 +49,12 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             fit(window, truth)
             compare(window, truth)
             lines(window, truth)
+            prove_view(window, truth)
             browse(window, truth)
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_parts(blender, screen, file)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
@@ -115,7 +131,7 @@ def match(window: Window, truth: dict) -> dict:
 
 
 def take_candidate(window: Window, matched: dict) -> None:
-    window.click("photopose.take_candidate(index=1)", 0.75)
+    window.click("photopose.take_candidate(index=1)", 0.58)
     window.until("a click takes another candidate", lambda state: far(state["scene"], matched))
     window.picture("other_candidate")
     window.click("photopose.take_candidate(index=0)", 0.25)
@@ -126,7 +142,7 @@ def take_candidate(window: Window, matched: dict) -> None:
 
 def compare(window: Window, truth: dict) -> None:
     photo, pictures = Image.open(PHOTO), {}
-    for view, column in (("EDGES", 0.5), ("DIFFERENCE", 0.85), ("WIPE", 0.15), ("PHOTO", 0.15)):
+    for view, column in (("EDGES", 0.38), ("DIFFERENCE", 0.17), ("WIPE", 0.62), ("PHOTO", 0.12)):
         window.click(f"photopose.compare(view='{view}')", column)
         state = window.until(f"Compare shows {view}", lambda state, view=view: state["compare"] == view)
         pictures[view] = window.picture(f"compare_{view.lower()}")
@@ -142,10 +158,10 @@ def compare(window: Window, truth: dict) -> None:
 def fit(window: Window, truth: dict) -> None:
     """Of the match and of another candidate, until a click on the first tells that it is of another camera."""
     pictures, off = [], []
-    for index, column in ((0, 0.25), (1, 0.75)):
+    for index, column in ((0, 0.25), (1, 0.58)):
         window.click(f"photopose.take_candidate(index={index})", column)
         window.until("nothing is told of another camera", lambda state: "%" not in state["fit"])
-        window.click("photopose.compare(view='FIT')", 0.85)
+        window.click("photopose.compare(view='FIT')", 0.5)
         state = window.until(f"Fit tells of candidate {index + 1}", lambda state: "%" in state["fit"], LONG)
         off.append(float(state["fit"].partition("%")[0].split()[-1]))
         pictures.append(window.picture("compare_fit"))
@@ -159,7 +175,7 @@ def fit(window: Window, truth: dict) -> None:
 
 def lines(window: Window, truth: dict) -> None:
     """The photo's lines are shown, and a click switches one off; Esc puts it back, Enter keeps it."""
-    window.click("photopose.compare(view='LINES')", 0.15)
+    window.click("photopose.compare(view='LINES')", 0.83)
     state = window.until("Lines are shown", lambda state: state["compare"] == "LINES" and state["fit"], LONG)
     picture, place = window.picture("compare_lines"), photo_on_screen(state["frame"], truth["size"])
     spots = [spot for color in LINES for spot in color_spots(picture, place, color)]
@@ -204,12 +220,6 @@ def reload(window: Window, saved: dict) -> dict:
     check(state["perspective"] == "CAMERA", "the saved file still looks through the camera")
     window.picture("reloaded")
     return state
-
-
-def on_screen(box: list[float], place: np.ndarray, size: list[int]) -> np.ndarray:
-    """A box in px of the photo, which lies in this place."""
-    scale = (place[2:] - place[:2]) / size
-    return np.concatenate([place[:2] + box[:2] * scale, place[:2] + box[2:] * scale])
 
 
 def far(scene: dict, other: dict) -> bool:
