@@ -56,7 +56,8 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
     ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
-    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)",  # and what was perhaps put under it
+    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)"  # and what was perhaps put under it
+    r"|mode$|brushes\.",  # and that it was perhaps painted on
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
     ("nudge", "perspective_strength", "take_candidate", "next_candidate", "turn_candidate", "take_snapshot"): MOVES,
     ("score_camera",): r"lens\.photo_pose\.adjusted|scene\.photo_pose\.result",
