@@ -38,7 +38,8 @@ RARE = {  # how often those are called that take long, when their turn comes
 REFUSED = 0.2  # how often those that are greyed
 OFTEN = 0.5  # how often what a user does comes between
 # The active camera; what it shared it owns now, and other objects may be its children
-HIDES = r"selected|active|scene\.photo_pose\.hidden"  # what is hidden is not selected
+# What is hidden is not selected, and what comes back is evaluated anew
+HIDES = r"selected|active|scene\.photo_pose\.hidden|objects\.(dimensions|matrix_)"
 MOVES = rf"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world|{HIDES}"
 TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
 MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
