@@ -7,6 +7,7 @@ from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.errors import PoseError
 from ..blender import cameras
+from ..photo.fit_to_render import is_cropped
 from .film import OVER_PHOTO, give_back, make_transparent
 
 KEPT = "photo_pose_over_kept"  # custom property of scenes: settings as they were
@@ -40,31 +41,31 @@ class PHOTOPOSE_OT_render_over_photo(bpy.types.Operator):
         return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        current = context.scene
-        photo = current.camera.get(cameras.PHOTO) if current.camera else None
+        current, tree = context.scene, _tree(context.scene)
         try:
-            image = _shown(current.camera) if photo not in (None, current.get(OVER_PHOTO)) else None
-            if _tree(current) and _tree(current).library:
+            if tree and tree.library:
                 raise PoseError("The compositor's nodes are linked from another file and cannot be changed.")
+            image, before = _shown(current.camera), _laid(tree) if OVER_PHOTO in current else None
+            if image is None and OVER_PHOTO not in current:
+                raise PoseError(f"The camera {current.camera.name} shows no photo: match it again.")
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if OVER_PHOTO in current:
             take_back(current)
-        if image:  # of no photo, or of another one than before
+        if image and image != before:
             lay_over(current, image)
         return {"FINISHED"}
 
 
 def lay_over(current: bpy.types.Scene, image: bpy.types.Image) -> None:
     """image: as the active camera shows its photo."""
-    if not cameras.fits_render(current, current.camera):
+    if is_cropped(current, current.camera):
         cameras.fit_to_render(current, current.camera)
     view, render, used = current.view_settings, current.render, _is_used(current)
     kept = {name: getattr(view, name) for name in NEUTRAL}
     current[KEPT] = kept | {"use_compositing": render.use_compositing, "use_nodes": used}
     make_transparent(current, OVER_PHOTO)
-    current[OVER_PHOTO] = current.camera[cameras.PHOTO]
     for name, value in NEUTRAL.items():
         setattr(view, name, value)
     render.use_compositing = True
@@ -90,13 +91,16 @@ def take_back(current: bpy.types.Scene) -> None:
     give_back(current, OVER_PHOTO)
 
 
-def _shown(camera_object: bpy.types.Object) -> bpy.types.Image:
-    """The photo as the camera's view shows it, straightened where its lens bends it; PoseError where it shows none."""
-    slots = camera_object.data.background_images if camera_object.type == "CAMERA" else ()
+def _shown(camera_object: bpy.types.Object | None) -> bpy.types.Image | None:
+    """The photo as the camera's view shows it, straightened where its lens bends it."""
+    slots = camera_object.data.background_images if camera_object and cameras.PHOTO in camera_object else ()
     image = next((slot.image for slot in slots if slot.show_background_image and slot.image), None)
-    if image is None or not all(image.size):
-        raise PoseError(f"The camera {camera_object.name} shows no photo: match it again.")
-    return image
+    return image if image and all(image.size) else None
+
+
+def _laid(tree: bpy.types.NodeTree | None) -> bpy.types.Image | None:
+    """What renders lie over."""
+    return next((node.image for node in tree.nodes if MADE in node and node.type == "IMAGE"), None) if tree else None
 
 
 def _tree(current: bpy.types.Scene) -> bpy.types.NodeTree | None:

@@ -153,21 +153,35 @@ def test_the_user_s_own_nodes_stay(scene, photo, used):
         assert any(one == glare.name for one, _other in links(tree))
 
 
+def laid(scene) -> set[str]:
+    tree = tree_of(scene)
+    return {node.image.name for node in tree.nodes if node.type == "IMAGE"} if tree else set()
+
+
 def test_the_photo_is_the_active_camera_s(scene, photo, tmp_path):
-    """Pressed again for another camera, it shows that one's; where none is shown nothing is changed."""
+    """Pressed again for another camera, it takes that one's."""
     Image.fromarray(255 - colours()).save(tmp_path / "other.png")
     bpy.ops.photopose.render_over_photo()
     other = cameras.camera_for_photo(scene, tmp_path / "other.png")
+    cameras.show_photo(other, load_photo(tmp_path / "other.png"))
+    for images in ({"other.png"}, set()):
+        bpy.ops.photopose.render_over_photo()
+        assert laid(scene) == images
+    assert scene.view_settings.view_transform == "AgX" and not scene.render.film_transparent
+
+
+def test_where_no_photo_is_shown_nothing_is_changed_but_taken_back(scene, photo):
+    (slot,) = scene.camera.data.background_images
+    slot.show_background_image = False
     before = snapshot()
-    with pytest.raises(RuntimeError, match="The camera other shows no photo"):
+    with pytest.raises(RuntimeError, match="shows no photo: match it again"):
         bpy.ops.photopose.render_over_photo()
     assert changes(before) == set()
-    cameras.show_photo(other, load_photo(tmp_path / "other.png"))
-    for _again in range(2):
-        bpy.ops.photopose.render_over_photo()
-        images = {node.image.name for node in tree_of(scene).nodes if node.type == "IMAGE"} if tree_of(scene) else set()
-        assert images == ({"other.png"} if _again == 0 else set())
-    assert scene.view_settings.view_transform == "AgX" and not scene.render.film_transparent
+    slot.show_background_image = True
+    bpy.ops.photopose.render_over_photo()
+    slot.show_background_image = False
+    assert bpy.ops.photopose.render_over_photo() == {"FINISHED"} and laid(scene) == set()
+    assert scene.view_settings.exposure == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("first", ["shadow_catcher", "render_over_photo"])
