@@ -506,6 +506,8 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
     stage: StringProperty(name="Stage", description="What is being done")
     detail: StringProperty(name="Detail", description="How much of it is done, and the time left where that is known")
     progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, description="How much of it is done")
+    self_test: StringProperty(name="Self-Test", description="What the last self-test has found")
+    self_test_passed: BoolProperty(name="Self-Test Passed", description="Whether that is as it should be")
 
 
 classes = (

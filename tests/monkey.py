@@ -42,7 +42,10 @@ HIDES = r"selected|active|scene\.photo_pose\.hidden"  # what is hidden is not se
 MOVES = rf"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world|{HIDES}"
 TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
 MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
-    ("add_models", "add_scene_models", "remove_model"): rf"scene\.photo_pose\.(models|active_model)|{HIDES}",
+    ("remove_model",): rf"scene\.photo_pose\.(models|active_model)|{HIDES}",
+    ("add_models", "add_scene_models"): rf"scene\.(objects|photo_pose\.(models|active_model))|{HIDES}"
+    r"|objects\.(parent|matrix_)|collections\.|new objects",  # what becomes one model gets a parent
+    ("choose_photo", "clear_box", "point_and_match"): r"scene\.photo_pose\.(photo|box|result)",
     ("show_model",): HIDES,
     ("fit_to_render",): r"(camera|lens|cameras)\.",
     ("render_over_photo",): r"(camera|lens|cameras|images)\.|(new|lost) (images|node_groups)"
@@ -53,9 +56,10 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
     ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
-    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)",  # and what was perhaps put under it
+    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)"  # and what was perhaps put under it
+    r"|mode$|brushes\.",  # and that it was perhaps painted on
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
-    ("nudge", "perspective_strength", "take_candidate", "turn_candidate", "take_snapshot"): MOVES,
+    ("nudge", "perspective_strength", "take_candidate", "next_candidate", "turn_candidate", "take_snapshot"): MOVES,
     ("score_camera",): r"lens\.photo_pose\.adjusted|scene\.photo_pose\.result",
     ("add_snapshot", "remove_snapshot"): r"lens\.photo_pose\.snapshots",
     ("import_cameras", "match_photos"): rf"{TAKES}|(objects|cameras)\.",  # of all photos

@@ -11,6 +11,7 @@ import bpy
 
 
 def bring() -> None:
+    bpy.context.scene.photo_pose.models.clear()  # which the file has from earlier parts of the proof
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")

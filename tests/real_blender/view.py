@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from blender import check
+from blender import check, check_same
 from looks import on_screen, photo_on_screen
 from window import Window
 
@@ -66,7 +66,8 @@ def nudge(window: Window) -> None:
     window.until("the camera is nudged", lambda state: "PHOTOPOSE_OT_nudge" in state["modal"])
     middle = np.reshape(window.state()["view"], (2, 2)).mean(0)
     window.screen.move(*middle)
-    check(window.settled()["scene"] == before, "the way from the button moves nothing")
+    moved, camera = window.settled()["scene"], {name: before[name] for name in ("matrix", "lens")}
+    check_same(moved, camera, "the way from the button moves nothing")  # a score is measured, for which meshes are made
     window.drag(middle, middle + [40, 0])
     window.until("dragging moves the camera", lambda state: state["scene"]["matrix"] != before["matrix"])
     window.screen.press("Escape")
