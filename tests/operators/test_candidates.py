@@ -268,7 +268,8 @@ def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatc
 
 def test_a_match_whose_box_a_script_has_spoilt_is_not_scored(scene, match, views_folder, monkeypatch):
     monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
-    match.box, before = (5, 5, 5, 5), snapshot()
+    match.box = (5, 5, 5, 5)
+    before = snapshot()
     with pytest.raises(RuntimeError, match="The box is empty"):
         bpy.ops.photopose.score_camera()
     assert differences(before, snapshot()) == {}
