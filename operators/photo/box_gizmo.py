@@ -15,7 +15,8 @@ from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_regi
 
 TAB = "Photo Pose"  # of the sidebar, while which is open the box is shown
 SMALLEST = 1.0  # px of the photo
-LINE, ALPHA = 1.5, 0.8
+LINE, ALPHA, ALPHA_HELD = 1.5, 0.5, 0.8
+COLOR = (1.0, 1.0, 1.0)  # calm beside the orange and blue of Edges
 HANDLE = 80.0  # by Blender's measure, of whose gizmos a handle is 0.15: 12 px at scale 1
 
 
@@ -49,9 +50,9 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
     def draw_prepare(self, context: bpy.types.Context) -> None:
         """Blender calls it before each redraw, and so after a drag, which is one undo step then."""
         self._read(context)
-        theme, settings = context.preferences.themes[0].user_interface, context.scene.photo_pose
-        self._cage.color, self._cage.color_highlight = theme.gizmo_primary, theme.gizmo_hi
-        self._cage.alpha = self._cage.alpha_highlight = ALPHA
+        settings = context.scene.photo_pose
+        self._cage.color_highlight = context.preferences.themes[0].user_interface.gizmo_hi
+        self._cage.color, self._cage.alpha, self._cage.alpha_highlight = COLOR, ALPHA, ALPHA_HELD
         if self._cage.is_modal:
             self._dragged = True
             return
