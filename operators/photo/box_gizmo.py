@@ -9,7 +9,6 @@ import bpy
 import numpy as np
 
 from ...inference.geometry import Box
-from ...properties import PhotoPoseSettings
 from ..blender.photo_files import located, path_of
 from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_region
 
@@ -57,19 +56,20 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
             self._dragged = True
             return
         if self._dragged:
-            bpy.app.timers.register(partial(_settle, settings, *self._before))
+            bpy.app.timers.register(partial(_settle, context.scene.name, *self._before))
         self._dragged, self._before = False, (tuple(settings.box), settings.box_found)
 
     def _read(self, context: bpy.types.Context) -> None:
-        camera_object, current = context.scene.camera, context.scene
-        self._settings, self._size = current.photo_pose, tuple(camera_object.data.photo_pose.size)
-        self._frame = photo_in_view(camera_object, self._size, current, context.region, context.region_data)
+        """No data-block is kept: it may be gone before the next redraw, after an undo or in another file."""
+        camera_object = context.scene.camera
+        self._size = tuple(camera_object.data.photo_pose.size)
+        self._frame = photo_in_view(camera_object, self._size, context.scene, context.region, context.region_data)
 
     def _placed(self) -> list[float]:
-        return as_matrix(self._settings.box, self._frame, self._size)
+        return as_matrix(bpy.context.scene.photo_pose.box, self._frame, self._size)
 
     def _place(self, matrix: tuple[float, ...]) -> None:
-        self._settings.box = as_box(matrix, self._frame, self._size)
+        bpy.context.scene.photo_pose.box = as_box(matrix, self._frame, self._size)
 
 
 def as_matrix(box: Sequence[float], frame: Box, size: tuple[int, int]) -> list[float]:
@@ -100,8 +100,9 @@ def _is_used(context: bpy.types.Context) -> bool:
     return any(operator.bl_idname.startswith("PHOTOPOSE_OT_") for operator in context.window.modal_operators)
 
 
-def _settle(settings: PhotoPoseSettings, box: tuple[float, ...], found: bool) -> None:
+def _settle(scene: str, box: tuple[float, ...], found: bool) -> None:
     """After a drag, before which these were the box and whether it was found."""
+    settings = bpy.data.scenes[scene].photo_pose
     if np.allclose(settings.box, box, atol=SMALLEST / 10):  # Esc, which puts it back nearly
         settings.box = box
         settings.box_found = found
