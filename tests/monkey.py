@@ -38,7 +38,8 @@ RARE = {  # how often those are called that take long, when their turn comes
 REFUSED = 0.2  # how often those that are greyed
 OFTEN = 0.5  # how often what a user does comes between
 # The active camera; what it shared it owns now, and other objects may be its children
-HIDES = r"selected|active|scene\.photo_pose\.hidden"  # what is hidden is not selected
+# What is hidden is not selected, and what comes back is evaluated anew
+HIDES = r"selected|active|scene\.photo_pose\.hidden|objects\.(dimensions|matrix_)"
 MOVES = rf"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world|{HIDES}"
 TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
 MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
@@ -56,7 +57,8 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
     ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
-    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)",  # and what was perhaps put under it
+    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)"  # and what was perhaps put under it
+    r"|mode$|brushes\.",  # and that it was perhaps painted on
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
     ("nudge", "perspective_strength", "take_candidate", "next_candidate", "turn_candidate", "take_snapshot"): MOVES,
     ("score_camera",): r"lens\.photo_pose\.adjusted|scene\.photo_pose\.result",
