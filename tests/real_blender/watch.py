@@ -85,6 +85,7 @@ def state() -> dict[str, object]:
         "modal": [operator.bl_idname for operator in manager.windows[0].modal_operators],
         "compare": manager.photo_pose_compare.view,
         "fit": manager.photo_pose_compare.told,
+        "adjusted": scene.camera.photo_pose_adjusted,
         "taken": scene.camera.data.photo_pose.active_candidate,
         "wipe": manager.photo_pose_compare.wipe,
         "perspective": area.spaces.active.region_3d.view_perspective,

@@ -23,6 +23,7 @@ from looks import (
 from parts import prove_parts
 from PIL import Image
 from screen import Screen
+from shape import prove_render, prove_shape
 from themes import prove_themes
 from view import prove_view
 from window import LONG, Window
@@ -54,6 +55,8 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_shape(blender, screen, file, truth)
+        prove_render(blender, file, PHOTO)
         prove_parts(blender, screen, file)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
@@ -120,13 +123,15 @@ def match(window: Window, truth: dict) -> dict:
     check(matched["pictures"] == matched["candidates"] > 0, "every candidate has a picture")
     check(matched["render"] == before["render"], "the render size is kept")
     window.picture("matched")
+    view, shown = (np.reshape(window.settled()[name], (2, 2)) for name in ("view", "frame"))
+    whole = (shown[0] >= view[0] - 1).all() and (shown[1] <= view[1] + 1).all()
+    check(whole and (np.ptp(shown, axis=0) / np.ptp(view, axis=0)).max() > 0.9, "the whole frame is as large as fits")
     window.screen.press("ctrl+z")
     state = window.until("one undo takes the match back", lambda state: state["scene"] == before)
     check(state["compare"] == "PHOTO", "and Edges with it")
     window.screen.press("ctrl+shift+z")
     window.until("redo brings the match back", lambda state: state["scene"] == matched)
     check(True, "one undo takes the match back, and redo brings it again")
-    window.screen.press("Home")  # the camera's frame as large as the view
     return matched
 
 
