@@ -18,9 +18,11 @@ def register() -> None:
 
     from . import keymaps, operators, panels, preferences, properties, translations
     from .operators.running import log
+    from .operators.running.python_packages import find_packages
 
     translations.register()
     preferences.register()
+    find_packages()
     log.register()
     properties.register()
     operators.register()

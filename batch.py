@@ -191,6 +191,8 @@ def model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
     )
+    up = "which axis points up in the files; default: y in .obj and .fbx, z in .ply and .stl"
+    parser.add_argument("--up-axis", type=str.upper, choices=("Y", "Z"), default="", metavar="{y,z}", help=up)
     parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
 
 

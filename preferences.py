@@ -94,12 +94,12 @@ class PhotoPosePreferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        draw(self.layout, self)
+        draw(self.layout, self, context.window_manager.photo_pose)
         self.layout.label(text="Keys in 3D Views")
         keymaps.draw(self.layout, context.window_manager)
 
 
-def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences) -> None:
+def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences, status: bpy.types.PropertyGroup) -> None:
     layout.use_property_split = True
     for name in Preferences._fields:
         layout.prop(chosen, name)
@@ -107,9 +107,20 @@ def draw(layout: bpy.types.UILayout, chosen: PhotoPosePreferences) -> None:
             _draw_torch(layout, _absolute(chosen.packages))
         if name == "cache" and not chosen.cache and __package__.startswith("bl_ext."):
             layout.label(text=bpy.utils.extension_path_user(__package__, path="cache"), icon="FILE_FOLDER")
+    _draw_answer(layout, status)
     row = layout.row()
-    row.operator("photopose.self_test", icon="CHECKMARK")
+    if status.stage:
+        row.progress(factor=status.progress, text=f"{status.stage}, {status.detail}")
+    else:
+        row.operator("photopose.self_test", icon="CHECKMARK")
     row.operator("photopose.copy_diagnostics", icon="COPYDOWN")
+
+
+def _draw_answer(layout: bpy.types.UILayout, status: bpy.types.PropertyGroup) -> None:
+    """Of the self-test, above its button: what it reports is seen in another window, and below this one ends."""
+    for number, line in enumerate(textwrap.wrap(status.self_test, WIDTH)):
+        icon = "CHECKMARK" if status.self_test_passed else "ERROR"
+        layout.label(text=line, translate=False, icon="BLANK1" if number else icon)
 
 
 def _draw_torch(layout: bpy.types.UILayout, folder: str) -> None:

@@ -231,10 +231,23 @@ class KnownBox:
         return (0.0, 0.0, 0.0, 0.0) if self.box_found else tuple(self.box)
 
 
+def _is_in(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> bool:
+    """Drawing asks for it: of all objects of the scene only where no view layer knows this one."""
+    if obj is None:
+        return False
+    known = (obj.visible_get(view_layer=layer) or obj.hide_get(view_layer=layer) for layer in scene.view_layers)
+    return any(known) or obj in scene.objects[:]
+
+
+def _model_present(item: PhotoPoseModel) -> bool:
+    return _is_in(item.id_data, item.object)
+
+
 class PhotoPoseModel(bpy.types.PropertyGroup):
     """A model to be matched: a root object with its children, or a collection instance."""
 
     object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
+    present: BoolProperty(name="Present", get=_model_present, options={"HIDDEN"}, description="It is in the scene")
 
 
 class PhotoPoseAnswer(bpy.types.PropertyGroup):
@@ -370,13 +383,8 @@ class PhotoPoseMatch(bpy.types.PropertyGroup):
     )
 
 
-def _present(item: PhotoPosePhoto) -> bool:
-    """Drawing asks for it: of all objects of the scene only where no view layer knows the camera."""
-    camera, scene = item.camera, item.id_data
-    if camera is None:
-        return False
-    known = (camera.visible_get(view_layer=layer) or camera.hide_get(view_layer=layer) for layer in scene.view_layers)
-    return any(known) or camera in scene.objects[:]
+def _camera_present(item: PhotoPosePhoto) -> bool:
+    return _is_in(item.id_data, item.camera)
 
 
 class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
@@ -391,7 +399,9 @@ class PhotoPosePhoto(KnownBox, bpy.types.PropertyGroup):
     )
     box_found: BOX_FOUND
     camera: PointerProperty(name="Camera", type=bpy.types.Object, description="The photo's own camera")
-    present: BoolProperty(name="Present", get=_present, options={"HIDDEN"}, description="Its camera is in the scene")
+    present: BoolProperty(
+        name="Present", get=_camera_present, options={"HIDDEN"}, description="Its camera is in the scene"
+    )
     state: EnumProperty(name="State", items=STATE_ITEMS, description="How far matching has come")
     message: StringProperty(name="Message", description="What was found, or why nothing was")
 
@@ -496,6 +506,8 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
     stage: StringProperty(name="Stage", description="What is being done")
     detail: StringProperty(name="Detail", description="How much of it is done, and the time left where that is known")
     progress: FloatProperty(name="Progress", subtype="FACTOR", min=0, max=1, description="How much of it is done")
+    self_test: StringProperty(name="Self-Test", description="What the last self-test has found")
+    self_test_passed: BoolProperty(name="Self-Test Passed", description="Whether that is as it should be")
 
 
 classes = (

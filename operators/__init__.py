@@ -6,7 +6,7 @@ from .blender import match_record, photo_files
 from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
-from .handover import distorted_lens, export_cameras, import_cameras, project_photo, shadow_catcher
+from .handover import distorted_lens, export_cameras, import_cameras, project_photo, render_over_photo, shadow_catcher
 from .models import add_folder, model_list
 from .photo import (
     box_gizmo,
@@ -17,6 +17,7 @@ from .photo import (
     fit_to_render,
     match_photo,
     match_presets,
+    point_and_match,
 )
 from .photos import match_all, photo_list, save_contact_sheet
 from .refine import perspective_strength, refine_camera, score_camera
@@ -31,6 +32,7 @@ OPERATORS = (
     render_views,
     match_photo,
     fit_to_render,
+    point_and_match,
     photo_list,
     match_all,
     save_contact_sheet,
@@ -38,6 +40,7 @@ OPERATORS = (
     import_cameras,
     project_photo,
     shadow_catcher,
+    render_over_photo,
     distorted_lens,
     refine_camera,
     take_candidate,

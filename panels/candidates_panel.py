@@ -14,7 +14,7 @@ UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 3
 FLAT = 0.01  # height of what takes no room, so that what follows lies on it
 TURNS = (  # axis, angle, text, icon
-    ("UP", pi, "Flip", "ARROW_LEFTRIGHT"),
+    ("UP", pi, "Flip", "NONE"),  # beside an icon words of some languages are cut off
     ("UP", -pi / 2, "−90°", "NONE"),
     ("UP", pi / 2, "+90°", "NONE"),
     ("VIEW", -pi / 2, "", "LOOP_BACK"),
@@ -74,7 +74,7 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
     def _draw_turns(self) -> None:
         row = self.layout.row(align=True)
         for axis, angle, text, icon in TURNS:
-            button = row.operator("photopose.turn_candidate", text=text, icon=icon)
+            button = row.operator("photopose.turn_candidate", text=text, text_ctxt="Photo Pose", icon=icon)
             button.axis, button.angle = axis, angle
 
 

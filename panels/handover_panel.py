@@ -17,7 +17,8 @@ class VIEW3D_PT_photo_pose_handover(SidebarPanel, bpy.types.Panel):
         mark, current = "photo_pose_catcher", context.scene  # of planes, which can be deleted, and of scenes
         caught = mark in current and any(mark in obj for obj in current.objects)
         layout.operator("photopose.shadow_catcher", icon="MOD_MASK", depress=caught)
-        camera = current.camera
+        over, camera = "photo_pose_over" in current, current.camera
+        layout.operator("photopose.render_over_photo", icon="RENDER_RESULT", depress=over)
         bent = camera is not None and camera.type == "CAMERA" and camera.data.type == "CUSTOM"
         layout.operator("photopose.distorted_lens", icon="MOD_LATTICE", depress=bent)
         column = layout.column(align=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from .sidebar import SidebarPanel, draw_list, draw_missing
 
 
 class PHOTOPOSE_UL_models(bpy.types.UIList):
     def draw_item(self, _context, layout, _data, item, _icon, _active_data, _active_property) -> None:
-        if item.object and item.object.library:  # its name can be changed nowhere but there
+        if item.object and not item.present:  # the list alone keeps it
+            layout.label(text=iface_("{name}: not in this scene").format(name=item.object.name), icon="ERROR")
+        elif item.object and item.object.library:  # its name can be changed nowhere but there
             layout.label(text=item.object.name_full, icon="LIBRARY_DATA_DIRECT")
         elif item.object:
             layout.prop(item.object, "name", text="", emboss=False, icon="OBJECT_DATA")

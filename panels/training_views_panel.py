@@ -16,12 +16,16 @@ class VIEW3D_PT_photo_pose_gallery(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.operator("photopose.browse_views", icon="SPHERE")
-        row = layout.row()
-        row.label(text=context.window_manager.photo_pose_cache)
-        row.operator("photopose.clear_cache", icon="TRASH")
-        row = layout.row()
-        row.label(text=context.window_manager.photo_pose_networks)
-        row.operator("photopose.unload_networks", icon="X")
+        manager = context.window_manager
+        self._draw_kept(manager.photo_pose_cache, "photopose.clear_cache", "TRASH")
+        self._draw_kept(manager.photo_pose_networks, "photopose.unload_networks", "X")
+
+    def _draw_kept(self, told: str, button: str, icon: str) -> None:
+        row = self.layout.row()
+        row.label(text=told)
+        right = row.row()
+        right.alignment = "RIGHT"  # as wide as its words
+        right.operator(button, icon=icon)
 
 
 class VIEW3D_PT_photo_pose_views(SidebarPanel, bpy.types.Panel):

@@ -49,7 +49,9 @@ def draw_all(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
                 getattr(panel, name, lambda _context: None)(context)
             print(f"DRAWN {kind.__name__}", *shown(panel.layout), sep=" | ")
     own = layout.column()
-    sys.modules[f"{NAME}.preferences"].draw(own, context.preferences.addons[NAME].preferences)
+    sys.modules[f"{NAME}.preferences"].draw(
+        own, context.preferences.addons[NAME].preferences, context.window_manager.photo_pose
+    )
     print("DRAWN PhotoPosePreferences", *shown(own), sep=" | ")
     print("DRAWN with PyTorch imported:", "torch" in sys.modules)
 

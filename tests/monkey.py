@@ -38,19 +38,29 @@ RARE = {  # how often those are called that take long, when their turn comes
 REFUSED = 0.2  # how often those that are greyed
 OFTEN = 0.5  # how often what a user does comes between
 # The active camera; what it shared it owns now, and other objects may be its children
-MOVES = r"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world"
+# What is hidden is not selected, and what comes back is evaluated anew
+HIDES = r"selected|active|scene\.photo_pose\.hidden|objects\.(dimensions|matrix_)"
+MOVES = rf"camera\.|lens\.|new cameras|scene\.photo_pose\.result|objects\.matrix_world|{HIDES}"
 TAKES = rf"{MOVES}|new (objects|images)|images\.|scene\.(camera|objects|photo_pose\.)"  # a camera for a photo
 MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothing
-    ("add_models", "add_scene_models", "remove_model"): r"scene\.photo_pose\.(models|active_model)",
-    ("add_photos", "remove_photo"): r"scene\.(camera|photo_pose\.)",
+    ("remove_model",): rf"scene\.photo_pose\.(models|active_model)|{HIDES}",
+    ("add_models", "add_scene_models"): rf"scene\.(objects|photo_pose\.(models|active_model))|{HIDES}"
+    r"|objects\.(parent|matrix_)|collections\.|new objects",  # what becomes one model gets a parent
+    ("choose_photo", "clear_box", "point_and_match"): r"scene\.photo_pose\.(photo|box|result)",
+    ("show_model",): HIDES,
+    ("fit_to_render",): r"(camera|lens|cameras)\.",
+    ("render_over_photo",): r"(camera|lens|cameras|images)\.|(new|lost) (images|node_groups)"
+    r"|scene\.(use_nodes|node_tree|compositing|view_settings|render)",
+    ("add_photos", "remove_photo"): rf"scene\.(camera|photo_pose\.)|{HIDES}",
     ("propose_box", "which_model", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
     ("bind_markers",): r"scene\.(timeline_markers|camera)",  # which markers choose from now on
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
-    ("shadow_catcher",): r"(new|lost) (objects|meshes)|scene\.(objects|render\.film_transparent)"
+    ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
     r"|\w+\.photo_pose\.model$|selected|active|collections\."  # where the plane was perhaps put
-    r"|\w+\.(parent$|matrix_)",  # and what was perhaps put under it
+    r"|\w+\.(parent$|matrix_|photo_pose_adjusted$)"  # and what was perhaps put under it
+    r"|mode$|brushes\.",  # and that it was perhaps painted on
     ("project_photo",): r"(objects|meshes|materials|images|camera)\.|new (materials|images)",
-    ("nudge", "perspective_strength", "take_candidate", "turn_candidate", "take_snapshot"): MOVES,
+    ("nudge", "perspective_strength", "take_candidate", "next_candidate", "turn_candidate", "take_snapshot"): MOVES,
     ("score_camera",): r"lens\.photo_pose\.adjusted|scene\.photo_pose\.result",
     ("add_snapshot", "remove_snapshot"): r"lens\.photo_pose\.snapshots",
     ("import_cameras", "match_photos"): rf"{TAKES}|(objects|cameras)\.",  # of all photos

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import NamedTuple, TypeVar
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 from mathutils import Matrix
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, Sphere, nearest_rotation
+from ..running.log import LOG
 from .fingerprint import looks
 from .mesh_arrays import read_values
 from .missing_textures import readable_textures
@@ -50,12 +52,14 @@ def scene_roots(scene: bpy.types.Scene, among: Sequence[bpy.types.Object] | None
     """Those objects that show faces in a render, themselves or through children and instances.
 
     Looks only among the given objects, or else at all without a parent of which the user has not put all that shows
-    aside with the eye, which a render does not care about; what only catches shadows is no model.
+    aside with the eye, which a render does not care about: where everything is, it says nothing. What only catches
+    shadows is no model.
     """
     if among is not None:
         return showing(among, families(among))
-    layer = bpy.context.view_layer
-    return showing([obj for obj in scene.objects if not obj.parent], scene.objects, put_aside(layer))
+    roots = [obj for obj in scene.objects if not obj.parent]
+    aside = put_aside(bpy.context.view_layer)
+    return showing(roots, scene.objects, aside) or showing(roots, aside)
 
 
 def showing(
@@ -118,13 +122,24 @@ def scene_object(scene: bpy.types.Scene, key: str) -> bpy.types.Object:
     return found
 
 
-def chosen_models(scene: bpy.types.Scene, keys: Sequence[str] | None = None) -> list[bpy.types.Object]:
-    """The objects with these keys; else those that the user added as models; else all models of the scene."""
+def chosen_models(
+    scene: bpy.types.Scene, keys: Sequence[str] | None = None, warn: Callable[[str], None] = LOG.warning
+) -> list[bpy.types.Object]:
+    """The objects with these keys; else those that the user added as models; else all models of the scene.
+
+    warn is told, in a sentence, which of those added are not in the scene any more; PoseError where none is.
+    """
     if keys:
         return [scene_object(scene, key) for key in keys]
     settings = getattr(scene, "photo_pose", None)
-    added, present = [item.object for item in settings.models] if settings else [], scene.objects[:]
-    models = [obj for obj in added if obj in present] or scene_roots(scene)
+    added = [item.object for item in settings.models] if settings else []
+    gone = set(added).difference(scene.objects)
+    models = [obj for obj in added if obj not in gone] if added else scene_roots(scene)
+    if added and not models:
+        raise PoseError("None of the listed models is in the scene any more: remove them from the list, or add others.")
+    for obj in gone:
+        told = rpt_('Model "{name}" of the list is not in the scene any more and is left out')
+        warn(told.format(name=key_of(obj) if obj else rpt_("Deleted object")))
     if not models:
         raise PoseError("The scene has no model: no object with faces that show in a render.")
     return models
@@ -259,7 +274,7 @@ def _copied_mesh(obj: bpy.types.Object, depsgraph) -> bpy.types.Mesh:
 def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[Part]) -> Model:
     vertices = _vertices([part for part in parts if part.mesh.polygons])
     if not len(vertices):
-        raise PoseError(f'Model "{root.name}" has no faces that show in a render.')
+        raise PoseError(f'Model "{root.name}" has no faces that show in a render{_why_unseen(root)}.')
     if not np.isfinite(vertices).all():
         raise PoseError(f'Model "{root.name}" has vertices that are not numbers (NaN or infinite).')
     center = (vertices.min(0) + vertices.max(0)) / 2
@@ -268,6 +283,14 @@ def _measured(root: bpy.types.Object, world_from_model: np.ndarray, parts: list[
         raise PoseError(f'Model "{root.name}" has no size.')
     fingerprint = looks(parts, world_from_model, radius)
     return Model(key_of(root), parts, Sphere(center, radius), vertices, world_from_model, fingerprint)
+
+
+def _why_unseen(root: bpy.types.Object) -> str:
+    """What of the outliner's switches hides it, where that is known."""
+    if root.hide_render:
+        return ": the camera icon beside it is off"
+    excluded = root not in bpy.context.view_layer.objects[:] and root in bpy.context.scene.objects[:]
+    return ": its collection is excluded from the view layer" if excluded else ""
 
 
 class _Faces(NamedTuple):

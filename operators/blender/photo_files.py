@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import ntpath
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,6 +149,16 @@ def _put_back(*_arguments: object) -> None:
     _rebased.clear()
 
 
+@persistent
+def _follow(*_file: object) -> None:
+    """In a .blend that is opened: what earlier versions kept as absolute paths, and Blender's own images show moved."""
+    for camera_object in [obj for obj in bpy.data.objects if obj.type == "CAMERA" and PHOTO in obj and not obj.library]:
+        before, path = located(camera_object[PHOTO]), path_of(camera_object)
+        for holder, name in _holders() if path != before else ():
+            if located(_told(holder, name)) == before:
+                _tell(holder, name, kept(path))
+
+
 def _holders() -> Iterator[tuple[bpy.types.bpy_struct, str]]:
     """All that keeps a photo's path, and by which name."""
     for block in (*bpy.data.objects, *bpy.data.images, *bpy.data.materials):
@@ -175,13 +185,17 @@ def _tell(holder: bpy.types.bpy_struct, name: str, told: str) -> None:
         holder.result = result
 
 
+def _handlers() -> tuple[tuple[list, Callable[..., None]], ...]:
+    handlers = bpy.app.handlers
+    saving = ((handlers.save_pre, _rebase), (handlers.save_post, _put_back), (handlers.save_post_fail, _put_back))
+    return *saving, (handlers.load_post, _follow)
+
+
 def register() -> None:
-    bpy.app.handlers.save_pre.append(_rebase)
-    for handlers in (bpy.app.handlers.save_post, bpy.app.handlers.save_post_fail):
-        handlers.append(_put_back)
+    for called, function in _handlers():
+        called.append(function)
 
 
 def unregister() -> None:
-    bpy.app.handlers.save_pre.remove(_rebase)
-    for handlers in (bpy.app.handlers.save_post, bpy.app.handlers.save_post_fail):
-        handlers.remove(_put_back)
+    for called, function in _handlers():
+        called.remove(function)

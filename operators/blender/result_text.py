@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ...inference.photo.distortion import Distortion
     from ...inference.verify.candidates import Candidate
 
+OVER = 45.0  # degrees of roll or elevation beyond which nobody photographs what stands; from above, roll says nothing
+
 
 def sight(model: str, camera: Camera, sphere: Sphere, data: bpy.types.Camera, sure: str = "") -> str:
     """How camera, whose data in the scene these are, sees the model of this name, for the user: parts separated by
@@ -57,6 +59,12 @@ def _source(lens: Lens) -> str:
 def other_lens() -> str:
     """Of a photo whose lines differ."""
     return rpt_("The photo's lines tell another lens: is it a collage or its background another photo?")
+
+
+def lies(camera: Camera, sphere: Sphere) -> bool:
+    """Whether a photo by this camera, unless it is turned, shows the model lying on its back, a side or its top."""
+    seen = seen_from(camera, sphere)
+    return seen.elevation < -OVER or (abs(seen.roll) > OVER and seen.elevation < OVER)
 
 
 def new_camera(active: bpy.types.Object, why: str, made: bpy.types.Object) -> str:

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Box, Camera, Sphere
+from ...inference.geometry import Camera, Sphere
 from ...inference.pose.nudging import Nudge, nudged
 from ...inference.steps import Steps, all_aside, aside, shares, within
 from ...preferences import preferred
@@ -84,14 +84,16 @@ def judged(
     """What each of the cameras sees of the subject's model, beside its photo, with scores that compare; box: zeros
     where none is known."""
     from ...inference.matching import aligner, crops_for, extractor
+    from ...inference.photo.checks import checked_box
     from ...inference.verify.candidates import judge
     from ..pictures.model_targets import prepare, target_renderer
     from ..pictures.view_cache import cache_folder
 
+    known = checked_box(box, subject.photo.size) if any(box) else None
     (target,) = yield from within(prepare([subject.root], views, cache_folder()), 0.0, 0.5)
     extract, see, found = extractor(views.network, views.device), (yield from aside(aligner, views.device)), []
     with target_renderer() as renderer:
         for camera, part in shares(seen_by, 0.5, 1.0):
-            crops = crops_for(subject.photo, camera, Box(*box) if any(box) else None, extract)
+            crops = crops_for(subject.photo, camera, known, extract)
             found.append((yield from within(all_aside(judge)(crops, target, camera, renderer, see), *part)))
     return found

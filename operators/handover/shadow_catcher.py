@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.errors import PoseError
 from ..blender.models import chosen_models, evaluated
+from .film import CATCHER, give_back, make_transparent
 
-CATCHER = "photo_pose_catcher"  # custom property of planes, and of scenes: whether the film was transparent before
 REACH = 4.0  # of the models' size, to each side of their middle
 
 
@@ -28,6 +29,8 @@ class PHOTOPOSE_OT_shadow_catcher(bpy.types.Operator):
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if not plane and context.scene.render.engine != "CYCLES":
+            self.report({"WARNING"}, rpt_("Only Cycles catches shadows: make it the render engine"))
         return {"FINISHED"}
 
 
@@ -42,14 +45,28 @@ def put_catcher(current: bpy.types.Scene) -> None:
     mesh = bpy.data.meshes.new("Shadow Catcher")
     corners = [(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)]
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
+    mesh.materials.append(_material())
     plane = bpy.data.objects.new("Shadow Catcher", mesh)
     plane.location = (*(low + high)[:2] / 2, low[2])
     plane.is_shadow_catcher = True
     plane.display_type = "WIRE"  # else it would hide the scene in the view
     plane[CATCHER] = True
     current.collection.objects.link(plane)
-    current[CATCHER] = current.render.film_transparent
-    current.render.film_transparent = True
+    make_transparent(current, CATCHER)
+
+
+def _material() -> bpy.types.Material:
+    """For EEVEE, which would show the plane, there is nothing to be seen; for Cycles it is plain."""
+    material = bpy.data.materials.new("Shadow Catcher")
+    if material.node_tree is None:  # before Blender 5
+        material.use_nodes = True
+    material[CATCHER] = True
+    nodes = material.node_tree.nodes
+    clear, output = nodes.new("ShaderNodeBsdfTransparent"), nodes.new("ShaderNodeOutputMaterial")
+    output.target = "EEVEE"
+    clear.location, output.location = (10, -400), (300, -400)
+    material.node_tree.links.new(clear.outputs[0], output.inputs[0])
+    return material
 
 
 def remove_catcher(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
@@ -62,13 +79,15 @@ def remove_catcher(current: bpy.types.Scene, plane: bpy.types.Object) -> None:
             raise PoseError(f'The shadow catcher is in the collection "{one.name}", which other scenes have, too.')
     for one in holders:
         one.objects.unlink(plane)
-    if CATCHER in current:
-        current.render.film_transparent = bool(current.pop(CATCHER))
-    mesh = plane.data
+    give_back(current, CATCHER)
+    mesh, materials = plane.data, [one for one in plane.data.materials if one and CATCHER in one]
     if not plane.users_collection:
         bpy.data.objects.remove(plane)
     if not mesh.users:
         bpy.data.meshes.remove(mesh)
+    for material in materials:
+        if not material.users:
+            bpy.data.materials.remove(material)
 
 
 classes = (PHOTOPOSE_OT_shadow_catcher,)

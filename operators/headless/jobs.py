@@ -134,7 +134,7 @@ def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
     for path in options.model:
         for file in model_files(path):
             try:
-                roots += import_models(bpy.context.scene, file)
+                roots += import_models(bpy.context.scene, file, options.up_axis)
             except PoseError as error:
                 if file == path:  # which was asked for
                     raise

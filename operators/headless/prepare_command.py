@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def units_of(options: argparse.Namespace) -> list[Unit]:
     """Of the files and folders, in their order, else of the scene."""
     if options.model:
         files = [file for path in options.model for file in model_files(path)]
-        return [Unit(str(file), lambda file=file: import_models(bpy.context.scene, file)) for file in files]
+        return [Unit(str(file), partial(import_models, bpy.context.scene, file, options.up_axis)) for file in files]
     return [Unit(root.name, lambda root=root: [root]) for root in chosen_models(bpy.context.scene, options.object)]
 
 

@@ -13,11 +13,11 @@ from .import_materials import painted, shown_colors
 _KEPT = 59  # bytes: names have 63, of which a number takes four
 
 
-def import_obj(path: str) -> None:
-    """The file's mesh, selected as by Blender's own importer."""
+def import_obj(path: str, **axes: str) -> None:
+    """The file's mesh, selected as by Blender's own importer, which knows these axes."""
     before = set(bpy.data.materials)
     # one object a file, so that its local coordinates are the file's numbers
-    bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False)
+    bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False, **axes)
     mesh, file = bpy.context.object.data, Path(path)
     if any(mesh.materials):
         libraries = [file.parent / name.strip("\"'") for name in _names(file, "mtllib")]

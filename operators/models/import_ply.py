@@ -22,9 +22,12 @@ _WIDE = {"u2", "i2", "u4", "i4"}  # integers that count to 255 in some files, to
 _WHITE = 255
 
 
-def import_ply(path: str) -> None:
-    """The file's mesh, selected as by Blender's own importer. ValueError or OSError where it cannot be read."""
-    bpy.ops.wm.ply_import(filepath=path)
+def import_ply(path: str, **axes: str) -> None:
+    """The file's mesh, selected as by Blender's own importer, which knows these axes.
+
+    ValueError or OSError where it cannot be read.
+    """
+    bpy.ops.wm.ply_import(filepath=path, **axes)
     file, mesh = Path(path), bpy.context.object.data
     header = read_header(file)
     textures = [found_file(name, file.parent) for name in _texture_names(header.comments)]

@@ -16,15 +16,18 @@ from .import_materials import find_pictures, show_colors
 from .import_obj import import_obj
 from .import_ply import import_ply
 
-_IMPORTERS: dict[str, Callable[[str], object]] = {
+_IMPORTERS: dict[str, Callable[..., object]] = {
     ".obj": import_obj,
     ".ply": import_ply,
-    ".stl": lambda path: bpy.ops.wm.stl_import(filepath=path),
+    ".stl": lambda path, **axes: bpy.ops.wm.stl_import(filepath=path, **axes),
     ".glb": lambda path: bpy.ops.import_scene.gltf(filepath=path),
     ".gltf": lambda path: bpy.ops.import_scene.gltf(filepath=path),
-    ".fbx": lambda path: bpy.ops.import_scene.fbx(filepath=path),
+    ".fbx": lambda path, **axes: bpy.ops.import_scene.fbx(filepath=path, **axes),
     ".blend": append_models,
 }
+_AXES = {"forward_axis": {"Y": "NEGATIVE_Z", "Z": "Y"}, "up_axis": {"Y": "Y", "Z": "Z"}}  # by the one that points up
+_FBX_AXES = {"axis_forward": {"Y": "-Z", "Z": "Y"}, "axis_up": {"Y": "Y", "Z": "Z"}}
+_TURNED = {".obj": _AXES, ".ply": _AXES, ".stl": _AXES, ".fbx": {"use_manual_orientation": True, **_FBX_AXES}}
 
 
 def model_files(path: Path) -> list[Path]:
@@ -41,8 +44,11 @@ def model_files(path: Path) -> list[Path]:
     return files
 
 
-def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
-    """The file's models, added to the scene. PoseError when it is missing, of another kind, damaged or empty."""
+def import_models(scene: bpy.types.Scene, path: Path, up: str = "") -> list[bpy.types.Object]:
+    """The file's models, added to the scene. PoseError when it is missing, of another kind, damaged or empty.
+
+    up: which axis of the file points up there, "Y" or "Z"; else as its kind has it, or where that is always one.
+    """
     importer = _IMPORTERS.get(path.suffix.lower())
     if not path.is_file():
         raise PoseError(f'Model file "{path}" does not exist.')
@@ -51,7 +57,7 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
     before, pictures = set(scene.objects), set(bpy.data.images)
     try:
         with quiet(errors_too=True), _selection_kept():  # what they look for in vain, too
-            importer(str(path))
+            importer(str(path), **_axes(path, up))
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
     brought = [obj for obj in scene.objects if obj not in before]
@@ -64,6 +70,12 @@ def import_models(scene: bpy.types.Scene, path: Path) -> list[bpy.types.Object]:
     for mesh in {obj.data for obj in brought if obj.type == "MESH"}:
         show_colors(mesh)
     return [_single_root(scene, brought, printable(path.stem))]
+
+
+def _axes(path: Path, up: str) -> dict[str, object]:
+    """How the file's importer is told which axis points up."""
+    options = _TURNED.get(path.suffix.lower(), {}) if up else {}
+    return {name: told[up] if isinstance(told, dict) else told for name, told in options.items()}
 
 
 @contextmanager

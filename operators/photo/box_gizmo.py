@@ -9,13 +9,13 @@ import bpy
 import numpy as np
 
 from ...inference.geometry import Box
-from ...properties import PhotoPoseSettings
 from ..blender.photo_files import located, path_of
 from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_region
 
 TAB = "Photo Pose"  # of the sidebar, while which is open the box is shown
 SMALLEST = 1.0  # px of the photo
-LINE, ALPHA = 1.5, 0.8
+LINE, ALPHA, ALPHA_HELD = 1.5, 0.5, 0.8
+COLOR = (1.0, 1.0, 1.0)  # calm beside the orange and blue of Edges
 HANDLE = 80.0  # by Blender's measure, of whose gizmos a handle is 0.15: 12 px at scale 1
 
 
@@ -32,7 +32,8 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
         camera_object = camera_seen(context.scene, context.space_data, context.region_data)
         if camera_object is None or camera_object != context.scene.camera or not any(settings.box):
             return False
-        if any(camera_object.data.photo_pose.distortion) or not tab_is_open(context.area) or _is_used(context):
+        match = camera_object.data.photo_pose
+        if not all(match.size) or any(match.distortion) or not tab_is_open(context.area) or _is_used(context):
             return False
         return bool(settings.photo) and path_of(camera_object) == located(settings.photo)
 
@@ -48,26 +49,27 @@ class PHOTOPOSE_GGT_box(bpy.types.GizmoGroup):
     def draw_prepare(self, context: bpy.types.Context) -> None:
         """Blender calls it before each redraw, and so after a drag, which is one undo step then."""
         self._read(context)
-        theme, settings = context.preferences.themes[0].user_interface, context.scene.photo_pose
-        self._cage.color, self._cage.color_highlight = theme.gizmo_primary, theme.gizmo_hi
-        self._cage.alpha = self._cage.alpha_highlight = ALPHA
+        settings = context.scene.photo_pose
+        self._cage.color_highlight = context.preferences.themes[0].user_interface.gizmo_hi
+        self._cage.color, self._cage.alpha, self._cage.alpha_highlight = COLOR, ALPHA, ALPHA_HELD
         if self._cage.is_modal:
             self._dragged = True
             return
         if self._dragged:
-            bpy.app.timers.register(partial(_settle, settings, *self._before))
+            bpy.app.timers.register(partial(_settle, context.scene.name, *self._before))
         self._dragged, self._before = False, (tuple(settings.box), settings.box_found)
 
     def _read(self, context: bpy.types.Context) -> None:
-        camera_object, current = context.scene.camera, context.scene
-        self._settings, self._size = current.photo_pose, tuple(camera_object.data.photo_pose.size)
-        self._frame = photo_in_view(camera_object, self._size, current, context.region, context.region_data)
+        """No data-block is kept: it may be gone before the next redraw, after an undo or in another file."""
+        camera_object = context.scene.camera
+        self._size = tuple(camera_object.data.photo_pose.size)
+        self._frame = photo_in_view(camera_object, self._size, context.scene, context.region, context.region_data)
 
     def _placed(self) -> list[float]:
-        return as_matrix(self._settings.box, self._frame, self._size)
+        return as_matrix(bpy.context.scene.photo_pose.box, self._frame, self._size)
 
     def _place(self, matrix: tuple[float, ...]) -> None:
-        self._settings.box = as_box(matrix, self._frame, self._size)
+        bpy.context.scene.photo_pose.box = as_box(matrix, self._frame, self._size)
 
 
 def as_matrix(box: Sequence[float], frame: Box, size: tuple[int, int]) -> list[float]:
@@ -98,8 +100,9 @@ def _is_used(context: bpy.types.Context) -> bool:
     return any(operator.bl_idname.startswith("PHOTOPOSE_OT_") for operator in context.window.modal_operators)
 
 
-def _settle(settings: PhotoPoseSettings, box: tuple[float, ...], found: bool) -> None:
+def _settle(scene: str, box: tuple[float, ...], found: bool) -> None:
     """After a drag, before which these were the box and whether it was found."""
+    settings = bpy.data.scenes[scene].photo_pose
     if np.allclose(settings.box, box, atol=SMALLEST / 10):  # Esc, which puts it back nearly
         settings.box = box
         settings.box_found = found

@@ -24,33 +24,28 @@ GRIP = 8  # px at scale 1 from an edge of the box, within which it is taken hold
 PRECISE = 0.1  # of the mouse's way, with Shift
 
 
-class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
-    bl_idname = "photopose.drag_box"
-    bl_label = "Drag Box"
-    bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
-    bl_options = {"REGISTER", "UNDO"}
-    hint = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
-    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
+class BoxDragging(ViewOperator):
+    """Mixin: shows a photo over a view, in which a box is dragged or the object clicked on.
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
-        if not possible:
-            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
-        return possible
+    A subclass gives `path(context)` of the photo, and `finish(context, box)`, which takes the box, None where the user
+    gave none, and says what the operator returns.
+    """
+
+    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")
         settings = context.scene.photo_pose
-        self._photo = read_photo(settings.photo)
-        self._corners = np.reshape(settings.box, (2, 2)) if any(settings.box) else None  # px of the photo
+        self._photo = read_photo(self.path(context))
+        known = any(settings.box) and located(self.path(context)) == located(settings.photo)
+        self._corners = np.reshape(settings.box, (2, 2)) if known else None  # px of the photo
         self._held = None  # (2, 2) bool, which of these coordinates follow the mouse
         self._texture = preset_texture(self._photo.image, SHOWN_SIDE)
 
     def follow(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in {"ESC", "RIGHTMOUSE"}:
             self.cancel(context)
-            return {"CANCELLED"}
+            return self.finish(context, None)
         frame, at = self._frame(context), np.array([event.mouse_x - self._region.x, event.mouse_y - self._region.y])
         if event.type == "LEFTMOUSE" and event.value == "PRESS":
             self._take_hold(at, frame, GRIP * context.preferences.system.ui_scale)
@@ -85,14 +80,14 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
             self._corners, self._held = np.stack([start, start]), np.array([[False, False], [True, True]])
 
     def _take(self, context: bpy.types.Context, frame: Box) -> set[str]:
-        """Stores what was dragged, or found where the user clicked."""
+        """Ends with what was dragged, or found where the user clicked."""
+        box = None
         try:
             clicked = np.ptp(self._on_screen(frame), axis=0).max() < CLICK
-            context.scene.photo_pose.box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
+            box = self._clicked(self._corners[1]) if clicked else self._dragged(self._corners)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        return self.finish(context, box)
 
     def _on_screen(self, frame: Box) -> np.ndarray:
         """(2, 2): the box's corners, px of the region."""
@@ -115,6 +110,30 @@ class PHOTOPOSE_OT_drag_box(ViewOperator, bpy.types.Operator):
         draw_texture_2d(self._texture, (frame.left, frame.top), frame.width, frame.height)
         if self._corners is not None:
             draw_rectangle(*self._on_screen(frame).tolist())
+
+
+class PHOTOPOSE_OT_drag_box(BoxDragging, bpy.types.Operator):
+    bl_idname = "photopose.drag_box"
+    bl_label = "Drag Box"
+    bl_description = "Show the photo and drag a box around the object, or click on it; Esc keeps the box as it was"
+    bl_options = {"REGISTER", "UNDO"}
+    hint = "Drag a box around the object, drag an edge of its box, or click on it   Shift: precise   Esc: cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        possible = bool(context.scene.photo_pose.photo) and context.space_data is not None
+        if not possible:
+            cls.poll_message_set(tip_, "Choose a photo first, and use this in a 3D view")
+        return possible
+
+    def path(self, context: bpy.types.Context) -> str:
+        return context.scene.photo_pose.photo
+
+    def finish(self, context: bpy.types.Context, box: Box | None) -> set[str]:
+        if box is None:
+            return {"CANCELLED"}
+        context.scene.photo_pose.box = box
+        return {"FINISHED"}
 
 
 def held(corners: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:

@@ -20,19 +20,19 @@ class PHOTOPOSE_OT_fit_to_render(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         camera = context.scene.camera
-        possible = camera is not None and _is_cropped(context.scene, camera)
+        possible = camera is not None and is_cropped(context.scene, camera)
         if not possible:
             cls.poll_message_set(tip_, "The render shows all of the active camera's photo")
         return possible
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         for camera_object in context.scene.objects:
-            if _is_cropped(context.scene, camera_object):
+            if is_cropped(context.scene, camera_object):
                 cameras.fit_to_render(context.scene, camera_object)
         return {"FINISHED"}
 
 
-def _is_cropped(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
+def is_cropped(current: bpy.types.Scene, camera_object: bpy.types.Object) -> bool:
     """Whether the render cuts off part of its photo, and its lens can be set."""
     if camera_object.type != "CAMERA" or camera_object.data.type not in cameras.SEEN_TYPES:
         return False

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
+from ...inference.look import AUTOMATIC
 from ...inference.steps import Steps, within
 from ...properties import METHOD, RENDER_SIZE
 from ..blender import cameras
@@ -62,7 +63,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         from ..pictures.model_targets import all_around, prepare, target_renderer
 
         photo, box, camera = self.photo_box_camera(context)
-        roots = chosen_models(context.scene, [self.model] if self.model else None)
+        roots = chosen_models(context.scene, [self.model] if self.model else None, self.warn)
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:
@@ -80,7 +81,7 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
     def _write(
         self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
     ) -> None:
-        from ..blender.result_text import new_camera, other_lens, summary
+        from ..blender.result_text import lies, new_camera, other_lens, summary
 
         best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
         sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
@@ -102,6 +103,11 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self.report({"INFO"}, context.scene.photo_pose.result + told)
         if why:
             self.warn(new_camera(active, why, camera_object))
+        if self.stands == AUTOMATIC and found.verified and lies(best.camera, sphere):
+            told = rpt_(
+                '"{name}" lies in this photo, or that is turned: where the object stands, turn the model upright'
+            )
+            self.warn(told.format(name=best.model))
         if best.known_lens.lines_differ:
             self.warn(other_lens())
 
@@ -115,18 +121,22 @@ def _passed_over(current: bpy.types.Scene) -> str:
     return rpt_("{camera} is {why}: the match makes a new one").format(camera=active.name, why=rpt_(why)) if why else ""
 
 
-class PHOTOPOSE_FH_photo(bpy.types.FileHandler):
-    """Beside Blender's own ways to drop an image, which alone are offered where no models are listed."""
+class DroppedPhoto:
+    """Mixin: what takes a photo, beside Blender's own ways to drop one, which alone are offered where no models are
+    listed."""
 
-    bl_idname = "PHOTOPOSE_FH_photo"
-    bl_label = "Match Camera to Photo"
-    bl_import_operator = "photopose.match_photo"
     bl_file_extensions = ".jpg;.jpeg;.png;.webp;.tif;.tiff;.bmp"
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         in_view = context.area is not None and context.area.type == "VIEW_3D"
         return in_view and any(item.object for item in context.scene.photo_pose.models)
+
+
+class PHOTOPOSE_FH_photo(DroppedPhoto, bpy.types.FileHandler):
+    bl_idname = "PHOTOPOSE_FH_photo"
+    bl_label = "Match Camera to Photo"
+    bl_import_operator = "photopose.match_photo"
 
 
 classes = (PHOTOPOSE_OT_match_photo, PHOTOPOSE_FH_photo)

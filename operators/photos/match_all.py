@@ -86,7 +86,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         if not boxes:
             raise PoseError("All photos of the list are matched already.")
         look, (views, cache) = self.look(self.method), self.views_and_cache()
-        roots = chosen_models(context.scene)
+        roots = chosen_models(context.scene, warn=self.warn)
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         everywhere = all_around(roots, views, cache)
         with target_renderer() as renderer:

@@ -25,7 +25,7 @@ class ViewOperator:
     `follow(context, event)`, which is its modal. What begin puts as `put_back` is called unless it ends well.
     """
 
-    hint = ""  # in the status bar
+    hint = ""  # in the status bar and above the view
     through_camera = False  # whether it works in the active camera's view only, to which it then turns
     elsewhere = ""  # the sentence where there is no 3D view
     put_back: Callable[[], None] | None = None
@@ -71,11 +71,13 @@ class ViewOperator:
         workspace = context.workspace
         handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
         workspace.status_text_set(iface_(self.hint))
+        self._area.header_text_set(iface_(self.hint))
         try:
             yield
         finally:
             bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
             workspace.status_text_set(None)
+            self._area.header_text_set(None)
             self._area.tag_redraw()
             if self.put_back:
                 self.put_back()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
+import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.errors import PoseError
@@ -17,7 +18,7 @@ from ...inference.steps import Steps, aside, shares, within
 from ...inference.views.templates import Render
 from ...inference.views.view_options import ViewOptions
 from ..blender.missing_textures import warn_of_lacking
-from ..blender.models import evaluated, key_of, with_key
+from ..blender.models import Model, evaluated, key_of, with_key
 from ..running.log import LOG
 from ..running.worker import on_main
 from . import gpu_drawing
@@ -90,11 +91,19 @@ def onboarded(root: bpy.types.Object, options: ViewOptions, cache: Path, warn: C
 
     with evaluated(root) as model:
         warn_of_lacking(model.name, model.lacking, warn)
+        _warn_of_mirroring(model, warn)
         templates = yield from model_templates(model, options, cache)
         file = cached_file(model, options, cache)
     if not templates.coverage.any():
         raise PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
     return Target(model.name, model.sphere, Index(templates), file)
+
+
+def _warn_of_mirroring(model: Model, warn: Callable[[str], None]) -> None:
+    """A render shows it so, but perhaps nobody wanted that; where only some parts are mirrored, somebody did."""
+    if all(np.linalg.det(part.matrix[:3, :3]) < 0 for part in model.parts):
+        told = rpt_('Model "{name}" is mirrored: make its scale positive, if the photo shows it the other way round')
+        warn(told.format(name=model.name))
 
 
 def _comparable(targets: Sequence[Target]) -> list[Target]:

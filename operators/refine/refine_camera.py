@@ -54,7 +54,7 @@ class PHOTOPOSE_OT_refine_camera(ViewProperties, LockProperties, StepsOperator, 
         box = checked_box(self.box, photo.size) if any(self.box) else None
         camera = cameras.read_camera(context.scene, camera_object, photo.size)
         locks = possible_locks(camera, Locks(*(getattr(self, f"lock_{name}") for name in Locks._fields)))
-        roots = chosen_models(context.scene, [self.object] if self.object else None)
+        roots = chosen_models(context.scene, [self.object] if self.object else None, self.warn)
         root = model_in_view(roots, camera, box)
         with evaluated(root) as model:
             sphere = sphere_for(self.stands, camera.position[2] - model.sphere.center[2])

@@ -121,7 +121,7 @@ class StepsOperator:
             manager.photo_pose.stage = ""
             if workspace:
                 workspace.status_text_set(None)
-            _redraw_sidebars(manager)
+            _redraw(manager)
 
     def _show(self, context: bpy.types.Context, progress: float) -> None:
         manager, status = context.window_manager, context.window_manager.photo_pose
@@ -137,7 +137,7 @@ class StepsOperator:
             told = iface_("{operator}: {stage}, {detail} (Esc to cancel)")
             told = told.format(operator=iface_(self.bl_label, "Operator"), stage=status.stage, detail=status.detail)
             context.workspace.status_text_set(told)
-        _redraw_sidebars(manager)
+        _redraw(manager)
 
     def _in_words(self, progress: float, now: float) -> tuple[str, str]:
         """What is done, and how much of it: in percent, or what is counted with the time that its rest will take."""
@@ -178,10 +178,12 @@ class FileOperator(StepsOperator):
             super().cancel(context)
 
 
-def _redraw_sidebars(manager: bpy.types.WindowManager) -> None:
-    views = (area for window in manager.windows for area in window.screen.areas if area.type == "VIEW_3D")
-    for region in (region for view in views for region in view.regions if region.type == "UI"):
-        region.tag_redraw()
+def _redraw(manager: bpy.types.WindowManager) -> None:
+    """What tells of progress: sidebars and preferences."""
+    for area in (area for window in manager.windows for area in window.screen.areas):
+        kind = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}.get(area.type)
+        for region in (region for region in area.regions if region.type == kind):
+            region.tag_redraw()
 
 
 def until_undo(running: Generator[Any, None, None]) -> Generator[Any, None, None]:

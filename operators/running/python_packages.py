@@ -53,6 +53,12 @@ def require_packages(*modules: str, device: str = "") -> None:
             torch_problem()
 
 
+def find_packages() -> None:
+    """When the extension starts: panels draw what a .blend keeps before any work asks for a package."""
+    if not all(map(origin, PACKAGES)):
+        _search(preferred().packages)
+
+
 def forget_folder() -> None:
     """Takes the user's folder off sys.path; what was imported from it stays until Blender ends."""
     while _searched:

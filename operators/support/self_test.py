@@ -15,6 +15,7 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty
 
+from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera, angle_between, direction_from_angles, in_unit_sphere, intrinsics, look_at
 from ...inference.look import Look
 from ...inference.steps import Steps, within
@@ -51,6 +52,16 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
 
     seed: IntProperty(name="Seed", min=0, description="Another number looks from another side")
 
+    def _supplied(self, context: bpy.types.Context) -> Steps[None]:
+        """Also tells beside the button, whose window has no status bar, what was found or why nothing was."""
+        status = context.window_manager.photo_pose
+        status.self_test = ""
+        try:
+            yield from super()._supplied(context)
+        except PoseError as error:
+            status.self_test, status.self_test_passed = str(error), False
+            raise
+
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         began = time.perf_counter()
         with _subject(context) as root:
@@ -60,7 +71,9 @@ class PHOTOPOSE_OT_self_test(StepsOperator, bpy.types.Operator):
         LOG.info("Self-test: %s", FOUND.format(**values))
         hint = "" if good else rpt_("; try a model that looks different from every side")
         told = rpt_("Self-test passed") if good else rpt_("Self-test failed")
-        self.report({"INFO"} if good else {"WARNING"}, f"{told}: {rpt_(FOUND).format(**values)}{hint}")
+        status = context.window_manager.photo_pose
+        status.self_test, status.self_test_passed = f"{told}: {rpt_(FOUND).format(**values)}{hint}", good
+        self.report({"INFO"} if good else {"WARNING"}, status.self_test)
 
 
 def self_test(root: bpy.types.Object, seed: int) -> Steps[Error]:

@@ -38,7 +38,7 @@ class PHOTOPOSE_OT_render_views(PictureOptions, StepsOperator, bpy.types.Operato
         from ..pictures.model_targets import prepare
         from ..pictures.view_cache import cache_folder
 
-        roots = chosen_models(context.scene)
+        roots = chosen_models(context.scene, warn=self.warn)
         targets = yield from prepare(roots, self.view_options(), cache_folder(), self.warn)
         views = sum(len(target.index.templates.directions) for target in targets)
         told = rpt_("{views} training views of {models} models are ready")
@@ -64,7 +64,7 @@ class PHOTOPOSE_OT_save_views(PictureOptions, FileOperator, bpy.types.Operator):
         from ..pictures.rendered_views import save_views
 
         folder = Path(bpy.path.abspath(self.directory))
-        roots = chosen_models(context.scene)
+        roots = chosen_models(context.scene, warn=self.warn)
         count = 0
         for root, part in shares(roots):
             with evaluated(root) as model:

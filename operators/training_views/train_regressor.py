@@ -120,7 +120,9 @@ class PHOTOPOSE_OT_train_regressor(StandsProperty, FileOperator, bpy.types.Opera
         names = ("network", "views", "epochs", "seed", "resume")
         options = {name: getattr(self, name) for name in names} | {"device": preferred().device, "warn": self.warn}
         options["sphere"] = sphere_for(self.stands)
-        training = yield from train_on(chosen_models(context.scene), path, backgrounds=backgrounds, **options)
+        training = yield from train_on(
+            chosen_models(context.scene, warn=self.warn), path, backgrounds=backgrounds, **options
+        )
         context.scene.photo_pose.network = printable(str(path))
         error = np.degrees(training.errors[training.best])
         told = rpt_("{file} is trained; other views of the models are {error:.1f}° off in the mean")

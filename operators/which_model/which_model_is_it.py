@@ -38,7 +38,7 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
         if self.collection:
             roots = collection_models(context.scene, self.collection)
         else:
-            roots = chosen_models(context.scene)
+            roots = chosen_models(context.scene, warn=self.warn)
         views, cache = self.views_and_cache()
         targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
         with target_renderer() as renderer:

@@ -135,6 +135,19 @@ assert sys.path.count(chosen) == 1
     assert "3 threads" in output and "PyTorch, too" in output and "LEFT []" in output
 
 
+def test_the_chosen_folder_is_searched_from_the_start_on(said):
+    """Panels draw what a .blend keeps, such as pictures, before any work asks for a package."""
+    code = """
+import importlib.util
+extension = sys.modules[NAME]
+extension.unregister()
+extension.register()
+print("Pillow in the folder:", importlib.util.find_spec("PIL").origin.startswith(chosen), "PIL" in sys.modules)
+"""
+    output = said({}, GOOD, code)
+    assert "Pillow in the folder: True False" in output and "LEFT []" in output
+
+
 def test_another_chosen_folder_takes_the_place_of_the_first(said, tmp_path):
     code = f"{TELL}\npreferences.packages = {str(tmp_path / 'other')!r}\n{TELL}\nprint(chosen in sys.path)"
     write(tmp_path / "other", {"torch": GOOD["torch"]})

@@ -87,13 +87,18 @@ def _values(nodes: list[ast.expr], constants: dict[str, ast.expr]) -> Iterator[s
             yield node.value
 
 
+def below(kind: type) -> Iterator[type]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
 def uses() -> set[tuple[str, str]]:
     """(context, text) of all that is shown."""
-    hints = (text for operator in ViewOperator.__subclasses__() for text in (operator.hint, operator.elsewhere))
+    hints = (text for operator in below(ViewOperator) for text in (operator.hint, operator.elsewhere))
     named = {
         "*": (*hints, *WORDS),
-        "Operator": (text for _axis, _angle, text, _icon in TURNS),
-        OURS: MODES.values(),
+        OURS: (*MODES.values(), *(text for _axis, _angle, text, _icon in TURNS)),
     }
     found = {*registered(), *written(), *((context, text) for context, words in named.items() for text in words)}
     return {(context, text) for context, text in found if any(letter.isalpha() for letter in text)}

@@ -23,6 +23,7 @@ OTHERWISE = {  # what Blender's word means in one language or more
     "Distortion": "German: distortion of any kind, not of a lens",
     "Edges": "Chinese: those of a mesh; ours are those of a picture",
     "Fit": "to fit; ours is how well",
+    "Flip": "German: too long for the sidebar",
     "Lens": "German: a piece of glass",
     "Lines": "German: those of a text",
     "Match": "German: a match that was found; ours is the act, one word with Match Camera to Photo",

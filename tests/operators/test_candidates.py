@@ -266,6 +266,15 @@ def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatc
     assert [one.score for one in match.candidates] == before and match.confidence > 0.9
 
 
+def test_a_match_whose_box_a_script_has_spoilt_is_not_scored(scene, match, views_folder, monkeypatch):
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    match.box = (5, 5, 5, 5)
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="The box is empty"):
+        bpy.ops.photopose.score_camera()
+    assert differences(before, snapshot()) == {}
+
+
 def test_the_uncertainty_of_the_lens_stays_with_its_candidate(scene, match):
     match.candidates[0].lens_deviation = 0.12
     bpy.ops.photopose.take_candidate(index=1)

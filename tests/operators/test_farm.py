@@ -266,7 +266,7 @@ def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
     shutil.copytree(folder / "models", models)
     (models / "broken.ply").write_text("no ply")
     two_cones(models / "two.blend")
-    views = ("--views", "17", "--stands", "upright")
+    views = ("--views", "17", "--stands", "upright", "--up-axis", "z")
     prepare = ("prepare", "--model", str(models), *views, "--cache", str(tmp_path / "cache"))
     # In order: Long.obj, broken.ply, tall.obj, two.blend with two models, wedge.obj
     counts = []
@@ -277,7 +277,7 @@ def test_prepare_fills_the_cache_and_goes_on(folder, tmp_path):
         counts.append(len([*(tmp_path / "cache").glob("*.npz")]))
     assert counts == [1, 4, 5]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
-    given = ("--model", str(models), "--photo", "a.png", *QUICK, "--cache", str(tmp_path / "cache"))
+    given = ("--model", str(models), "--up-axis", "z", "--photo", "a.png", *QUICK, "--cache", str(tmp_path / "cache"))
     done = batch(folder, *given, "--out", str(tmp_path / "out"))
     assert (done.returncode, said(done)) == (0, ['Model file "broken.ply" cannot be read.'])
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}

@@ -28,6 +28,7 @@ TALL = Camera(intrinsics(700, (300, 500)), look_at(np.array([-5.0, -3, 1]), np.z
 
 NEAR = Camera(intrinsics(420, (640, 400)), look_at(np.array([0.9, -1.3, 0.8]), np.array([0.2, 0, -0.1])), (640, 400))
 WAVE = 64  # px
+ENGINES = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
 KINDS = ("VIEW_3D", "OUTLINER")
 RATIONAL = "FULL_OPENCV 640 400 500 500 320 200 0.1 0.05 0.001 0.001 0.02 0.3 0.1 0.01"
 
@@ -603,6 +604,17 @@ def test_a_shadow_catcher_is_its_scene_s_own(scene, cube):
     assert bpy.ops.photopose.shadow_catcher() == {"FINISHED"} and not other.render.film_transparent
     assert [obj for obj in bpy.data.objects if "Shadow" in obj.name] == [mine]
     assert [mesh for mesh in bpy.data.meshes if "Shadow" in mesh.name] == [mine.data]
+    assert [one for one in bpy.data.materials if "Shadow" in one.name] == mine.data.materials[:]
+
+
+def test_a_shadow_catcher_hides_nothing_in_eevee(scene, cube, capfd):
+    """Which does not know what that is."""
+    scene.render.engine = next(name for name in ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE") if name in ENGINES)
+    bpy.ops.photopose.shadow_catcher()
+    assert "Only Cycles catches shadows" in capfd.readouterr().out
+    nodes = scene.objects["Shadow Catcher"].data.materials[0].node_tree
+    shown = [nodes.get_output_node(target).inputs[0].links[0].from_node.type for target in ("EEVEE", "CYCLES")]
+    assert shown == ["BSDF_TRANSPARENT", "BSDF_PRINCIPLED"]
 
 
 def rendered_alpha(scene, path) -> np.ndarray:

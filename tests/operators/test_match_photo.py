@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Vector  # noqa: E402
 from PIL import Image  # noqa: E402
 from suzanne import PLACE, SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
+from test_nudge import invoked  # noqa: E402
 
 from photo_pose.batch import main  # noqa: E402
 from photo_pose.inference import matching  # noqa: E402
@@ -28,6 +30,7 @@ from photo_pose.operators.blender import cameras, match_record
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.compare import compare_views
 from photo_pose.operators.photo.match_photo import PHOTOPOSE_FH_photo  # noqa: E402
+from photo_pose.operators.photo.point_and_match import PHOTOPOSE_FH_point  # noqa: E402
 from photo_pose.operators.pictures import gpu_drawing, rendered_views, view_cache  # noqa: E402
 from photo_pose.operators.pictures.rendering import studio  # noqa: E402
 from photo_pose.operators.training_views.train_regressor import train_on  # noqa: E402
@@ -94,6 +97,15 @@ def test_only_the_camera_is_added(monkey, photo, scene):
     )
     surprising = {key for key in changed if not key.startswith(allowed)}
     assert not {key for key in surprising if "all_objects" not in key and "view_layers" not in key}
+
+
+def test_a_model_on_its_back_is_told(monkey, photo, capfd):
+    """Its file was read with another axis up."""
+    where = box(monkey)
+    monkey.rotation_euler.x = np.pi / 2
+    bpy.context.view_layer.update()
+    match(photo, monkey, box=where, stands="AUTOMATIC", subdivisions=0)
+    assert 'Warning: "Suzanne" lies in this photo' in capfd.readouterr().out
 
 
 def test_a_camera_that_cannot_keep_a_pose_is_named(monkey, photo, scene, capfd):
@@ -180,13 +192,27 @@ def test_the_same_evidence_gives_the_same_confidence(monkey, photo, scene):
 
 def test_photos_are_dropped_only_where_models_are_listed(monkey, scene):
     (area,) = (area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
-    poll = PHOTOPOSE_FH_photo.poll_drop
+    handlers = PHOTOPOSE_FH_photo, PHOTOPOSE_FH_point
+
+    def offered() -> list[bool]:
+        return [handler.poll_drop(bpy.context) for handler in handlers]
+
     with bpy.context.temp_override(area=area):
-        assert not poll(bpy.context)
+        assert offered() == [False, False]
         scene.photo_pose.models.add().object = monkey
-        assert poll(bpy.context)
+        assert offered() == [True, True]
     with bpy.context.temp_override(area=next(area for area in bpy.context.screen.areas if area.type == "OUTLINER")):
-        assert not poll(bpy.context)
+        assert offered() == [False, False]
+
+
+@pytest.mark.skipif(not gpu_drawing.available(), reason="Blender finds no OpenGL here")
+def test_esc_keeps_a_dropped_photo_in_the_panel(photo, scene, monkeypatch):
+    scene.photo_pose.photo, scene.photo_pose.box = "/other.png", (1, 2, 30, 40)
+    pointing = invoked("point_and_match", monkeypatch, filepath=str(photo))
+    assert scene.photo_pose.photo == "/other.png"
+    assert pointing.follow(bpy.context, SimpleNamespace(type="ESC")) == {"FINISHED"}  # and so a step of undo
+    assert scene.photo_pose.photo == str(photo) and not any(scene.photo_pose.box)
+    assert scene.camera is None and not scene.photo_pose.result
 
 
 def test_the_lens_of_the_active_camera_is_used(monkey, photo, scene):

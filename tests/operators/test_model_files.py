@@ -481,3 +481,26 @@ def test_linked_objects_of_a_blend_stay_linked(scene, tmp_path):
     (wheel,) = import_models(bpy.context.scene, path)
     assert wheel.library.name == "library.blend" and scene_roots(bpy.context.scene) == [wheel]
     np.testing.assert_allclose(extent(wheel), [2, 2, 4], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [".obj", ".ply", ".stl", ".fbx"])
+@pytest.mark.parametrize("up", ["Y", "Z"])
+def test_the_axis_that_points_up_can_be_told(scene, tmp_path, kind, up):
+    """A model, exported with that axis up, stands as before; read by the other one it lies."""
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.context.object.dimensions = 1, 2, 5
+    path, exporters = tmp_path / f"tall{kind}", {".fbx": bpy.ops.export_scene.fbx}
+    export = exporters.get(kind) or getattr(bpy.ops.wm, f"{kind[1:]}_export")
+    axes = {"Y": {"forward_axis": "NEGATIVE_Z", "up_axis": "Y"}, "Z": {"forward_axis": "Y", "up_axis": "Z"}}[up]
+    if kind == ".fbx":
+        axes = {
+            "axis_forward": axes["forward_axis"].replace("NEGATIVE_", "-"),
+            "axis_up": up,
+            "bake_space_transform": True,
+        }
+    export(filepath=str(path), **axes)
+    bpy.ops.object.delete()
+    for told, size in ((up, (1, 2, 5)), ({"Y": "Z", "Z": "Y"}[up], (1, 5, 2))):
+        (root,) = import_models(scene, path, told)
+        with evaluated(root) as model:
+            np.testing.assert_allclose(np.ptp(model.vertices, 0), np.array(size), rtol=1e-5)

@@ -7,7 +7,14 @@ bpy = pytest.importorskip("bpy")
 
 from mathutils import Matrix  # noqa: E402
 
+from photo_pose.inference.errors import PoseError  # noqa: E402
+from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at, rotation_from_vector  # noqa: E402
+from photo_pose.inference.steps import finish  # noqa: E402
+from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
+from photo_pose.operators.blender.models import chosen_models  # noqa: E402
+from photo_pose.operators.blender.result_text import lies  # noqa: E402
 from photo_pose.operators.models.model_list import belong_together  # noqa: E402
+from photo_pose.operators.pictures.model_targets import prepare  # noqa: E402
 
 HERE = Matrix()
 AWAY = Matrix.Translation((3, 1, 0))
@@ -124,3 +131,49 @@ def test_what_was_imported_before_something_else_was_done_is_asked_about(scene, 
     """Blender keeps the last operator only of whoever uses its interface."""
     assert not belong_together(bpy.context, [cube("One"), cube("Two", AWAY)])
     assert belong_together(bpy.context, imported(tmp_path / "chair.obj"))
+
+
+def test_a_deleted_model_is_told_and_nothing_else_is_taken(scene):
+    chair, table, other = cube("Chair"), cube("Table", AWAY), cube("Other", Matrix.Translation((0, 9, 0)))
+    for obj in (chair, table):
+        scene.photo_pose.models.add().object = obj
+    select(chair)
+    bpy.ops.object.delete()
+    warned = []
+    assert [item.present for item in scene.photo_pose.models] == [False, True]
+    assert chosen_models(scene, warn=warned.append) == [table]
+    assert warned == ['Model "Chair" of the list is not in the scene any more and is left out']
+    bpy.data.objects.remove(table)
+    with pytest.raises(PoseError, match="None of the listed models is in the scene any more"):
+        chosen_models(scene)
+    for _ in range(2):
+        assert bpy.ops.photopose.remove_model() == {"FINISHED"}
+    assert chosen_models(scene) == [other]
+
+
+@pytest.mark.parametrize("mirrored", ["all", "part", "none"])
+def test_a_mirrored_model_is_told_once(scene, tmp_path, mirrored):
+    """A part of something symmetric is mirrored on purpose."""
+    bpy.ops.mesh.primitive_monkey_add()
+    monkey, warned = bpy.context.object, []
+    part = cube("Part", AWAY, monkey)
+    (monkey if mirrored == "all" else part).scale.x = 1 if mirrored == "none" else -1
+    bpy.context.view_layer.update()
+    finish(prepare([monkey], ViewOptions(subdivisions=0), tmp_path, warned.append))
+    told = 'Model "Suzanne" is mirrored: make its scale positive, if the photo shows it the other way round'
+    assert warned == [told] * (mirrored == "all")
+
+
+def test_a_model_that_lies_is_told_from_one_that_stands():
+    """By level photos of a model that was read with another axis up, and of one that was read right; from above and
+    from below of a lying one its photos look as those of a standing one from its sides."""
+    sphere = Sphere(np.zeros(3), 1.0)
+    for turn in [(0, 0, 0), (np.pi / 2, 0, 0), (-np.pi / 2, 0, 0), (0, np.pi / 2, 0), (np.pi, 0, 0)]:
+        fallen = np.eye(4)
+        fallen[:3, :3] = rotation_from_vector(np.array(turn, float))
+        told = []
+        for azimuth in np.radians(np.arange(0, 360, 45)):
+            position = 5 * np.array([np.cos(azimuth), np.sin(azimuth), 0.3])
+            camera = Camera(intrinsics(400, (320, 240)), fallen @ look_at(position, np.zeros(3), 0.1), (320, 240))
+            told.append(lies(camera, sphere))
+        assert sum(told) == 0 if not any(turn) else sum(told) >= 5

@@ -435,6 +435,23 @@ def test_what_renders_do_not_show_is_not_there(scene, hide):
         pass
 
 
+@pytest.mark.parametrize(("hide", "why"), [(exclude, "excluded from the view layer"), (hide_object, "the camera icon")])
+def test_what_hides_a_listed_model_is_told(scene, hide, why):
+    alone = cube()
+    hide(alone, in_collection(scene, alone))
+    scene.photo_pose.models.add().object = alone
+    with pytest.raises(PoseError, match=f'"Cube" has no faces that show in a render: .*{why}'):
+        with evaluated(*chosen_models(scene)):
+            pass
+
+
+@pytest.mark.parametrize("hide", [hide_by_the_eye, hide_collection_by_the_eye])
+def test_where_the_eye_hides_all_models_nothing_was_put_aside(scene, hide):
+    alone = cube()
+    hide(alone, in_collection(scene, alone))
+    assert scene_roots(scene) == chosen_models(scene) == [alone]
+
+
 def test_instances_show_the_members_that_renders_show(scene):
     library = bpy.data.collections.new("Library")
     outer = cube()

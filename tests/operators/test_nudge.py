@@ -164,7 +164,7 @@ def test_the_live_score_falls_when_the_camera_turns_away(monkey, camera, scene, 
     assert differences(before, snapshot()) == {}
 
 
-def invoked(name: str, monkeypatch) -> bpy.types.Operator:
+def invoked(name: str, monkeypatch, **options) -> bpy.types.Operator:
     """The operator as it runs in a 3D view; the background has no events, so it is executed as if there was one."""
     kind = getattr(bpy.types, f"PHOTOPOSE_OT_{name}")
     monkeypatch.setattr(kind, "execute", lambda self, context: kind.invoke(self, context, None))
@@ -172,7 +172,7 @@ def invoked(name: str, monkeypatch) -> bpy.types.Operator:
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     region = next(region for region in area.regions if region.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=area, region=region):
-        assert getattr(bpy.ops.photopose, name)() == {"RUNNING_MODAL"}
+        assert getattr(bpy.ops.photopose, name)(**options) == {"RUNNING_MODAL"}
     return window.modal_operators[0]
 
 

@@ -13,8 +13,9 @@ from photo_pose.inference.photo.image import load_photo  # noqa: E402
 from photo_pose.operators.blender import cameras  # noqa: E402
 from photo_pose.operators.blender.match_record import photo_of  # noqa: E402
 from photo_pose.operators.blender.photo_files import kept, located, path_of, read_photo  # noqa: E402
+from photo_pose.operators.compare import compare_views  # noqa: E402
 from photo_pose.operators.photos import photo_list  # noqa: E402
-from photo_pose.operators.pictures import view_cache  # noqa: E402
+from photo_pose.operators.pictures import gpu_drawing, view_cache  # noqa: E402
 
 ROTATED = 6  # EXIF's orientation of a phone that is held upright
 
@@ -99,6 +100,20 @@ def test_a_blend_saved_elsewhere_takes_its_paths_along(project):
     assert told() == ["//photo.png"] * 4
 
 
+@pytest.mark.skipif(not gpu_drawing.available(), reason="Blender finds no OpenGL here")
+def test_compare_goes_on_in_a_blend_saved_elsewhere(project):
+    bpy.ops.photopose.compare(view="EDGES")
+    (shown,) = compare_views._running
+    bpy.context.view_layer.update()
+    assert not bpy.app.timers.is_registered(compare_views._renew)
+    save(project / "scenes" / "other.blend")
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(compare_views._renew)  # as soon as Blender is idle
+    compare_views._renew()
+    assert shown.path == bpy.context.scene.camera[cameras.PHOTO]
+    compare_views.stop()
+
+
 def test_a_new_blend_gets_paths_as_the_user_prefers(picture, tmp_path, monkeypatch):
     match(str(picture))
     paths = bpy.context.preferences.filepaths
@@ -113,16 +128,25 @@ def test_a_new_blend_gets_paths_as_the_user_prefers(picture, tmp_path, monkeypat
 
 def test_absolute_paths_of_earlier_files_are_found_again(project, tmp_path):
     """By the background image, which Blender has moved."""
-    camera = bpy.context.scene.camera
+    camera, settings = bpy.context.scene.camera, bpy.context.scene.photo_pose
     camera[cameras.PHOTO] = camera.data.photo_pose.photo = str(project / "photo.png")
+    settings.photo = settings.photos[0].path = str(project / "photo.png")
     save(project / "scene.blend")
     moved = project.rename(tmp_path / "moved")
     bpy.ops.wm.open_mainfile(filepath=str(moved / "scene.blend"))
-    camera = bpy.context.scene.camera
-    assert path_of(camera) == str(moved / "photo.png")
+    assert told() == ["//photo.png"] * 4
     works()
-    match("//photo.png")
-    assert bpy.context.scene.camera == camera and camera[cameras.PHOTO] == "//photo.png"
+
+
+def test_a_photo_that_was_moved_is_followed_by_the_background_image(project):
+    """Whoever gives that its new path, as by Find Missing Files."""
+    camera = bpy.context.scene.camera
+    (project / "photo.png").rename(project / "scenes" / "photo.png")
+    camera.data.background_images[0].image.filepath = "//scenes/photo.png"
+    assert path_of(camera) == str(project / "scenes" / "photo.png")
+    works()
+    match("//scenes/photo.png")
+    assert bpy.context.scene.camera == camera and camera[cameras.PHOTO] == "//scenes/photo.png"
 
 
 def test_a_photo_that_is_gone_is_named_with_its_folder(project):

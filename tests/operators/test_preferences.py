@@ -26,7 +26,7 @@ from photo_pose.inference.views import view_options
 from photo_pose.inference.views.retrieval import Index  # noqa: E402
 from photo_pose.operators.blender.models import evaluated  # noqa: E402
 from photo_pose.operators.pictures import gpu_drawing, rendered_views, view_cache
-from photo_pose.operators.running import log  # noqa: E402
+from photo_pose.operators.running import log, long_operator  # noqa: E402
 from photo_pose.operators.support.copy_diagnostics import diagnostics  # noqa: E402
 from photo_pose.operators.support.self_test import error_of, self_test  # noqa: E402
 
@@ -50,6 +50,19 @@ def test_the_self_test_passes_and_leaves_nothing(preferences, scene):
     degrees, pixels = map(float, re.search(r"seen ([\d.]+)° off and lies ([\d.]+) px off", line).groups())
     assert degrees < 10 and pixels < 20
     assert "Monkey" in line
+    status = bpy.context.window_manager.photo_pose  # which the preferences show
+    assert status.self_test.startswith("Self-test passed: ") and status.self_test_passed
+
+
+def test_a_self_test_that_cannot_be_done_says_why(scene, monkeypatch):
+    def refuse(*_arguments):
+        raise PoseError("Pillow is missing.")
+
+    monkeypatch.setattr(long_operator, "require_packages", refuse)
+    with pytest.raises(RuntimeError, match="Pillow is missing"):
+        bpy.ops.photopose.self_test()
+    status = bpy.context.window_manager.photo_pose
+    assert (status.self_test, status.self_test_passed) == ("Pillow is missing.", False)
 
 
 def test_the_self_test_tells_a_wrong_camera():

@@ -23,6 +23,16 @@ def check(holds: bool, sentence: str) -> None:
 failures: list[str] = []
 
 
+def check_same(scene: dict, before: dict, sentence: str) -> None:
+    """Checks that a scene's state is what it was, up to Blender's rounding; names what is not."""
+    changed = [name for name in before if rounded(scene[name]) != rounded(before[name])]
+    check(not changed, sentence + (f", but {', '.join(changed)}" if changed else ""))
+
+
+def rounded(told: object) -> object:
+    return [round(number, 5) for number in told] if told and isinstance(told, list) and type(told[0]) is float else told
+
+
 class Blender:
     """The application with user folders of its own in a folder."""
 

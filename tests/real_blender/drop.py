@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from blender import check
+from blender import check, check_same
 from looks import difference
 from window import Window
 
@@ -61,13 +61,31 @@ def drop_without_models(window: Window, photo: Path) -> None:
 
 def drop_with_models(window: Window, photo: Path) -> None:
     """Blender asks then what to do with it; the underlined letter of our answer takes that."""
+    before = drop_and_answer(window, photo, "m")
+    window.until("with models in the list a dropped photo is matched", lambda state: state["stage"])
+    window.screen.press("Escape")
+    state = window.until("Esc ends that match", lambda state: not state["modal"])
+    check_same(state["scene"], before["scene"], "a dropped photo is matched, and Esc leaves the scene as it was")
+
+
+def drop_and_point(window: Window, photo: Path) -> None:
+    before = drop_and_answer(window, photo, "p")
+    window.until("the photo is shown", lambda state: "PHOTOPOSE_OT_point_and_match" in state["modal"])
+    window.picture("point_and_match")
+    window.screen.press("Escape")
+    state = window.until("Esc keeps the photo in the panel", lambda state: state["photo"].endswith(photo.name))
+    check(not state["modal"] and not state["stage"], "Esc keeps a dropped photo in the panel, and matches nothing")
+    window.screen.press("ctrl+z")
+    undone = {"photo": "", "scene": before["scene"]}  # the camera's matrix follows a moment later
+    window.until("one undo leaves all as it was", lambda state: undone.items() <= state.items())
+
+
+def drop_and_answer(window: Window, photo: Path, letter: str) -> dict:
+    """The state before; letter: the underlined one of an answer."""
     before, picture = window.state(), window.screen.picture()
     middle = np.reshape(before["view"], (2, 2)).mean(0)
     menu = np.concatenate([middle - MENU, middle + MENU])
     drop(window, photo, "Blender asks", lambda _state: difference(picture, window.screen.picture(), menu) > 3)
     window.screen.picture().save(window.folder / "drop.png")
-    window.screen.press("m")
-    window.until("with models in the list a dropped photo is matched", lambda state: state["stage"])
-    window.screen.press("Escape")
-    state = window.until("Esc ends that match", lambda state: not state["modal"])
-    check(state["scene"] == before["scene"], "a dropped photo is matched, and Esc leaves the scene as it was")
+    window.screen.press(letter)
+    return before

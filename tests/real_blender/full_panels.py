@@ -14,12 +14,15 @@ THEME, SCALE = sys.argv[-3], float(sys.argv[-2])  # a preset of Blender's own, a
 
 
 def open_panels() -> None:
-    """Registers them as panels that are not closed at first."""
+    """Registers them as panels that are not closed at first, by names of which the file does not say that they are."""
     panels = next(module for name, module in sys.modules.items() if name.endswith(".photo_pose.panels"))
     panels.unregister()
     for panel in bpy.types.Panel.__subclasses__():
-        if panel.__module__.startswith(panels.__name__):
+        if panel.__module__.startswith(panels.__name__) and panel.bl_region_type == "UI":
             panel.bl_options = getattr(panel, "bl_options", set()) - {"DEFAULT_CLOSED"}
+            panel.bl_idname = f"{panel.__name__}_open"
+            if hasattr(panel, "bl_parent_id"):
+                panel.bl_parent_id += "_open"
     panels.register()
 
 

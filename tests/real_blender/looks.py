@@ -27,6 +27,12 @@ def photo_on_screen(frame: Sequence[float], size: Sequence[int]) -> np.ndarray:
     return np.concatenate([center - half, center + half])
 
 
+def on_screen(box: list[float], place: np.ndarray, size: list[int]) -> np.ndarray:
+    """A box in px of the photo, which lies in this place."""
+    scale = (place[2:] - place[:2]) / size
+    return np.concatenate([place[:2] + box[:2] * scale, place[:2] + box[2:] * scale])
+
+
 def color_box(picture: Image.Image, place: Sequence[float], color: Sequence[int]) -> np.ndarray | None:
     """Left, top, right and bottom of what has this colour in this part of the screen."""
     spots = color_spots(picture, place, color)

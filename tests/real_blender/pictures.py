@@ -24,6 +24,7 @@ def write_pictures(shown: Path, state: dict, size: list[int], folder: Path) -> N
         "gallery": state["view"],
     }
     folder.mkdir(parents=True, exist_ok=True)
+    Image.open(shown / "over_photo.png").convert("RGB").save(folder / "over_photo.jpg", quality=82)
     for name, place in places.items():
         picture = Image.open(shown / f"{name}.png").crop([round(edge) for edge in place])
         picture.thumbnail((WIDEST, WIDEST))

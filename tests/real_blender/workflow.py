@@ -7,11 +7,25 @@ from pathlib import Path
 
 import numpy as np
 from blender import Blender, check
-from drop import drop_with_models, drop_without_models
-from looks import BLUE, LINES, ORANGE, color_box, color_spots, difference, likeness, photo_on_screen, view_error
+from drop import drop_and_point, drop_with_models, drop_without_models
+from looks import (
+    BLUE,
+    LINES,
+    ORANGE,
+    color_box,
+    color_spots,
+    difference,
+    likeness,
+    on_screen,
+    photo_on_screen,
+    view_error,
+)
+from parts import prove_parts
 from PIL import Image
 from screen import Screen
+from shape import prove_render, prove_shape
 from themes import prove_themes
+from view import prove_view
 from window import LONG, Window
 
 BROWSE_KEY = "F6"  # which watch.py has set up
@@ -28,6 +42,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             drop_without_models(window, PHOTO)
             add_model(window)
             drop_with_models(window, PHOTO)
+            drop_and_point(window, PHOTO)
             choose_photo(window, truth)
             cancel_match(window)
             matched = match(window, truth)
@@ -35,10 +50,14 @@ def prove_window(blender: Blender, truth: dict) -> dict:
             fit(window, truth)
             compare(window, truth)
             lines(window, truth)
+            prove_view(window, truth)
             browse(window, truth)
             saved = save(window)
         with Window(blender, screen, file) as window:
             state = reload(window, saved)
+        prove_shape(blender, screen, file, truth)
+        prove_render(blender, file, PHOTO)
+        prove_parts(blender, screen, file)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")
@@ -104,13 +123,15 @@ def match(window: Window, truth: dict) -> dict:
     check(matched["pictures"] == matched["candidates"] > 0, "every candidate has a picture")
     check(matched["render"] == before["render"], "the render size is kept")
     window.picture("matched")
+    view, shown = (np.reshape(window.settled()[name], (2, 2)) for name in ("view", "frame"))
+    whole = (shown[0] >= view[0] - 1).all() and (shown[1] <= view[1] + 1).all()
+    check(whole and (np.ptp(shown, axis=0) / np.ptp(view, axis=0)).max() > 0.9, "the whole frame is as large as fits")
     window.screen.press("ctrl+z")
     state = window.until("one undo takes the match back", lambda state: state["scene"] == before)
     check(state["compare"] == "PHOTO", "and Edges with it")
     window.screen.press("ctrl+shift+z")
     window.until("redo brings the match back", lambda state: state["scene"] == matched)
     check(True, "one undo takes the match back, and redo brings it again")
-    window.screen.press("Home")  # the camera's frame as large as the view
     return matched
 
 
@@ -204,12 +225,6 @@ def reload(window: Window, saved: dict) -> dict:
     check(state["perspective"] == "CAMERA", "the saved file still looks through the camera")
     window.picture("reloaded")
     return state
-
-
-def on_screen(box: list[float], place: np.ndarray, size: list[int]) -> np.ndarray:
-    """A box in px of the photo, which lies in this place."""
-    scale = (place[2:] - place[:2]) / size
-    return np.concatenate([place[:2] + box[:2] * scale, place[:2] + box[2:] * scale])
 
 
 def far(scene: dict, other: dict) -> bool:
