@@ -4,7 +4,7 @@ blender -b scene.blend --python batch.py -- ARGS      in Blender
 blender -b scene.blend --command photo_pose ARGS      in Blender with the extension enabled
 python batch.py [--blend scene.blend] ARGS            with the bpy module
 
-The first word of ARGS may be another command, which, label or train: `label --help` tells its arguments.
+The first word of ARGS may be another command, such as which, label or train: `label --help` tells its arguments.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def parser(name: str, with_blend: bool) -> argparse.ArgumentParser:
     parser = Parser(prog=f"photo_pose {name}", description=command.description, epilog=epilog, allow_abbrev=False)
     if with_blend:
         parser.add_argument("--blend", type=Path, metavar="FILE", help="scene to work in; default: an empty one")
-    parser.add_argument("--out", type=Path, required=True, metavar=command.out)
+    if command.out:
+        parser.add_argument("--out", type=Path, required=True, metavar=command.out)
     command.arguments(parser)
     return parser
 
@@ -81,7 +82,37 @@ def match_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--candidates", type=positive, default=DEFAULT_CANDIDATES, metavar="N")
     parser.add_argument("--no-refine", dest="refine", action="store_false")
     parser.add_argument("--render", action="store_true", help="also render the scene from each camera")
-    parser.add_argument("--contact-sheet", action="store_true", help="also one picture of all photos and overlays")
+    contact_sheet_argument(parser)
+    slice_argument(parser, "photos, into results.A-B.jsonl, which `gather` puts together")
+    host_arguments(parser)
+    what = "do not match photos again that were matched from the same files, with the same settings and version"
+    parser.add_argument("--resume", action="store_true", help=what)
+
+
+def prepare_arguments(parser: argparse.ArgumentParser) -> None:
+    from .inference.look import DEFAULT_NETWORK
+
+    model_arguments(parser)
+    parser.add_argument("--network", default=DEFAULT_NETWORK, metavar="NAME", help="as for matching")
+    view_arguments(parser)
+    slice_argument(parser, "model files, or of the scene's models")
+    host_arguments(parser)
+    machine_arguments(parser)
+
+
+def farm_arguments(parser: argparse.ArgumentParser) -> None:
+    size = "of a step are a task; default %(default)s"
+    parser.add_argument("--photos-per-task", type=positive, default=50, metavar="N", help=f"so many photos {size}")
+    parser.add_argument("--models-per-task", type=positive, default=20, metavar="N", help=f"so many model files {size}")
+    what = "match or prepare, with its own arguments"
+    parser.add_argument("job", nargs=argparse.REMAINDER, metavar="COMMAND ...", help=what)
+
+
+def gather_arguments(parser: argparse.ArgumentParser) -> None:
+    model_arguments(parser)
+    photo_list_arguments(parser)
+    contact_sheet_argument(parser)
+    exit_argument(parser)
 
 
 def which_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,9 +130,7 @@ def which_arguments(parser: argparse.ArgumentParser) -> None:
 def photo_arguments(parser: argparse.ArgumentParser) -> None:
     """Photos, models and how they are looked at."""
     model_arguments(parser)
-    photos = parser.add_mutually_exclusive_group(required=True)
-    photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
-    photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
+    photo_list_arguments(parser)
     parser.add_argument(
         "--box",
         type=float,
@@ -111,6 +140,37 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mask", type=Path, metavar="FILE", help="white where the object is")
     lens_arguments(parser, orthographic=True)
+    view_arguments(parser)
+    machine_arguments(parser)
+
+
+def photo_list_arguments(parser: argparse.ArgumentParser) -> None:
+    photos = parser.add_mutually_exclusive_group(required=True)
+    photos.add_argument("--photo", type=Path, nargs="+", metavar="FILE")
+    photos.add_argument("--jobs", type=Path, metavar="FILE.jsonl", help="one line of JSON a photo, instead of --photo")
+
+
+def contact_sheet_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contact-sheet", action="store_true", help="also one picture of all photos and overlays")
+
+
+def slice_argument(parser: argparse.ArgumentParser, things: str) -> None:
+    parser.add_argument("--slice", metavar="A-B", help=f"only these, counted from 0, of the {things}")
+
+
+def host_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the host of a farm is answered."""
+    exit_argument(parser)
+    how = "tell the host of a farm how far it is, on stdout: openjd, as Open Job Description wants it"
+    parser.add_argument("--progress", choices=("openjd",), help=how)
+
+
+def exit_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--exit-zero", action="store_true", help="exit status 0 also when some failed, and are named")
+
+
+def view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Training views: which, and where they are kept."""
     parser.add_argument(
         "--views", type=positive, metavar="N", help="at least so many training views; default 209 or 386"
     )
@@ -125,7 +185,6 @@ def photo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sphere", choices=("upper", "full"), help="where it is seen from; default: by --stands")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of the training views")
     parser.add_argument("--quiet", action="store_true", help="no progress, and no line a photo, on a terminal")
-    machine_arguments(parser)
 
 
 def model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -186,7 +245,7 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
 class Command(NamedTuple):
     """arguments adds to a parser what the module's `run` asks for; needs: packages that Blender does not bring.
 
-    out: what it writes.
+    out: what it writes, "" where that has a place of its own.
     """
 
     module: str
@@ -198,6 +257,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "match": Command("match_command", match_arguments, "Match cameras to photos."),
+    "prepare": Command("prepare_command", prepare_arguments, "Render training views, and keep them.", out=""),
+    "gather": Command("gather_command", gather_arguments, "Put the results of slices together.", ("PIL",)),
+    "farm": Command("farm_command", farm_arguments, "Write a job for a render farm.", ("PIL",)),
     "which": Command("which_command", which_arguments, "Find out which model each photo shows."),
     "label": Command("label_command", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
     "train": Command("train_command", train_arguments, "Train a network on models.", out="FILE.npz"),
@@ -216,6 +278,8 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     name, *rest = argv if argv and argv[0] in COMMANDS else ["match", *argv]
     try:
         options = parser(name, with_blend).parse_args(rest)
+        if name == "farm":
+            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "gather")}
         if getattr(options, "device", "") is None:
             options.device = preferred().device
         require_packages(*COMMANDS[name].needs, device=getattr(options, "device", ""))

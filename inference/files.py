@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +27,10 @@ def writing(path: Path, sentence: str = UNWRITABLE) -> Iterator[None]:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file by another name, which takes path's place when it is whole: neither an interruption nor another reader
-    ever meets half of it. Makes the folder where there is none."""
+    ever meets half of it, nor do two machines that write to a shared folder. Makes the folder where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}{path.suffix}")
+    host = re.sub(r"\W", "-", platform.node())
+    temporary = path.with_suffix(f".{os.getpid()}@{host}{path.suffix}")
     try:
         with temporary.open("wb") as file:
             yield file

@@ -22,13 +22,14 @@ from ...inference.search.start_poses import Target
 from ...inference.views.view_options import ViewOptions, sphere_for, subdivisions_for
 from ..blender.models import chosen_models, with_key
 from ..models.model_files import import_models, model_files
+from .terminal import to_stderr
 
 Job = dict[str, Any]  # JOB_KEYS, what is not given is None; and fault: why a line cannot be followed, else None
 
 
 def read_jobs(options: argparse.Namespace) -> list[Job]:
     """One job a photo; what a line of --jobs says beats the options. PoseError where no line names a photo."""
-    common = {key: getattr(options, key) for key in JOB_KEYS} | {"fault": None}
+    common = {key: getattr(options, key, None) for key in JOB_KEYS} | {"fault": None}
     if options.photo:
         return [{**common, "photo": photo} for photo in options.photo]
     numbered = enumerate(_lines(options.jobs), 1)
@@ -126,11 +127,23 @@ LONGEST_STEM = 200  # bytes of 255 that a file's name may have: what is added to
 
 
 def models_of(options: argparse.Namespace) -> list[bpy.types.Object]:
-    """Of the files and folders, else of the scene."""
-    if options.model:
-        files = [file for path in options.model for file in model_files(path)]
-        return [root for file in files for root in import_models(bpy.context.scene, file, options.up_axis)]
-    return chosen_models(bpy.context.scene, options.object)
+    """Of the files and folders, else of the scene; what of a folder cannot be read is named on stderr."""
+    if not options.model:
+        return chosen_models(bpy.context.scene, options.object)
+    roots, failed = [], []
+    for path in options.model:
+        for file in model_files(path):
+            try:
+                roots += import_models(bpy.context.scene, file, options.up_axis)
+            except PoseError as error:
+                if file == path:  # which was asked for
+                    raise
+                failed.append(error)
+    if not roots:
+        raise failed[0]
+    for error in failed:
+        to_stderr(str(error))
+    return roots
 
 
 def stands_of(options: argparse.Namespace) -> str:

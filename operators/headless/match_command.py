@@ -1,4 +1,7 @@
-"""The headless command: photos in, results.jsonl, overlays and matched.blend out, as docs/scripting.md promises."""
+"""The headless command: photos in, results.jsonl, overlays and matched.blend out, as docs/scripting.md promises.
+
+Of a slice of the photos: results of its own and overlays; matched.blend and the contact sheet are left to `gather`.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,13 @@ from ..pictures import model_targets
 from ..pictures.saving import make_folder
 from ..pictures.view_cache import cache_folder
 from ..running.quiet_blender import quiet
+from . import resume, slices
 from .jobs import Job, camera_of, mask_of, models_of, read_jobs, stands_of, stems_of, view_options, wanted
 from .output import (
     Batch,
     add_camera,
+    add_camera_of,
+    exit_status,
     failing_alone,
     open_scene,
     save_contact_sheet,
@@ -50,22 +56,27 @@ UNREFINED = Stages(align=False, flow=False, refine=False, silhouette=False)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Matches all photos; 0 when every one went well, else 1. PoseError when nothing can be done at all."""
+    """Matches all photos; 0 when every one went well, else 1, or 0 with --exit-zero.
+
+    PoseError when nothing can be done at all.
+    """
     jobs = read_jobs(options)
     stems = stems_of(job["photo"] for job in jobs)
+    numbers = slices.chosen(options.slice, len(jobs), "photos")
     open_scene(options)
-    with threads(options.threads), Progress(options.quiet) as progress:
-        results = _results(jobs, stems, options, progress)
-    save_scene(options.out / "matched.blend")
-    if options.contact_sheet:
-        save_contact_sheet(options.out, results, stems)
-    return 1 if any(result["status"] == "error" for result in results) else 0
+    with threads(options.threads), Progress(options.quiet, options.progress == "openjd") as progress:
+        results = _results([(jobs[number], stems[number]) for number in numbers], numbers, options, progress)
+    if options.slice is None:
+        save_scene(options.out / "matched.blend")
+        if options.contact_sheet:
+            save_contact_sheet(options.out, results, stems)
+    return exit_status(results, options)
 
 
 def _results(
-    jobs: Sequence[Job], stems: Sequence[str], options: argparse.Namespace, progress: Progress
+    jobs: Sequence[tuple[Job, str]], numbers: Sequence[int], options: argparse.Namespace, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Writes a line of results.jsonl for every photo, and gives them all."""
+    """Writes a line for every photo, and gives them all; jobs have the names of their pictures."""
     models = models_of(options)
     make_folder(options.out)
     if options.download:
@@ -78,17 +89,19 @@ def _results(
     onboarding = time.perf_counter() - began
 
     results = []
-    path = options.out / "results.jsonl"
+    path = slices.listing(options.out, options.slice)
+    done = resume.done_before(options.out, options.slice, numbers) if options.resume else {}
     with writing(path), path.open("w", encoding="utf-8") as file, model_targets.target_renderer() as renderer:
         everywhere = model_targets.all_around(models, view_options(options), cache)
-        work = Batch(options, targets, renderer, progress, [], everywhere)
+        work = Batch(options, targets, renderer, progress, [], everywhere, done)
         progress.begin("Photo", len(jobs))
-        for job, stem in zip(jobs, stems, strict=True):
+        for job, stem in jobs:
             results.append(_result(job, stem, work, onboarding))
-            progress.photo_done(results[-1]["photo"], _in_short(results[-1]))
+            progress.done(results[-1]["photo"], _in_short(results[-1]))
             onboarding = 0.0  # only the first photo waits for the training views
             file.write(json_text(results[-1]) + "\n")
             file.flush()
+    resume.put_aside(options.out, options.slice).unlink(missing_ok=True)
     return results
 
 
@@ -111,14 +124,28 @@ def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, An
     """The photo's line of results.jsonl."""
     began = time.perf_counter()
     line: dict[str, Any] = {"photo": job["photo"] and str(job["photo"]), "status": "ok", "error": None}
+    line["fingerprint"] = None
     empty = ("model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation", "roll", "score")
     known = "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ"
     line.update(dict.fromkeys((*empty, *known)), candidates=[])
     seconds = {"render": onboarding, "features": 0.0, "match": 0.0, "refine": 0.0}
     with failing_alone(line, job["photo"], work.progress.failed):
+        if job["fault"]:
+            raise PoseError(job["fault"])
+        line["fingerprint"] = resume.fingerprint(job, work)
+        done = work.done.get(line["fingerprint"])
+        if done and all(path.is_file() for path in _pictures(stem, work.options)):
+            add_camera_of(done, load_photo(job["photo"]), work.sphere(done["model"]), work.cameras)
+            return {**done, "photo": line["photo"]}
         line.update(_matched(job, stem, work, seconds))
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
     return line
+
+
+def _pictures(stem: str, options: argparse.Namespace) -> list[Path]:
+    """What is written of a photo, beside its line."""
+    names = ["overlay", "render"] if options.render else ["overlay"]
+    return [options.out / f"{stem}_{name}.png" for name in names]
 
 
 def _in_short(line: dict[str, Any]) -> str:
@@ -127,8 +154,6 @@ def _in_short(line: dict[str, Any]) -> str:
 
 
 def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
-    if job["fault"]:
-        raise PoseError(job["fault"])
     options = work.options
     photo = load_photo(job["photo"])
     mask = mask_of(job["mask"], photo)
@@ -136,18 +161,18 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
     seconds.update(found.seconds)
     best = found.candidates[0]
     rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
-    spheres = {target.name: target.sphere for target in work.targets}
+    sphere = work.sphere(best.model)
     sensor = job["sensor"]
-    camera_object = add_camera(photo, best.camera, spheres[best.model], work.cameras, sensor)
+    camera_object = add_camera(photo, best.camera, sphere, work.cameras, sensor)
     if options.render:
-        _render_scene(camera_object, best.camera, spheres[best.model], sensor, options.out / f"{stem}_render.png")
-    ranked = [described(candidate, spheres[candidate.model]) for candidate in found.candidates]
+        _render_scene(camera_object, best.camera, sphere, sensor, options.out / f"{stem}_render.png")
+    ranked = [described(candidate, work.sphere(candidate.model)) for candidate in found.candidates]
     return {
         **ranked[0],
         "size": list(photo.size),
         "box": list(box),
         "mask_iou": None if mask is None else _mask_iou(mask, rgba),
-        "camera": blender_camera(best.camera, spheres[best.model], sensor),
+        "camera": blender_camera(best.camera, sphere, sensor),
         "confidence": found.confidence,
         "of_a_kind": found.share is not None,
         "lines_differ": best.known_lens.lines_differ,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import bpy
@@ -26,6 +27,7 @@ from ...inference.verify.refinement import Renderer
 from ..blender import cameras
 from ..pictures.saving import model_in_photo, save_picture
 from ..running.quiet_blender import quiet
+from .result_fields import camera_of_fields
 from .terminal import Progress, to_stderr
 
 OVERLAY_SIDE = 1024  # px, longer side at most
@@ -40,6 +42,15 @@ class Batch(NamedTuple):
     progress: Progress
     cameras: list[bpy.types.Object]  # of the photos so far
     all_around: AllAround | None = None
+    done: Mapping[str, dict[str, Any]] = MappingProxyType({})  # lines from before, by their fingerprints
+
+    def sphere(self, model: str) -> Sphere:
+        return next(target.sphere for target in self.targets if target.name == model)
+
+
+def exit_status(lines: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
+    """0 when all photos went well, or with --exit-zero when all have their lines; else 1."""
+    return 0 if options.exit_zero or all(line["status"] == "ok" for line in lines) else 1
 
 
 def open_scene(options: argparse.Namespace) -> None:
@@ -112,6 +123,12 @@ def save_scene(path: Path) -> None:
                 bpy.ops.wm.save_as_mainfile(filepath=str(path.resolve()), copy=True)
         except RuntimeError as error:  # "Error: Cannot open file … for writing: Permission denied"
             raise OSError(str(error).strip().rpartition(": ")[2]) from error
+
+
+def add_camera_of(line: dict[str, Any], photo: Photo, sphere: Sphere, there: list[bpy.types.Object]) -> None:
+    """Sets up the camera again of the photo's line in results.jsonl."""
+    fields = line["camera"]
+    add_camera(photo, camera_of_fields(fields), sphere, there, fields["sensor_width"] or DEFAULT_SENSOR)
 
 
 def add_camera(

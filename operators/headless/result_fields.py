@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ...inference import geometry
-from ...inference.geometry import Camera, Sphere, blender_axes, nearby, nearest_rotation
+from ...inference.geometry import Camera, Sphere, afar, blender_axes, nearby, nearest_rotation
 from ...inference.photo.checks import DEFAULT_SENSOR
 from ...inference.verify.candidates import Candidate
 from ..blender import cameras
@@ -27,6 +27,17 @@ def blender_camera(camera: Camera, sphere: Sphere, sensor: float = DEFAULT_SENSO
         lens = cameras.blender_lens(camera, sensor)._asdict()
     matrix = blender_axes(camera.camera_to_world).tolist()
     return {"matrix_world": matrix, **NO_LENS, **lens, "resolution": list(camera.size)}
+
+
+def camera_of_fields(fields: dict[str, Any]) -> Camera:
+    """The inverse of `blender_camera`."""
+    width, height = size = tuple(fields["resolution"])
+    side, orthographic = max(size), fields["type"] == "ORTHO"
+    focal = side / fields["ortho_scale"] if orthographic else side / fields["sensor_width"] * fields["lens"]
+    principal_point = (width / 2 - fields["shift_x"] * side, height / 2 + fields["shift_y"] * side)
+    pose = blender_axes(np.array(fields["matrix_world"]))
+    camera = Camera(geometry.intrinsics(focal, size, principal_point), pose, size)
+    return afar(camera) if orthographic else camera
 
 
 def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _rank_all(jobs: Sequence[Job], options: argparse.Namespace, progress: Progre
         progress.begin("Photo", len(jobs))
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, stem, work)
-            progress.photo_done(line["photo"], _in_short(line))
+            progress.done(line["photo"], _in_short(line))
             failed += line["status"] == "error"
             file.write(json_text(line) + "\n")
             file.flush()

@@ -37,7 +37,7 @@ def model_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _IMPORTERS)
+    files = sorted((file for file in path.iterdir() if file.suffix.lower() in _IMPORTERS), key=lambda file: file.name)
     files = [file for file in files if file.resolve() != Path(bpy.data.filepath).resolve()]
     if not files:
         raise PoseError(f'Folder "{path}" has no model files ({" ".join(_IMPORTERS)}).')

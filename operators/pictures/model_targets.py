@@ -48,13 +48,15 @@ def prepare(
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
         yield from aside(load_regressor, options.network, options.device)
-    found: list[Target | PoseError] = []
+    targets: list[Target] = []
+    failed: list[PoseError] = []
     told = f"{rpt_('Model {number} of {count}')}: " if len(roots) > 1 else ""
     for number, (root, part) in enumerate(shares(roots), 1):
         which = told.format(number=number, count=len(roots))
-        found.append((yield from within(_onboarded(root, options, cache, warn), *part, which)))
-    failed = [one for one in found if isinstance(one, PoseError)]
-    targets = [one for one in found if not isinstance(one, PoseError)]
+        try:
+            targets.append((yield from within(onboarded(root, options, cache, warn), *part, which)))
+        except PoseError as error:
+            failed.append(error)
     if failed and not targets:
         raise failed[0]
     for error in failed:
@@ -82,23 +84,18 @@ def all_around(roots: Sequence[bpy.types.Object], options: ViewOptions, cache: P
     return ask
 
 
-def _onboarded(
-    root: bpy.types.Object, options: ViewOptions, cache: Path, warn: Callable[[str], None]
-) -> Steps[Target | PoseError]:
-    """A model's target, or why there is none."""
+def onboarded(root: bpy.types.Object, options: ViewOptions, cache: Path, warn: Callable[[str], None]) -> Steps[Target]:
+    """A model's target. PoseError where there can be none."""
     from ...inference.search.start_poses import Target
     from ...inference.views.retrieval import Index
 
-    try:
-        with evaluated(root) as model:
-            warn_of_lacking(model.name, model.lacking, warn)
-            _warn_of_mirroring(model, warn)
-            templates = yield from model_templates(model, options, cache)
-            file = cached_file(model, options, cache)
-    except PoseError as error:
-        return error
+    with evaluated(root) as model:
+        warn_of_lacking(model.name, model.lacking, warn)
+        _warn_of_mirroring(model, warn)
+        templates = yield from model_templates(model, options, cache)
+        file = cached_file(model, options, cache)
     if not templates.coverage.any():
-        return PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
+        raise PoseError(f'Model "{model.name}" is too thin or too small to be seen in any of its training views.')
     return Target(model.name, model.sphere, Index(templates), file)
 
 

@@ -25,7 +25,7 @@ from ...inference.views.view_options import ViewOptions
 from ...preferences import preferred
 from ..blender.models import Model
 
-OURS = re.compile(r"[0-9a-f]{24}(\.\d+)?\.(npz|png)")  # names of cache files
+OURS = re.compile(r"[0-9a-f]{24}(\.\d+(@[\w-]*)?)?\.(npz|png)")  # names of cache files, half written ones too
 UNWRITABLE = (
     'The folder for training views, "{path}", cannot be written ({reason}); choose another one in the preferences, or '
     "with --cache."

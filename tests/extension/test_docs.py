@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from photo_pose.batch import COMMANDS, parser
 
-PAGES = ("README.md", "docs/scripting.md", "docs/when-it-fails.md", "docs/manual.md")
+PAGES = ("README.md", "docs/scripting.md", "docs/when-it-fails.md", "docs/manual.md", "docs/farm.md")
 START = re.compile(r".*((?<!--)python batch\.py|--python batch\.py --|--command photo_pose) ")
 
 
@@ -34,16 +34,16 @@ def options(command: str) -> set[str]:
 @pytest.mark.parametrize("words", [*commands()], ids=" ".join)
 def test_every_command_is_right(words: list[str]) -> None:
     name, *rest = words if words[0] in COMMANDS else ["match", *words]
-    assert parser(name, True).parse_args(rest).out
+    assert vars(parser(name, True).parse_args(rest))
 
 
 def test_the_pages_show_all_commands() -> None:
-    assert {words[0] for words in commands()} >= {"which", "label", "train", "--photo", "--model"}
+    assert {words[0] for words in commands()} >= {"which", "label", "train", "prepare", "gather", "farm"}
 
 
 def test_every_argument_is_explained() -> None:
     explained = set(re.findall(r"--[a-z][a-z-]+", page("docs/scripting.md")))
-    assert options("match") - explained == set()
+    assert set().union(*map(options, ("match", "prepare", "gather", "farm"))) - explained == set()
     assert explained <= {"--python", "--command", "--help"}.union(*map(options, COMMANDS))
 
 

@@ -1,5 +1,6 @@
 """Files are whole or not there at all, and one sentence says why one cannot be written."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,17 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path):
         file.flush()
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new" and list(path.parent.iterdir()) == [path]
+
+
+def test_two_machines_with_one_process_number_do_not_meet_in_a_shared_folder(tmp_path: Path, monkeypatch):
+    path = tmp_path / "a.npz"
+    monkeypatch.setattr(platform, "node", lambda: "render-1.studio")
+    with replacing(path) as first:
+        first.write(b"first")
+        monkeypatch.setattr(platform, "node", lambda: "render-2.studio")
+        put(path, b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, ZeroDivisionError])

@@ -48,7 +48,14 @@ def test_pictures_of_cached_views_are_those_views(folder):
 
 
 def test_only_our_files_are_deleted(folder):
-    for name in ("0" * 24 + ".npz", "0" * 24 + ".png", "f" * 24 + ".123.npz", "notes.txt", "photo.png", "0123.npz"):
+    for name in (
+        "0" * 24 + ".npz",
+        "0" * 24 + ".png",
+        "f" * 24 + ".123@render-7.npz",
+        "notes.txt",
+        "photo.png",
+        "0123.npz",
+    ):
         (folder / name).write_text("x" * 500_000)
     assert bpy.context.window_manager.photo_pose_cache == "2 cached, 1.5 MB"
     before = snapshot()

@@ -22,8 +22,9 @@ from photo_pose.operators.running.time_left import in_words  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {
-    "photo", "status", "error", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth", "elevation",
-    "roll", "score", "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ", "candidates", "seconds",
+    "photo", "status", "error", "fingerprint", "model", "size", "box", "mask_iou", "camera", "opencv", "azimuth",
+    "elevation", "roll", "score", "confidence", "of_a_kind", "focal_deviation", "focal_by", "lines_differ",
+    "candidates", "seconds",
 }  # fmt: skip
 CAMERA_KEYS = {
     "matrix_world", "type", "lens", "sensor_width", "ortho_scale", "sensor_fit", "shift_x", "shift_y", "resolution",

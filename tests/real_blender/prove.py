@@ -94,8 +94,20 @@ def prove_commands(blender: Blender, truth: dict) -> None:
         off = view_error(sum(lines[0]["camera"]["matrix_world"], []), truth)
         check(off < 10, f"the {name} finds the view, {off:.1f} degrees off")
         check((folder / name / "photo_overlay.png").exists(), f"the {name} writes an overlay picture")
+    prove_slices(blender, scene, [photo, folder / "missing.jpg"], look)
     prove_empty_scene(blender, ["--photo", photo, "--model", scene, "--method", "knn", *look])
     prove_read_only(blender, ["--photo", photo, "--views", 10, "--no-refine", *box])
+
+
+def prove_slices(blender: Blender, scene: Path, photos: list[Path], look: list[object]) -> None:
+    """Two photos, the second of which there is not, matched one by one as on two machines, and put together."""
+    out, command = blender.folder / "sliced", ["-b", scene, "--command", "photo_pose"]
+    given = ["--photo", *photos, "--out", out]
+    for number in range(2):
+        blender.run(*command, "match", *given, *look, "--method", "knn", "--slice", number, "--exit-zero")
+    blender.run(*command, "gather", *given, status=1)
+    lines = [json.loads(line)["status"] for line in (out / "results.jsonl").read_text().splitlines()]
+    check(lines == ["ok", "error"] and (out / "matched.blend").is_file(), "slices are put together")
 
 
 def prove_empty_scene(blender: Blender, look: list[object]) -> None:
