@@ -71,6 +71,17 @@ def _placed(step: float, progress: float, part: str) -> float:
     return Counted(progress, part + step.what, step.done, step.count) if isinstance(step, Counted) else progress
 
 
+def counted(steps: Steps[Result], what: str, number: int, count: int) -> Steps[Result]:
+    """The same steps as those of one of several things, such as photos, which are counted from 1."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield step if isinstance(step, Work) else Counted(step, what, number, count)
+
+
 def shares(items: Iterable[Item], start: float = 0.0, end: float = 1.0) -> Iterator[tuple[Item, tuple[float, float]]]:
     """Every item, and the equal share of the progress from start to end that its steps have `within` the whole."""
     items = list(items)

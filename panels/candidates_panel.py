@@ -33,22 +33,21 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         camera = context.scene.camera
         match = camera.data.photo_pose
-        self._draw_sureness(context, match, camera.photo_pose_adjusted)
+        self._draw_sureness(match, camera.photo_pose_adjusted)
         self._draw_candidates(match, camera.matrix_world, max(width_of(context) / UNIT / COLUMNS, 3))
         self._draw_turns()
+        draw_text(context, self.layout, camera.photo_pose_adjusted or match.why)  # below, so that nothing above moves
 
-    def _draw_sureness(self, context: bpy.types.Context, match, adjusted: str) -> None:
-        """The confidence is the best candidate's, if it was verified; another pose has but a score, if that was
-        measured."""
+    def _draw_sureness(self, match, adjusted: str) -> None:
+        """One row: the confidence is the best candidate's, if it was verified; another pose has but a score."""
         if adjusted:
-            draw_text(context, self.layout, adjusted)
             self.layout.operator("photopose.score_camera", icon="DRIVER_DISTANCE")
-            return
-        if match.verified:
+        elif match.verified:
             word = WORDS[0 if not match.why else 1 if match.confidence >= FAIR else 2]
             text = f"{iface_('Confidence')}: {iface_(word)}, {match.confidence:.0%}"
             self.layout.progress(factor=match.confidence, text=text)
-        draw_text(context, self.layout, match.why)
+        else:
+            self.layout.label(text="Not Verified")
 
     def _draw_candidates(self, match, matrix, scale: float) -> None:
         grid = self.layout.grid_flow(row_major=True, columns=COLUMNS, even_columns=True, even_rows=True)

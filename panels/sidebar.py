@@ -38,7 +38,7 @@ def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> 
     """The settings' list of what, with the buttons of these operators beside it; gives their column."""
     row = layout.row()
     active = f"active_{what.removesuffix('s')}"
-    row.template_list(f"PHOTOPOSE_UL_{what}", "", settings, what, settings, active, rows=rows)
+    row.template_list(f"PHOTOPOSE_UL_{what}", "", settings, what, settings, active, rows=rows, maxrows=rows)
     column = row.column(align=True)
     column.operator(add, icon="ADD", text="")
     column.operator(remove, icon="REMOVE", text="")

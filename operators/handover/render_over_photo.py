@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 
 from ...inference.errors import PoseError
@@ -55,6 +56,9 @@ class PHOTOPOSE_OT_render_over_photo(bpy.types.Operator):
             take_back(current)
         if image and image != before:
             lay_over(current, image)
+            self.report({"INFO"}, rpt_("Renders (F12) now lie over the photo; beside it they are transparent"))
+        else:
+            self.report({"INFO"}, rpt_("Renders lie over no photo any more"))
         return {"FINISHED"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
@@ -11,11 +12,12 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import BoolProperty
 
-from ...inference.errors import PoseError
+from ...inference.errors import PoseError, printable
 from ...inference.views.view_options import ViewOptions, sphere_for
 from ..blender.models import families, joined, lineage, scene_roots
 from ..blender.shown_models import bring_back, show_only
 
+SHORTEST = 3  # letters of a name that tells something
 A_VIEW = 0.05  # s, about: a training view takes 0.03 on the graphics card, 0.08 by Cycles
 
 
@@ -201,9 +203,17 @@ def _collection_of(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) ->
 
 def as_one(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> bpy.types.Object:
     """The parent that they have, or get."""
-    parent, collection = _parent_of(scene, roots), _collection_of(scene, roots)
+    return _parent_of(scene, roots) or joined(scene, roots, _name_of(scene, roots))
+
+
+def _name_of(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> str:
+    """Of the file that they were just imported from, of their collection, or what their names have in common."""
+    done = bpy.context.window_manager.operators[-1:]
+    file = Path(getattr(done[0], "filepath", "")).stem if _just_imported(bpy.context, roots) else ""
+    collection = _collection_of(scene, roots)
     common = os.path.commonprefix([obj.name for obj in roots]).strip(" ._-")
-    return parent or joined(scene, roots, collection.name if collection else common or roots[0].name)
+    told = common if len(common) >= SHORTEST else roots[0].name
+    return printable(file) or (collection.name if collection else told)
 
 
 def _add(scene: bpy.types.Scene, objects: list[bpy.types.Object], parts: list[bpy.types.Object]) -> int:

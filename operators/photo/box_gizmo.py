@@ -11,6 +11,7 @@ import numpy as np
 from ...inference.geometry import Box
 from ..blender.photo_files import located, path_of
 from ..pictures.camera_view import camera_seen, photo_in_view, to_photo, to_region
+from ..running.long_operator import StepsOperator
 
 TAB = "Photo Pose"  # of the sidebar, while which is open the box is shown
 SMALLEST = 1.0  # px of the photo
@@ -96,8 +97,10 @@ def tab_is_open(area: bpy.types.Area) -> bool:
 
 
 def _is_used(context: bpy.types.Context) -> bool:
-    """Whether an operator of ours has the view."""
-    return any(operator.bl_idname.startswith("PHOTOPOSE_OT_") for operator in context.window.modal_operators)
+    """Whether an operator of ours has the view, as long work has not."""
+    names = [operator.bl_idname for operator in context.window.modal_operators]
+    kinds = [getattr(bpy.types, name) for name in names if name.startswith("PHOTOPOSE_OT_")]
+    return any(not issubclass(kind, StepsOperator) for kind in kinds)
 
 
 def _settle(scene: str, box: tuple[float, ...], found: bool) -> None:

@@ -24,7 +24,8 @@ class PHOTOPOSE_OT_choose_photo(bpy.types.Operator):
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.filepath = located(context.scene.photo_pose.photo)
+        photo = context.scene.photo_pose.photo
+        self.filepath = located(photo) if photo else ""  # of none, Blender opens the folder that was the last
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty
 
 from ...inference.errors import PoseError, sentence_of
 from ...inference.geometry import Box, Sphere
-from ...inference.steps import Steps, shares, within
+from ...inference.steps import Steps, counted, shares, within
 from ...properties import METHOD, SHARED_DISTORTION, SHARED_LENS, SHARED_SHIFT
 from ..blender import cameras
 from ..blender.match_record import (
@@ -146,8 +146,9 @@ def match_all(
     """
     shots: dict[str, Shot | PoseError] = {}
     first = 0.8 if share else 1.0
-    for (path, box), part in shares(boxes.items(), 0.0, first):
-        shots[path] = yield from within(_attempt(path, box, match), *part)
+    for number, ((path, box), part) in enumerate(shares(boxes.items(), 0.0, first), 1):
+        attempt = counted(_attempt(path, box, match), rpt_("Photos"), number, len(boxes))
+        shots[path] = yield from within(attempt, *part)
     found = {path: shot for path, shot in shots.items() if isinstance(shot, Shot)}
     if share and len(found) > 1:
         together = yield from within(share(list(found.values())), first, 1.0)

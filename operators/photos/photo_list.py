@@ -98,13 +98,19 @@ class PHOTOPOSE_OT_bind_markers(bpy.types.Operator):
 
 
 def add(current: bpy.types.Scene, path: str) -> bpy.types.PropertyGroup:
-    """Lists the photo at an absolute path, with the camera that belongs to it already, if any."""
-    item = current.photo_pose.photos.add()
+    """Lists the photo at an absolute path, with the camera that belongs to it already, if any.
+
+    The box that the panel has for it is newer than that of its match.
+    """
+    settings = current.photo_pose
+    item = settings.photos.add()
     item.name, item.path = printable(Path(path).name), kept(path)
     camera = next((obj for obj in current.objects if path_of(obj) == path), None)
     if camera:
         match = camera.data.photo_pose
         item.camera, item.state, item.box, item.box_found = camera, "MATCHED", match.box, match.box_found
+    if any(settings.box) and located(settings.photo) == path:
+        item.box, item.box_found = settings.box, settings.box_found
     return item
 
 

@@ -103,7 +103,6 @@ class StepsOperator:
     def _shown(self, context: bpy.types.Context, steps: Steps[None]) -> Steps[None]:
         """The same steps, their progress on screen until they end, in whatever way."""
         manager, workspace, began = context.window_manager, context.workspace, time.perf_counter()
-        manager.progress_begin(0, 1)
         self._countdown, self._told = Countdown(), (-1.0, 0.0)
         self._warnings = ()
         try:
@@ -117,7 +116,6 @@ class StepsOperator:
                 LOG.warning(text)
                 self.report({"WARNING"}, text)
         finally:
-            manager.progress_end()
             manager.photo_pose.stage = ""
             if workspace:
                 workspace.status_text_set(None)
@@ -132,7 +130,6 @@ class StepsOperator:
         self._told = progress, now
         status.stage, status.detail = self._in_words(progress, now)
         status.progress = progress
-        manager.progress_update(progress)
         if context.workspace:
             told = iface_("{operator}: {stage}, {detail} (Esc to cancel)")
             told = told.format(operator=iface_(self.bl_label, "Operator"), stage=status.stage, detail=status.detail)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo_pose.inference.steps import Counted, Steps, finish, shares, within
+from photo_pose.inference.steps import Counted, Steps, counted, finish, shares, within
 
 
 def halves(result: str) -> Steps[str]:
@@ -47,3 +47,9 @@ def test_what_is_counted_stays_so_within_a_whole():
     (told,) = within(views(), 0.2, 0.6, "Model 3 of 17: ")
     assert told == pytest.approx(0.4)
     assert (told.what, told.done, told.count) == ("Model 3 of 17: Views of Chair", 10, 20)
+
+
+def test_steps_of_one_of_several_are_counted():
+    told = list(within(counted(halves("a"), "Photos", 2, 3), 0.5, 1.0))
+    assert told == pytest.approx([0.75, 1.0])
+    assert {(step.what, step.done, step.count) for step in told} == {("Photos", 2, 3)}

@@ -73,6 +73,15 @@ def test_several_models_stay_several_unless_they_are_to_be_one(scene):
     assert set(root.children) == {table, lamp} and lamp.matrix_world == AWAY
 
 
+@pytest.mark.parametrize(
+    ("names", "told"), [(("Chair_seat", "Chair_leg"), "Chair"), (("Chair1", "Cushion"), "Chair1.001")]
+)
+def test_one_model_of_parts_is_named_after_what_their_names_share(scene, names, told):
+    select(cube(names[0]), cube(names[1], AWAY))
+    bpy.ops.photopose.add_models(as_one=True)
+    assert [root.name for root in listed(scene)] == [told]
+
+
 def test_parts_that_shall_be_several_are(scene, tmp_path):
     parts = imported(tmp_path / "chair.obj")
     assert bpy.ops.photopose.add_models(as_one=False) == {"FINISHED"}

@@ -169,6 +169,16 @@ def test_a_listed_photo_that_has_a_camera_knows_whether_its_box_was_found(scene,
     assert [item.known_box for item in scene.photo_pose.photos] == [(0, 0, 0, 0), (1, 2, 30, 40)]
 
 
+def test_the_box_that_the_panel_has_is_newer_than_that_of_the_match(scene, folder):
+    camera = add_camera(scene, "wide.png")
+    camera[cameras.PHOTO] = str(folder / "wide.png")
+    camera.data.photo_pose.box = (1, 2, 30, 40)
+    scene.photo_pose.photo, scene.photo_pose.box = str(folder / "wide.png"), (3, 4, 33, 44)
+    add(folder, "wide.png", "tall.png")
+    assert [item.known_box for item in scene.photo_pose.photos] == [(3, 4, 33, 44), (0, 0, 0, 0)]
+    assert scene.photo_pose.known_box == (3, 4, 33, 44)
+
+
 def test_all_photos_are_matched_each_by_its_own_camera(scene, monkey, photos):
     settings, own = scene.photo_pose, add_camera(scene, "Own")
     scene.camera = own
