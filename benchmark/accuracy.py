@@ -35,7 +35,7 @@ class Variant(NamedTuple):
     """How the matcher is asked: without names the stages of look.Stages to be switched off.
 
     focal, mask: whether it is told the true ones; others: whether it has to find the model among all of its half;
-    device: what runs the networks.
+    device: what runs the networks; views_by: what makes training views, AUTO: drawn where that is faithful.
     """
 
     without: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Variant(NamedTuple):
     mask: bool = False
     others: bool = False
     device: str = "cpu"
+    views_by: str = "AUTO"
 
 
 VARIANTS = {
@@ -60,6 +61,7 @@ VARIANTS = {
     "usual focal": Variant(focal=False, without=("lens",)),
     "other model": Variant(others=True),
     "by numpy": Variant(device="numpy"),
+    "views by Cycles": Variant(views_by="CYCLES"),
 }
 
 
@@ -77,7 +79,7 @@ def measure(chosen: Sequence[Query], variants: Sequence[str], path: Path, thread
     """Appends a line to path for every variant and query that it has no line of; model after model."""
     done = {(line["variant"], line["query"]) for line in report.lines(path)}
     wanted = [(name, query) for name in variants for query in chosen if (name, query.id) not in done]
-    wanted.sort(key=lambda item: (VARIANTS[item[0]].others, item[1].half, item[1].model))
+    wanted.sort(key=lambda item: (VARIANTS[item[0]].others, VARIANTS[item[0]].views_by, item[1].half, item[1].model))
     began = time.perf_counter()
     with closing(Workshop(threads)) as workshop, path.open("a", encoding="utf-8") as file:
         for number, (name, query) in enumerate(wanted, start=1):
@@ -105,24 +107,32 @@ class Workshop:
         self.scene, self._file_of = bpy.context.scene, file_of
         self.roots: dict[str, Any] = {}
         self.targets: dict[str, Any] = {}
+        self._views_by = ""
         self.renderer: Any = None
         self.all_around: Any = None
         self._opened = ExitStack()
 
-    def fetch(self, names: Sequence[str]) -> None:
+    def fetch(self, names: Sequence[str], views_by: str = "AUTO") -> None:
         """Prepares targets and a renderer for these models, and forgets the others: each takes much memory."""
+        from photo_pose import preferences
         from photo_pose.inference.steps import finish
         from photo_pose.inference.views.view_options import ViewOptions
         from photo_pose.operators.pictures import model_targets
 
-        if list(self.targets) == list(names):
+        if (list(self.targets), self._views_by) == (list(names), views_by):
             return
+        folder = VIEWS if views_by == "AUTO" else VIEWS.with_name(f"{VIEWS.name}_{views_by.lower()}")
         self._opened.close()
         self.targets = {}
         roots, options = [self._root(name) for name in names], ViewOptions(device="cpu")
-        targets = finish(model_targets.prepare(roots, options, VIEWS))
-        self.all_around = model_targets.all_around(roots, options, VIEWS)
-        self.targets = dict(zip(names, targets, strict=True))
+        usual = preferences.DEFAULTS
+        preferences.DEFAULTS = usual._replace(engine=views_by)
+        try:
+            targets = finish(model_targets.prepare(roots, options, folder))
+        finally:
+            preferences.DEFAULTS = usual
+        self.all_around = model_targets.all_around(roots, options, folder)
+        self.targets, self._views_by = dict(zip(names, targets, strict=True)), views_by
         self.renderer = self._opened.enter_context(model_targets.target_renderer())
 
     def close(self) -> None:
@@ -143,7 +153,8 @@ class Workshop:
 def _answer(workshop: Workshop, name: str, query: Query, path: Path) -> dict[str, Any]:
     """What the matcher says about the query, and how far off that is."""
     variant = VARIANTS[name]
-    workshop.fetch([subject.name for subject in HALVES[query.half]] if variant.others else [query.model])
+    names = [subject.name for subject in HALVES[query.half]] if variant.others else [query.model]
+    workshop.fetch(names, variant.views_by)
     began = time.perf_counter()
     try:
         found = _matched(query, variant, workshop)
