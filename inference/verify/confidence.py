@@ -52,7 +52,7 @@ def _reasons(candidates: Sequence[Candidate], evidence: Evidence, translate: Cal
         yield translate(KIND)
     ratio = _side(evidence.box, evidence.size) / max(_side(evidence.shown, evidence.size), 1.0)
     if ratio > MISFIT:
-        yield translate("The box is much larger than the model in it: drag it closer around the object.")
+        yield translate("The box is much larger than the model in it: drag it closer, and around the right object.")
     if ratio < 1 / MISFIT:
         yield translate("The box is much smaller than the model: drag it around the whole object.")
     best, *others = candidates
