@@ -1,4 +1,5 @@
-"""Keys in 3D views; users change them in the preferences. None of them is one of Blender's own, in any mode."""
+"""Keys in 3D views; users change them in the preferences. None of them is one of Blender's own, in any mode but text
+editing, whose keys come first."""
 
 from __future__ import annotations
 

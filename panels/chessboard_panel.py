@@ -1,4 +1,4 @@
-"""The sub-panel "Chessboard"."""
+"""The panel "Chessboard"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sub-panel that hands matched cameras over."""
+"""The panel that hands matched cameras over."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class VIEW3D_PT_photo_pose_photo(SidebarPanel, bpy.types.Panel):
         self._draw_warnings(context)
 
     def _draw_box(self, settings) -> None:
-        """Its numbers are for scripts and the redo panel."""
+        """Its numbers are for scripts."""
         row = self.layout.row(align=True)
         row.operator("photopose.drag_box", icon="SELECT_SET", depress=any(settings.known_box))
         row.operator("photopose.propose_box", icon="VIEWZOOM")

@@ -1,4 +1,4 @@
-"""The sub-panel with several photos of one object."""
+"""The panel with several photos of one object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sub-panel "Refine"."""
+"""The panel "Refine"."""
 
 from __future__ import annotations
 

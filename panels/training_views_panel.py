@@ -1,4 +1,4 @@
-"""The sub-panel "Training Views", with the gallery and the cache that they are kept in."""
+"""The panel "Training Views", with the gallery and the cache that they are kept in."""
 
 from __future__ import annotations
 

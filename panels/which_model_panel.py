@@ -1,4 +1,4 @@
-"""The sub-panel "Which Model?"."""
+"""The panel "Which Model?"."""
 
 from __future__ import annotations
 

@@ -170,12 +170,13 @@ def _sensor(data: bpy.types.Camera) -> tuple[float, float]:
     return data.sensor_width, data.sensor_height
 
 
-def active_camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    """The scene's active camera; PoseError where there is none, or it cannot keep a new pose."""
+def active_camera(scene: bpy.types.Scene, to_change: bool = True) -> bpy.types.Object:
+    """The scene's active camera; PoseError where there is none, or it cannot keep what is to be written: a new pose
+    with to_change, else at least what is known of it."""
     camera = scene.camera
     if camera is None or camera.type != "CAMERA":
         raise PoseError("The scene has no active camera.")
-    if why := fixed_by(camera):
+    if (to_change or camera.library) and (why := fixed_by(camera)):
         raise PoseError(f"The camera {camera.name} is {why} and stays as it is: make another one active.")
     return camera
 

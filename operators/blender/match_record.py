@@ -77,7 +77,7 @@ def store_match(
     match.candidates.clear()
     match.adjusted.model = None
     match.taken = 0
-    if match.photo != camera_object[cameras.PHOTO]:
+    if located(match.photo) != located(camera_object[cameras.PHOTO]):
         match.pins.clear()
     match.photo, match.size, match.sensor = camera_object[cameras.PHOTO], best.camera.size, sensor
     match.distortion = 0.0, 0.0

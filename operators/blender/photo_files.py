@@ -42,7 +42,8 @@ def kept(told: str | Path) -> str:
     """What is written down of a photo: as Blender's file browser, relative to a saved .blend where the user prefers
     that, or gave it so, on the same drive."""
     path = located(told)
-    relative = bpy.context.preferences.filepaths.use_relative_paths or str(told).startswith("//")
+    followed = hasattr(bpy.types.Scene, "photo_pose")  # else nothing takes relative paths along when Blender saves
+    relative = followed and (bpy.context.preferences.filepaths.use_relative_paths or str(told).startswith("//"))
     same_drive = os.path.isabs(path) and Path(path).drive == Path(bpy.data.filepath).drive
     return bpy.path.relpath(path) if bpy.data.is_saved and relative and same_drive else path
 

@@ -15,6 +15,7 @@ class PHOTOPOSE_OT_add_snapshot(MatchedCameraOperator, bpy.types.Operator):
     bl_idname = "photopose.add_snapshot"
     bl_label = "Add Snapshot"
     bl_description = "Keep the pose and lens of the active camera, to go back to"
+    moves = False
 
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         match = camera_object.data.photo_pose
@@ -48,6 +49,7 @@ class PHOTOPOSE_OT_remove_snapshot(MatchedCameraOperator, bpy.types.Operator):
     bl_idname = "photopose.remove_snapshot"
     bl_label = "Remove Snapshot"
     bl_description = "Forget this snapshot; the camera stays as it is"
+    moves = False
 
     index: IntProperty(name="Snapshot", min=0, description="Its number, from 0")
 

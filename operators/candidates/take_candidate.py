@@ -29,6 +29,7 @@ class MatchedCameraOperator:
     """Mixin: a subclass gives `change(context, camera_object)`; where that raises PoseError it has changed nothing."""
 
     bl_options = {"REGISTER", "UNDO"}
+    moves = True  # the camera; else only what is known of it changes
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -41,7 +42,7 @@ class MatchedCameraOperator:
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             require_packages("PIL")
-            self.change(context, cameras.active_camera(context.scene))
+            self.change(context, cameras.active_camera(context.scene, self.moves))
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -68,6 +69,7 @@ class MatchedCameraOperator:
 
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
         """Sets the active camera as in a PhotoPoseCandidate."""
+        sphere_of(context.scene, item.model)  # PoseError before anything is changed
         camera_object, distortion = context.scene.camera, read_distortion(item)
         match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)

@@ -36,9 +36,10 @@ class Subject(NamedTuple):
     vertices: np.ndarray
 
     @classmethod
-    def read(cls, current: bpy.types.Scene) -> Subject:
+    def read(cls, current: bpy.types.Scene, to_change: bool = True) -> Subject:
+        """to_change: whether the camera is to get another pose, which not every one can."""
         require_packages("PIL")
-        camera_object = cameras.active_camera(current)
+        camera_object = cameras.active_camera(current, to_change)
         photo = photo_of(current, camera_object) if cameras.PHOTO in camera_object else None
         size = photo.size if photo else None
         camera = cameras.read_camera(current, camera_object, size)

@@ -48,7 +48,7 @@ def fit_of_camera(context: bpy.types.Context) -> Steps[CameraFit]:
     from ...inference.matching import aligner
     from ...inference.verify.fit_picture import fit_picture
 
-    subject = Subject.read(context.scene)
+    subject = Subject.read(context.scene, to_change=False)
     if subject.photo is None:
         raise PoseError("The active camera belongs to no photo.")
     box = box_of(context.scene.camera, subject.camera)

@@ -62,7 +62,7 @@ def lines_of_camera(context: bpy.types.Context) -> Steps[CameraLines]:
     from ...inference.matching import crops_for, extractor
     from ...inference.verify.lines_picture import lines_picture, photo_lines
 
-    subject, settings = Subject.read(context.scene), context.scene.photo_pose
+    subject, settings = Subject.read(context.scene, to_change=False), context.scene.photo_pose
     if subject.photo is None:
         raise PoseError("The active camera belongs to no photo.")
     if subject.camera.is_orthographic:

@@ -60,7 +60,9 @@ class Pins:
             del self.points[number], self.targets[number]
 
     def keep(self, match: bpy.types.PropertyGroup) -> None:
-        match.pins.clear()
+        for index in reversed(range(len(match.pins))):
+            if match.pins[index].model in (None, self.subject.root):  # those of another candidate's model stay
+                match.pins.remove(index)
         for point, target in zip(self.points, self.targets, strict=True):
             pin = match.pins.add()
             pin.model, pin.point, pin.target = self.subject.root, point, target

@@ -32,7 +32,7 @@ class PHOTOPOSE_OT_switch_lines(ViewOperator, bpy.types.Operator):
         return possible
 
     def begin(self, context: bpy.types.Context) -> None:
-        match = cameras.active_camera(context.scene).data.photo_pose
+        match = cameras.active_camera(context.scene, to_change=False).data.photo_pose
         if compare_views.lines_shown(context) is None:
             raise PoseError("Camera or model have changed: press Lines again.")
         before = lines_without(match)

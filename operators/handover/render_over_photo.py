@@ -49,6 +49,8 @@ class PHOTOPOSE_OT_render_over_photo(bpy.types.Operator):
             image, before = _shown(current.camera), _laid(tree) if OVER_PHOTO in current else None
             if image is None and OVER_PHOTO not in current:
                 raise PoseError(f"The camera {current.camera.name} shows no photo: match it again.")
+            if image and image != before:
+                _check(current)
         except PoseError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -60,6 +62,19 @@ class PHOTOPOSE_OT_render_over_photo(bpy.types.Operator):
         else:
             self.report({"INFO"}, rpt_("Renders lie over no photo any more"))
         return {"FINISHED"}
+
+
+def _check(current: bpy.types.Scene) -> None:
+    """PoseError, before anything is changed, where a photo cannot be laid under renders."""
+    view, before = current.view_settings, current.view_settings.view_transform
+    try:
+        view.view_transform = NEUTRAL["view_transform"]
+    except TypeError as error:
+        raise PoseError(
+            "This colour configuration has no view transform Standard, which leaves a photo its colours."
+        ) from error
+    view.view_transform = before
+    cameras.read_camera(current, current.camera)
 
 
 def lay_over(current: bpy.types.Scene, image: bpy.types.Image) -> None:

@@ -38,8 +38,8 @@ def fingerprint(job: Job, work: Batch) -> str:
 
 
 def done_before(folder: Path, text: str | None, numbers: Sequence[int]) -> dict[str, dict[str, Any]]:
-    """Lines of photos that were matched, by their fingerprints, of this slice, of others that share photos with it, and
-    of one process that matched all. Those of the slice itself are put aside, for its file is written anew."""
+    """Lines of photos that were matched, by their fingerprints, of this listing and of slices that share photos with
+    it. Those of the slice itself are put aside, for its file is written anew."""
     own, aside = slices.listing(folder, text), put_aside(folder, text)
     shared = [path for path, theirs in slices.listings(folder) if not set(numbers).isdisjoint(theirs)]
     kept = _matched(aside) | _matched(own)

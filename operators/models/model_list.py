@@ -217,16 +217,16 @@ def _name_of(scene: bpy.types.Scene, roots: Sequence[bpy.types.Object]) -> str:
 
 
 def _add(scene: bpy.types.Scene, objects: list[bpy.types.Object], parts: list[bpy.types.Object]) -> int:
-    """Adds what is not yet on the list, from which parts go; gives how many that were."""
+    """Adds what is not yet on the list, from which parts go; gives how many lines came and went."""
     models = scene.photo_pose.models
-    for index in reversed(range(len(models))):
-        if models[index].object in parts:
-            models.remove(index)
+    gone = [index for index, item in enumerate(models) if item.object in parts]
+    for index in reversed(gone):
+        models.remove(index)
     listed = {item.object for item in models}
     new = [obj for obj in objects if obj not in listed]
     for obj in new:
         models.add().object = obj
-    return len(new)
+    return len(new) + len(gone)
 
 
 classes = (PHOTOPOSE_OT_add_models, PHOTOPOSE_OT_add_scene_models, PHOTOPOSE_OT_remove_model, PHOTOPOSE_OT_show_model)

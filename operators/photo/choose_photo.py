@@ -30,9 +30,14 @@ class PHOTOPOSE_OT_choose_photo(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        if not self.filepath:
+            self.report({"ERROR"}, "Choose a photo first")
+            return {"CANCELLED"}
         settings = context.scene.photo_pose
+        another = located(self.filepath) != located(settings.photo)
         settings.photo = kept(self.filepath)
-        settings.box = (0, 0, 0, 0)  # of another photo
+        if another:
+            settings.box = (0, 0, 0, 0)
         return {"FINISHED"}
 
 

@@ -31,7 +31,7 @@ class BoxDragging(ViewOperator):
     gave none, and says what the operator returns.
     """
 
-    elsewhere = "A box can only be dragged in a 3D view; type its numbers instead"
+    elsewhere = "A box can only be dragged in a 3D view"
 
     def begin(self, context: bpy.types.Context) -> None:
         require_packages("PIL")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_tip as tip_
 
+from ...inference.errors import PoseError
 from ..blender import cameras
 
 
@@ -28,7 +29,10 @@ class PHOTOPOSE_OT_fit_to_render(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         for camera_object in context.scene.objects:
             if is_cropped(context.scene, camera_object):
-                cameras.fit_to_render(context.scene, camera_object)
+                try:
+                    cameras.fit_to_render(context.scene, camera_object)
+                except PoseError as error:  # the others go on
+                    self.report({"WARNING"}, str(error))
         return {"FINISHED"}
 
 

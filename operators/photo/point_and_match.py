@@ -7,7 +7,7 @@ from bpy.props import StringProperty
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box
-from ..blender.photo_files import kept
+from ..blender.photo_files import kept, located
 from .drag_box import BoxDragging
 from .match_photo import DroppedPhoto
 
@@ -41,10 +41,14 @@ class PHOTOPOSE_OT_point_and_match(BoxDragging, bpy.types.Operator):
 
     def finish(self, context: bpy.types.Context, box: Box | tuple[float, ...] | None) -> set[str]:
         settings = context.scene.photo_pose
-        settings.photo, settings.box = kept(self.filepath), box or UNKNOWN
-        if box is not None:
-            bpy.ops.photopose.match_photo("INVOKE_DEFAULT")  # as the panel's button
-        return {"FINISHED"}
+        another = located(self.filepath) != located(settings.photo)
+        settings.photo = kept(self.filepath)
+        if another or box is not None:
+            settings.box = box or UNKNOWN
+        if box is None:
+            return {"FINISHED"}
+        bpy.ops.photopose.match_photo("INVOKE_DEFAULT")  # as the panel's button
+        return {"CANCELLED"}  # the match's undo step is that of both
 
 
 class PHOTOPOSE_FH_point(DroppedPhoto, bpy.types.FileHandler):

@@ -79,6 +79,7 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.matching import Shown, find_and_match, share_lens
+        from ..blender.result_text import new_camera
         from ..pictures.model_targets import all_around, prepare, target_renderer
 
         items = context.scene.photo_pose.photos
@@ -115,7 +116,11 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         for path, shot in shots.items():
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
+        fixed = [(item, item.camera, cameras.fixed_by(item.camera)) for item in items if item.present]
         failed = write_shots(context.scene, shots, {target.name: target.sphere for target in targets})
+        for item, camera_object, why in fixed:
+            if why and item.camera != camera_object:
+                self.warn(new_camera(camera_object, why, item.camera))
         frame_camera(context)
         compare_views.show_match(context)
         matched = rpt_("{matched} of {count} photos matched").format(matched=len(shots) - len(failed), count=len(shots))

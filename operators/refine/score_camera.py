@@ -26,7 +26,7 @@ class PHOTOPOSE_OT_score_camera(StepsOperator, bpy.types.Operator):
         return possible
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene)
+        match, subject = context.scene.camera.data.photo_pose, Subject.read(context.scene, to_change=False)
         views = subject.views(context.scene.photo_pose)
         known = next((item for item in match.candidates if item.model == subject.root), match.candidates[0])
         cameras, score = [subject.camera, read_pose(known, match.size)], known.score

@@ -266,6 +266,20 @@ def test_a_changed_camera_is_scored_again(scene, match, views_folder, monkeypatc
     assert [one.score for one in match.candidates] == before and match.confidence > 0.9
 
 
+def test_a_locked_camera_is_looked_at_but_not_moved(scene, match, views_folder, monkeypatch):
+    monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
+    scene.photo_pose.subdivisions, scene.camera.lock_location[0] = 2, True
+    bpy.ops.photopose.score_camera()
+    assert match.adjusted.score == pytest.approx(match.score, abs=1e-3)
+    bpy.ops.photopose.add_snapshot()
+    assert len(match.snapshots) == 1
+    before = snapshot()
+    for change in (bpy.ops.photopose.take_candidate, bpy.ops.photopose.take_snapshot, bpy.ops.photopose.nudge):
+        with pytest.raises(RuntimeError, match="is locked and stays as it is"):
+            change()
+    assert differences(before, snapshot()) == {}
+
+
 def test_a_match_whose_box_a_script_has_spoilt_is_not_scored(scene, match, views_folder, monkeypatch):
     monkeypatch.setattr(view_cache, "cache_folder", lambda: views_folder)
     match.box = (5, 5, 5, 5)

@@ -19,6 +19,16 @@ def test_a_chosen_photo_is_kept_as_blender_keeps_paths(scene, tmp_path):
     bpy.context.preferences.filepaths.use_relative_paths = True
 
 
+def test_the_same_photo_keeps_its_box_and_none_changes_nothing(scene, tmp_path):
+    settings, photo = scene.photo_pose, str(tmp_path / "one.jpg")
+    settings.photo, settings.box = photo, (1, 2, 30, 40)
+    bpy.ops.photopose.choose_photo(filepath=photo)
+    assert tuple(settings.box) == (1, 2, 30, 40)
+    with pytest.raises(RuntimeError, match="Choose a photo first"):
+        bpy.ops.photopose.choose_photo(filepath="")
+    assert (settings.photo, tuple(settings.box)) == (photo, (1, 2, 30, 40))
+
+
 def test_the_box_is_forgotten_and_nothing_else_is(scene):
     settings = scene.photo_pose
     with pytest.raises(RuntimeError, match=r"poll\(\)"):

@@ -87,6 +87,13 @@ class Window:
         picture.save(self.folder / f"{name}.png")
         return picture
 
+    def picture_once(self, name: str, mouse: Sequence[float], shows: Callable[[Image.Image], bool]) -> Image.Image:
+        """The first that shows it, which a slow Blender draws late, or else the last within SOON."""
+        end = time.monotonic() + SOON
+        while not shows(picture := self.picture(name, mouse)) and time.monotonic() < end:
+            pass
+        return picture
+
     def quit(self) -> int:
         """By its own key; the status."""
         self.screen.press("ctrl+q")

@@ -206,8 +206,12 @@ def browse(window: Window, truth: dict) -> None:
     nearest = color_box(drawn, photo_on_screen(state["frame"], truth["size"]), BLUE)
     check(nearest is not None, "the training view nearest to the camera is drawn in blue")
     if nearest is not None:
-        hovered = window.picture("gallery", np.reshape(nearest, (2, 2)).mean(0))
-        check(difference(drawn, hovered, state["view"]) > 0.3, "the mouse over a training view shows it")
+
+        def shows(picture: Image.Image) -> bool:
+            return difference(drawn, picture, state["view"]) > 0.3
+
+        hovered = window.picture_once("gallery", np.reshape(nearest, (2, 2)).mean(0), shows)
+        check(shows(hovered), "the mouse over a training view shows it")
     window.screen.press("Escape")
     window.until("Esc ends browsing", lambda state: not state["modal"])
 
