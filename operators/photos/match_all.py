@@ -116,7 +116,8 @@ class PHOTOPOSE_OT_match_photos(LookingProperties, StepsOperator, bpy.types.Oper
         for path, shot in shots.items():
             if isinstance(shot, Shot):  # now, for the cameras that are written may take the active one's place
                 shots[path] = shot._replace(sensor=photo_sensor(self, context.scene, shot.best.camera.size))
-        fixed = [(item, item.camera, cameras.fixed_by(item.camera)) for item in items if item.present]
+        there = [item for item in items if item.present and item.camera.type == "CAMERA"]
+        fixed = [(item, item.camera, cameras.fixed_by(item.camera)) for item in there]
         failed = write_shots(context.scene, shots, {target.name: target.sphere for target in targets})
         for item, camera_object, why in fixed:
             if why and item.camera != camera_object:

@@ -362,8 +362,8 @@ def test_damaged_backgrounds_are_left_out(tmp_path: Path):
     assert (augmentation.backgrounds(tmp_path, 3, warn=told.append) == (10, 200, 30)).all()
     assert told == [
         "Photo 'a.jpg' is damaged or of an unknown kind; try JPEG or PNG.",
-        "Photo 'empty.png' is an empty file.",
-        "Photo 'folder.png' is a folder.",
+        f"Photo '{tmp_path / 'empty.png'}' is an empty file.",
+        f"Photo '{tmp_path / 'folder.png'}' is a folder.",
     ]
 
 

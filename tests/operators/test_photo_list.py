@@ -400,3 +400,14 @@ def test_markers_are_bound_to_cameras_beside_others(scene, folder):
         ]
     scene.frame_set(3)
     assert scene.camera == scene.photo_pose.photos[1].camera
+
+
+def test_match_all_says_which_cameras_it_has_to_pass_over(scene, monkey, photos, capfd):
+    add(photos, "wide.png")
+    bpy.ops.photopose.match_photos(method="KNN")
+    before = scene.photo_pose.photos[0].camera
+    before.lock_location[0] = True
+    bpy.ops.photopose.match_photos(method="KNN")
+    after = scene.photo_pose.photos[0].camera
+    assert after != before
+    assert f"{before.name} is locked and stays as it is: {after.name} is a new camera" in capfd.readouterr().out
