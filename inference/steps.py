@@ -58,28 +58,28 @@ def finish(steps: Steps[Result], told: Callable[[float], None] | None = None) ->
 
 def within(steps: Steps[Result], start: float, end: float, part: str = "") -> Steps[Result]:
     """The same steps as a part, from start to end, of a larger whole; part: words that go before what they count."""
+
+    def placed(step: float) -> float:
+        progress = start + step * (end - start)
+        return Counted(progress, part + step.what, step.done, step.count) if isinstance(step, Counted) else progress
+
+    return _retold(steps, placed)
+
+
+def counted(steps: Steps[Result], what: str, number: int, count: int) -> Steps[Result]:
+    """The same steps as those of one of several things, such as photos, which are counted from 1."""
+    return _retold(steps, lambda step: Counted(step, what, number, count))
+
+
+def _retold(steps: Steps[Result], told: Callable[[float], float]) -> Steps[Result]:
+    """The same steps, whose progress is told otherwise."""
     with closing(steps):  # at once: what they have opened needs what the whole has
         while True:
             try:
                 step = next(steps)
             except StopIteration as stop:
                 return stop.value
-            yield step if isinstance(step, Work) else _placed(step, start + step * (end - start), part)
-
-
-def _placed(step: float, progress: float, part: str) -> float:
-    return Counted(progress, part + step.what, step.done, step.count) if isinstance(step, Counted) else progress
-
-
-def counted(steps: Steps[Result], what: str, number: int, count: int) -> Steps[Result]:
-    """The same steps as those of one of several things, such as photos, which are counted from 1."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            yield step if isinstance(step, Work) else Counted(step, what, number, count)
+            yield step if isinstance(step, Work) else told(step)
 
 
 def shares(items: Iterable[Item], start: float = 0.0, end: float = 1.0) -> Iterator[tuple[Item, tuple[float, float]]]:

@@ -107,7 +107,7 @@ def as_it_stands(
     camera = Camera(_frame_intrinsics(scene, evaluated.data), pose, _frame_size(scene))
     if size is not None:
         (across, down), render = fills(scene, size), scene.render
-        scale = {"HORIZONTAL": across, "VERTICAL": down}.get(fitted_side(camera_object), min(across, down))
+        scale = filling(across, down, fitted_side(camera_object))
         width, height = scale * size[0] / render.pixel_aspect_x, scale * size[1] / render.pixel_aspect_y
         camera = camera.windowed(_centred(camera.size, width, height), size)
     return camera, evaluated.data.type == "ORTHO"
@@ -317,6 +317,12 @@ def view_through_camera(context: bpy.types.Context) -> list[bpy.types.Area]:
 def fitted_side(camera_object: bpy.types.Object) -> str:
     """The side of the frame that the photo of a camera fills, as Blender's sensor fit; AUTO: where it is FIT."""
     return camera_object.data.sensor_fit if PHOTO in camera_object else "AUTO"
+
+
+def filling(across: float, down: float, fit: str) -> float:
+    """How much larger a picture gets that fills this side of its frame, which is so many times as large across and
+    down; AUTO: as large as fits."""
+    return {"HORIZONTAL": across, "VERTICAL": down}.get(fit, min(across, down))
 
 
 def _side(scene: bpy.types.Scene, camera_object: bpy.types.Object, camera: Camera) -> str:

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_tip as tip_
 from bpy.props import EnumProperty, FloatProperty, IntProperty
 
 from ...inference.errors import PoseError
-from ...inference.geometry import Camera, turned_about
+from ...inference.geometry import Camera, Sphere, turned_about
 from ...inference.photo.focal_length import Lens, is_guess
 from ..blender import cameras
 from ..blender.match_record import lens_of, read_distortion, read_lens, read_pose, show_straight, sphere_of
@@ -53,13 +53,14 @@ class MatchedCameraOperator:
         context: bpy.types.Context,
         camera: Camera,
         model: bpy.types.Object,
+        sphere: Sphere,
         sensor: float,
         lens: Lens,
         score: float = 0.0,
     ) -> None:
-        """Sets the active camera, which sees the model, and tells how; sensor: the photo's longer side in mm; score:
-        when there is one."""
-        sphere, camera_object = sphere_of(context.scene, model), context.scene.camera
+        """Sets the active camera, which sees the model in this sphere, and tells how; sensor: the photo's longer side
+        in mm; score: when there is one."""
+        camera_object = context.scene.camera
         cameras.write_camera(context.scene, camera_object, camera, model=sphere, sensor=sensor)
         camera_object.data.photo_pose.model = model
         show_only(context.scene, context.view_layer, model)
@@ -69,13 +70,13 @@ class MatchedCameraOperator:
 
     def take(self, context: bpy.types.Context, item: bpy.types.PropertyGroup) -> None:
         """Sets the active camera as in a PhotoPoseCandidate."""
-        sphere_of(context.scene, item.model)  # PoseError before anything is changed
+        sphere = sphere_of(context.scene, item.model)  # PoseError before anything is changed
         camera_object, distortion = context.scene.camera, read_distortion(item)
         match = camera_object.data.photo_pose
         camera = read_pose(item, match.size)
         if distortion or any(match.distortion):
             show_straight(camera_object, read_photo(path_of(camera_object)), camera, distortion)
-        self.look(context, camera, item.model, match.sensor, read_lens(item), item.score)
+        self.look(context, camera, item.model, sphere, match.sensor, read_lens(item), item.score)
 
     def take_number(self, context: bpy.types.Context, index: int) -> None:
         """Of the active camera's candidates, from 0."""
@@ -135,11 +136,11 @@ class PHOTOPOSE_OT_turn_candidate(MatchedCameraOperator, bpy.types.Operator):
     def change(self, context: bpy.types.Context, camera_object: bpy.types.Object) -> None:
         match = camera_object.data.photo_pose
         camera = cameras.read_camera(context.scene, camera_object, tuple(match.size))
-        center = sphere_of(context.scene, match.model).center
-        axis = camera.position - center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
-        pose = turned_about(camera.camera_to_world, center, axis, self.angle)
+        sphere = sphere_of(context.scene, match.model)
+        axis = camera.position - sphere.center if self.axis == "VIEW" else np.array([0.0, 0.0, 1.0])
+        pose = turned_about(camera.camera_to_world, sphere.center, axis, self.angle)
         sensor = cameras.sensor_of(context.scene, camera_object, camera.size)
-        self.look(context, camera.placed(pose), match.model, sensor, lens_of(match, camera.focal))
+        self.look(context, camera.placed(pose), match.model, sphere, sensor, lens_of(match, camera.focal))
 
 
 classes = (PHOTOPOSE_OT_take_candidate, PHOTOPOSE_OT_next_candidate, PHOTOPOSE_OT_turn_candidate)

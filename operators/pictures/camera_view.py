@@ -11,7 +11,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 from ...inference.errors import PoseError
 from ...inference.geometry import Box, Camera
-from ..blender.cameras import fitted_side, view_through_camera
+from ..blender.cameras import filling, fitted_side, view_through_camera
 from ..blender.models import chosen_models
 from ..running.long_operator import until_undo, was_stopped
 
@@ -178,7 +178,7 @@ def photo_in_view(
 def fitted(size: tuple[int, int], frame: Box, fit: str = "AUTO") -> Box:
     """A picture of this size, as large as fits in the middle of frame, or as fills that side of it."""
     across, down = frame.width / size[0], frame.height / size[1]
-    half = np.array(size) * {"HORIZONTAL": across, "VERTICAL": down}.get(fit, min(across, down)) / 2
+    half = np.array(size) * filling(across, down, fit) / 2
     return Box(*(frame.center - half), *(frame.center + half))
 
 
