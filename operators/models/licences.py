@@ -1,0 +1,5 @@
+from ...inference.library.records import Licence
+
+
+def licence_of(path, roots):
+    return Licence()
