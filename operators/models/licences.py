@@ -5,23 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import bpy
 
 from ...inference.errors import printable
 from ...inference.formats.gltf import read_gltf
+from ...inference.library.records import Licence
 
 _FILE = re.compile(r"(licen[cs]e|copying)(\.(txt|md|rst|html?|pdf|rtf))?", re.IGNORECASE)
-
-
-class Licence(NamedTuple):
-    """What is said of a model; empty where nothing is."""
-
-    author: str = ""
-    licence: str = ""
-    copyright: str = ""
-    description: str = ""
 
 
 def licence_of(path: Path, roots: Iterable[bpy.types.Object]) -> Licence:

@@ -1,28 +1,21 @@
 """The models of a library: which files it has, what of them is a model, what is told of it, and looking at one of
 them without touching the scene."""
 
-import json
-import os
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from blend_files import collection, cube, extent, fresh, names, saved  # noqa: E402
+from blend_files import collection, cube, extent, fresh  # noqa: E402
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.geometry import Camera, look_at  # noqa: E402
 from photo_pose.operators.blender.models import evaluated, scene_roots  # noqa: E402
-from photo_pose.operators.models.borrowed_models import all_borrowed, appended, borrowed  # noqa: E402
+from photo_pose.operators.models.borrowed_models import appended, borrowed  # noqa: E402
 from photo_pose.operators.models.import_materials import painted  # noqa: E402
-from photo_pose.operators.models.licences import Licence, licence_of  # noqa: E402
-from photo_pose.operators.models.model_files import import_models, model_files  # noqa: E402
-from photo_pose.operators.models.source_files import files_of  # noqa: E402
+from photo_pose.operators.models.model_files import import_models  # noqa: E402
 from photo_pose.operators.pictures.model_targets import model_renderer  # noqa: E402
 
 KINDS = ("obj", "ply", "stl", "glb", "gltf", "fbx", "usda", "usdc", "usdz", "blend")
