@@ -13,13 +13,15 @@ Objects = dict[bpy.types.Object, bool]  # in their order, and whether an eye ico
 
 
 def append_models(path: str) -> list[bpy.types.Object]:
-    """The file's models, linked to the scene; what they use comes along, and nothing else stays.
+    """The file's models, in an order that does not change, linked to the scene; what they use comes along, and nothing
+    else stays.
 
     A marked collection is one model, an instance of it, as where it is dragged from Blender's own asset browser.
     """
     scene, before = bpy.context.scene, set(bpy.data.user_map())
     with bpy.data.libraries.load(path) as (source, target):
-        target.scenes, target.objects, target.collections = source.scenes, source.objects, source.collections
+        target.scenes = source.scenes
+        target.objects, target.collections = sorted(source.objects), sorted(source.collections)
         active = _active_scene(path, source.scenes)
     objects, collections = ([one for one in some if one] for some in (target.objects, target.collections))
     loose = [obj for obj in objects if not obj.users_scene]
