@@ -141,7 +141,7 @@ def _asked(options: argparse.Namespace) -> tuple[argparse.Namespace, list[Job]]:
         given.jobs, given.photo = given.jobs or _jobs_file(jobs, options.out), None
     if name == "library":
         given.cache = None
-        begun(given.out, asked_views(given))  # what is wrong with it, every task would say
+        begun(given.out, asked_views(given), given.model)  # what is wrong with it, every task would say
     elif not given.cache:
         raise PoseError("Give prepare a --cache that every machine of the farm reaches.")
     return given, jobs

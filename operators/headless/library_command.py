@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     PoseError when nothing can be done at all.
     """
     open_scene(options)
-    views = begun(options.out, asked_views(options))._replace(device=options.device)
+    views = begun(options.out, asked_views(options), options.model)._replace(device=options.device)
     found = found_in(options.out, options.model, to_stderr)
     numbers = slices.chosen(options.slice, len(found), "model files")
     with threads(options.threads), Progress(options.quiet, options.progress == "openjd") as progress:

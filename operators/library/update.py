@@ -63,10 +63,15 @@ class Outcome(NamedTuple):
     failed: tuple[str, ...] = ()
 
 
-def begun(folder: Path, views: ViewOptions | None) -> ViewOptions:
-    """How the library's training views are made; where there is no library yet one begins, with these views, None: as
-    by default. PoseError where it has others, or cannot be written."""
+def begun(folder: Path, views: ViewOptions | None, sources: Sequence[Path]) -> ViewOptions:
+    """How the library's training views are made; where there is no library yet one begins, of these sources, with
+    these views, None: as by default. PoseError where it has others, or cannot be written."""
     known = views_of(folder)
+    if known is None and not sources:
+        raise PoseError(f'Library "{folder}" has no models yet: say where they are, with --model.')
+    for source in sources:
+        if not source.exists():
+            raise PoseError(f'"{source}" does not exist.')
     make_folder(folder, UNWRITABLE)
     if known is None:
         known = views or ViewOptions()
@@ -81,7 +86,7 @@ def found_in(folder: Path, sources: Sequence[Path], warn: Callable[[str], None])
     """The model files of these files and folders, each once; without any, those of all that the library was made of,
     but what is not there is left alone: its disk may come back.
 
-    PoseError where a source is not there, or has no models.
+    PoseError where a source is a folder without model files.
     """
     if sources:
         found = [one for source in sources for one in _found_at(folder, source)]
@@ -97,8 +102,6 @@ def found_in(folder: Path, sources: Sequence[Path], warn: Callable[[str], None])
 
 
 def _found_at(folder: Path, source: Path) -> list[Found]:
-    if not source.exists():
-        raise PoseError(f'"{source}" does not exist.')
     of_folder = path_in(folder, source) if source.is_dir() else ""
     return [Found(path_in(folder, file), of_folder) for file in model_files(source, deep=True)]
 
