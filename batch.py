@@ -118,7 +118,7 @@ def farm_arguments(parser: argparse.ArgumentParser) -> None:
     size = "of a step are a task; default %(default)s"
     parser.add_argument("--photos-per-task", type=positive, default=50, metavar="N", help=f"so many photos {size}")
     parser.add_argument("--models-per-task", type=positive, default=20, metavar="N", help=f"so many model files {size}")
-    what = "match or prepare, with its own arguments"
+    what = "match, prepare or library, with its own arguments"
     parser.add_argument("job", nargs=argparse.REMAINDER, metavar="COMMAND ...", help=what)
 
 
@@ -300,7 +300,7 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     try:
         options = parser(name, with_blend).parse_args(rest)
         if name == "farm":
-            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "gather")}
+            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "library", "gather")}
         if getattr(options, "device", "") is None:
             options.device = preferred().device
         require_packages(*COMMANDS[name].needs, device=getattr(options, "device", ""))

@@ -31,6 +31,7 @@ SHA256 = {
     "sweethome3d-furniture benchmark": "c2c70d54c17a120de75c298e9ae03c930d6f5e9443b7c1427700e978bc3a1a6a",
     "sweethome3d-furniture made up": "7822f00bc97d63f3570af9b2606111e94ea60ea20fde330841ddd5b5c6c50b93",
     "sweethome3d-furniture rooms": "6b475a39df3475e8fe8427a7bb568a0822cde0bb60601ec33259be1fc4301ebb",
+    "sweethome3d-furniture all": "471d8e4ef45bf8cbdc0ee6bb24d7fbaeb8980294fc63812fe946ee31342a9a26",
     "opencv-doc": "7c036c9afc3ab8ce367ab026175543dfb9f3f6d6cc22c5e26aa19e5d3ec06dea",
     "mate-backgrounds": "5e01491fc1a023610900de70b8c63f35e70ecd2e169a208e3ea59423bf4b002f",
     "blendswap-cc-0/chairWithCushion": "6ac2b7774436a8c437c430219bb2db9969730e4c8f6c464c1eabd81a448200ad",
@@ -169,6 +170,10 @@ def catalogue_size(name: str) -> np.ndarray:
     return np.array([float(_told(name, key)) for key in ("width", "depth", "height")])
 
 
+def catalogue_category(name: str) -> str:
+    return _told(name, "category")
+
+
 def _told(name: str, key: str) -> str | None:
     """What the catalogue tells of a model."""
     text = _catalogue_text(name.partition("/")[0])
@@ -194,6 +199,19 @@ def models(names: Sequence[str], what: str) -> dict[str, Path]:
     folders = {name: _unpacked(name) for name in names}
     check(what, *(_content(folder) for folder in folders.values()))
     return {name: _obj(folder) for name, folder in folders.items()}
+
+
+def all_furniture() -> dict[str, Path]:
+    """The .obj files of all 820 models by name, sorted; some of them are not named as their folders are."""
+    files = {}
+    for vendor in sorted(catalogues()):
+        for path in re.findall(r"^model#\d+=/(\S+)", _catalogue_text(vendor), re.MULTILINE):
+            name = path.rpartition("/")[0]
+            files[name] = _unpacked(name) / Path(path).name
+    files = dict(sorted(files.items()))
+    digests = [hashlib.sha256(_content(file.parent)).digest() for file in files.values()]  # a third of a GB
+    check("sweethome3d-furniture all", *digests)
+    return files
 
 
 def vertices(obj: Path) -> np.ndarray:

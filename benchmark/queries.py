@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from benchmark import assets
-from benchmark.recipes import CLUTTER, HALVES, SUBJECTS, Recipe, recipes
+from benchmark.recipes import CLUTTER, HALVES, SUBJECTS, Recipe, Subject, recipes
 from inference.errors import PoseError
 from inference.geometry import Box, Camera
 
@@ -42,13 +43,33 @@ class Query(NamedTuple):
     flags: dict[str, Any]
 
 
+class Gallery(NamedTuple):
+    """What is photographed, the .obj files by name, also those of what stands around, and where the pictures lie."""
+
+    subjects: dict[str, Subject]
+    files: dict[str, Path]
+    folder: Path
+
+    def index(self, recipe: Recipe) -> Path:
+        return self.folder / f"{recipe.id}.json"
+
+
 def queries(half: str, limit: int | None = None) -> list[Query]:
     """The queries of a half, "tuning" or "test", or the first ones; PoseError where some are not there yet."""
-    chosen = recipes(half)[:limit]
-    missing = sum(not _index(recipe).exists() for recipe in chosen)
+    return taken(recipes(half)[:limit], half, gallery(), "benchmark.queries")
+
+
+def taken(chosen: Sequence[Recipe], half: str, gallery: Gallery, module: str) -> list[Query]:
+    """What the recipes have become; PoseError, which names the module that takes them, where some are missing."""
+    missing = sum(not gallery.index(recipe).exists() for recipe in chosen)
     if missing:
-        raise PoseError(f"{missing} of {len(chosen)} pictures are missing: run python -m benchmark.queries.")
-    return [_read(recipe, half, models()[recipe.model]) for recipe in chosen]
+        raise PoseError(f"{missing} of {len(chosen)} pictures are missing: run python -m {module}.")
+    return [_read(recipe, half, gallery) for recipe in chosen]
+
+
+def gallery() -> Gallery:
+    """That of the benchmark."""
+    return Gallery(SUBJECTS, models(), FOLDER)
 
 
 @cache
@@ -60,34 +81,30 @@ def models() -> dict[str, Path]:
 backdrops = cache(assets.backdrops)
 
 
-def _index(recipe: Recipe) -> Path:
-    return FOLDER / f"{recipe.id}.json"
-
-
-def _read(recipe: Recipe, half: str, obj: Path) -> Query:
-    known = json.loads(_index(recipe).read_text())
+def _read(recipe: Recipe, half: str, gallery: Gallery) -> Query:
+    known = json.loads(gallery.index(recipe).read_text())
     world_to_camera = np.eye(4)
     world_to_camera[:3, :3], world_to_camera[:3, 3] = known["R"], known["t"]
     camera = Camera(np.array(known["K"]), np.linalg.inv(world_to_camera), recipe.size)
-    files = (FOLDER / f"{recipe.id}{end}" for end in (".jpg", "_mask.png", "_silhouette.png"))
+    files = (gallery.folder / f"{recipe.id}{end}" for end in (".jpg", "_mask.png", "_silhouette.png"))
     boxes = Box(*known["box"]), Box(*known["true_box"])
-    return Query(recipe.id, recipe.model, half, obj, *files, camera, *boxes, known["flags"])
+    return Query(recipe.id, recipe.model, half, gallery.files[recipe.model], *files, camera, *boxes, known["flags"])
 
 
-def take(recipe: Recipe, threads: int) -> None:
-    """Renders a picture into FOLDER, the index entry last; resets Blender's scene."""
+def take(recipe: Recipe, gallery: Gallery, threads: int) -> None:
+    """Renders a picture into the gallery's folder, the index entry last; resets Blender's scene."""
     import bpy
 
     from benchmark import scenery, sensor, stage
 
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     random = np.random.default_rng(recipe.seed)
-    obj = stage.import_obj(models()[recipe.model])
+    obj = stage.import_obj(gallery.files[recipe.model])
     obj.pass_index = stage.OBJECT
     points = stage.world_vertices(obj)
     camera = scenery.framed(recipe, points)
     stage.set_up(camera, recipe.lens, recipe.backdrop is not None, threads)
-    scenery.furnish(recipe, obj, points, camera, models(), random)
+    scenery.furnish(recipe, obj, points, camera, gallery.files, random)
     layers = stage.render_layers(obj)
 
     backdrop = np.zeros_like(layers.light)
@@ -95,15 +112,16 @@ def take(recipe: Recipe, threads: int) -> None:
         photos = backdrops()
         backdrop = sensor.linear_backdrop(photos[recipe.backdrop % len(photos)], recipe.size, random)
     picture = sensor.developed(layers.light, layers.alpha, layers.mask, backdrop, recipe.sensor)
-    picture.save(FOLDER / f"{recipe.id}.jpg", quality=recipe.sensor.quality)
+    picture.save(gallery.folder / f"{recipe.id}.jpg", quality=recipe.sensor.quality)
     for name in ("mask", "silhouette"):
-        Image.fromarray(getattr(layers, name)).save(FOLDER / f"{recipe.id}_{name}.png")
+        Image.fromarray(getattr(layers, name)).save(gallery.folder / f"{recipe.id}_{name}.png")
     known = _known(recipe, camera, np.array(obj.matrix_world), points, layers)
-    _index(recipe).write_text(json.dumps(known, indent=1))
+    known["flags"]["category"] = gallery.subjects[recipe.model].category
+    gallery.index(recipe).write_text(json.dumps(known, indent=1))
 
 
 def _known(recipe: Recipe, camera: Camera, to_world: np.ndarray, points: np.ndarray, layers: Any) -> dict[str, Any]:
-    """The index entry."""
+    """The index entry, but for the model's category."""
     to_camera = camera.world_to_camera @ to_world
     whole = Box.around(camera.project(points))
     true_box = _bounds(layers.silhouette)
@@ -111,7 +129,6 @@ def _known(recipe: Recipe, camera: Camera, to_world: np.ndarray, points: np.ndar
     inside = np.minimum(whole[2:], recipe.size) - np.maximum(whole[:2], 0)
     hidden = 1 - layers.mask.sum() / layers.silhouette.sum()
     flags = {
-        "category": SUBJECTS[recipe.model].category,
         "lens": recipe.lens,
         "elevation": float(np.degrees(recipe.elevation)),
         "roll": float(np.degrees(recipe.roll)),
@@ -141,16 +158,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="only so many pictures of each half")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    wanted = [recipe for half in HALVES for recipe in recipes(half)[: options.limit]]
-    wanted = [recipe for recipe in wanted if not _index(recipe).exists()]
+    take_all([recipe for half in HALVES for recipe in recipes(half)[: options.limit]], gallery(), options.threads)
+
+
+def take_all(chosen: Sequence[Recipe], gallery: Gallery, threads: int) -> None:
+    """Those that are not there yet, in that order."""
+    gallery.folder.mkdir(parents=True, exist_ok=True)
+    wanted = [recipe for recipe in chosen if not gallery.index(recipe).exists()]
     began = time.perf_counter()
     for number, recipe in enumerate(wanted, start=1):
-        take(recipe, options.threads)
+        take(recipe, gallery, threads)
         each = (time.perf_counter() - began) / number
         left = each * (len(wanted) - number) / 60
         print(f"{number} of {len(wanted)}  {recipe.id}  {each:.1f} s each, {left:.0f} min left", flush=True)
-    print(f"All pictures are in {FOLDER}.")
+    print(f"All pictures are in {gallery.folder}.")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ..errors import PoseError
 from ..files import replacing, writing
 from ..formats.strict_json import json_text
 from ..search.start_poses import FLAT
-from ..views.descriptors import DIMENSIONS, described
+from ..views.descriptors import DIMENSIONS, described, identity
 from ..views.retrieval import apparent_sizes
 from ..views.templates import Templates
 from .records import (
@@ -81,7 +81,7 @@ def read_index(folder: Path) -> Index:
     if views_of(folder) is None:
         raise PoseError(f'Folder "{folder}" is no library: make one with the command library.')
     gathered, path = _gathered(folder)
-    models, pieces, counts, damaged = [], [], [], []
+    models, pieces, counts, damaged, outdated = [], [], [], [], 0
     for entry in sorted(record_paths(folder), key=lambda one: one.name):
         known = gathered.get(entry.name)
         found = entry.stat()
@@ -90,14 +90,18 @@ def read_index(folder: Path) -> Index:
         else:
             record = read_record(Path(entry.path))
             rows = record and own_rows(folder, record)
-        if record is None:
+        if record and record.models and record.described_by != identity():
+            outdated += 1
+        elif record is None:
             damaged.append(f'Record "{entry.name}" of the library is damaged: update the library.')
         elif record.models:
             models += record.models
             counts += [model.count for model in record.models]
             pieces.append(rows)
+    if outdated:
+        damaged.append(f'Library "{folder}" has models of another version ({outdated}): update it.')
     if not models:
-        raise PoseError(f'Library "{folder}" has no models.')
+        raise PoseError(damaged[-1] if damaged else f'Library "{folder}" has no models.')
     begins = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
     return Index(folder, models, begins, _joined(pieces), damaged)
 

@@ -25,7 +25,6 @@ from ..files import replacing, writing
 from ..formats.strict_json import json_text
 from ..geometry import Sphere
 from ..networks.registry import feature_name, identity
-from ..views.descriptors import DESCRIPTORS
 from ..views.view_options import ViewOptions
 
 FORMAT = 1  # of the folder; raise it when an older version could not read it, or would read it wrongly
@@ -68,7 +67,7 @@ class LibraryModel(NamedTuple):
 
 class Record(NamedTuple):
     """Of a model file: where it is, the folder in which it was found ("": nobody's), which axis points up in it, what
-    it was made from and what was made; error: the sentence why there are no models."""
+    it was made from and what was made, by which descriptors; error: the sentence why there are no models."""
 
     file: str
     folder: str
@@ -77,6 +76,7 @@ class Record(NamedTuple):
     made: tuple[Stamp, ...]
     models: tuple[LibraryModel, ...] = ()
     error: str | None = None
+    described_by: str = ""
 
     @property
     def id(self) -> str:
@@ -122,7 +122,7 @@ def views_of(folder: Path) -> ViewOptions | None:
         if told["format"] != FORMAT:
             raise PoseError(f'Library "{folder}" is of another version of Photo Pose: make a new one.')
         views = ViewOptions(told["sphere"], told["subdivisions"], told["background"])
-        made_by = [told["network"], told["descriptors"]]
+        network = told["network"]
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -131,21 +131,16 @@ def views_of(folder: Path) -> ViewOptions | None:
         if isinstance(error, PoseError):
             raise
         raise PoseError(f'"{path}" is damaged: make the library anew, which keeps its training views.') from error
-    if made_by != _made_by(views):
+    if network != identity(feature_name(views.network)):
         raise PoseError(f'Library "{folder}" was made by another network: make a new one.')
     return views
 
 
 def write_views_of(folder: Path, views: ViewOptions) -> None:
     """Begins a library."""
-    network, descriptors = _made_by(views)
-    told = {"format": FORMAT, "network": network, "descriptors": descriptors}
+    told = {"format": FORMAT, "network": identity(feature_name(views.network))}
     told |= {"sphere": views.sphere, "subdivisions": views.subdivisions, "background": views.background}
     _write(folder / "library.json", json_text(told, indent=1).encode())
-
-
-def _made_by(views: ViewOptions) -> list[str]:
-    return [identity(feature_name(views.network)), DESCRIPTORS]
 
 
 def path_in(folder: Path, path: Path) -> str:
@@ -223,7 +218,16 @@ def record_from(told: dict[str, Any]) -> Record:
             )
         )
     made_from, made = ([tuple(stamp) for stamp in told[key]] for key in ("made_from", "made"))
-    return Record(told["file"], told["folder"], told["up"], tuple(made_from), tuple(made), tuple(models), told["error"])
+    return Record(
+        told["file"],
+        told["folder"],
+        told["up"],
+        tuple(made_from),
+        tuple(made),
+        tuple(models),
+        told["error"],
+        told["described_by"],
+    )
 
 
 def told_of(record: Record) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ..products import product
 from ..search.model_likeness import comparable
 from ..search.start_poses import ASPECT_LIMIT, SCALES, PhotoCrops, Target
 from ..steps import Steps, shares, within
-from ..views.descriptors import DIMENSIONS, described
+from ..views.descriptors import DIMENSIONS, described_crops
 from ..views.retrieval import Index as ViewIndex
 from ..views.templates import UNREADABLE, Templates
 from .index import Index
@@ -41,7 +41,9 @@ def shortlist(crops: PhotoCrops, index: Index, count: int = SHORTLIST) -> Steps[
     PoseError where the library's descriptors cannot be read.
     """
     features = yield from within(crops.compute(_looked_at(crops)), 0.0, 0.5)
-    likeness = yield from within(_likeness(described(features), crops.box.width / crops.box.height, index), 0.5, 1.0)
+    likeness = yield from within(
+        _likeness(described_crops(features), crops.box.width / crops.box.height, index), 0.5, 1.0
+    )
     of_model = np.maximum.reduceat(likeness, index.begins)
     chosen = []
     for number in np.argsort(-of_model, kind="stable")[:count]:

@@ -1,14 +1,72 @@
-"""TEMPORARY"""
+"""Descriptors: few numbers that stand for a view of a model, or for a photo's crop, where thousands of models are
+searched at once.
+
+Both are linear maps of the pooled features of the default network, each with a mean and axes of its own: views show a
+model before white, photos show it before anything. They are the same for all libraries, so that views that were
+described on several machines can be compared; `python -m benchmark.fit_descriptors` made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import PoseError
+from ..products import product
 from .retrieval import pooled, unit
 
+WEIGHTS = Path(__file__).with_name("descriptors.npz")
 DIMENSIONS = 128
-DESCRIPTORS = "random 1"
 
 
-def described(features):
-    random = np.random.default_rng(0)
-    axes = random.normal(size=(7168, DIMENSIONS)).astype(np.float32)
-    return unit(pooled(features) @ axes).astype(np.float32)
+class _Projection(NamedTuple):
+    """Of pooled features: mean (D,), axes (D, DIMENSIONS)."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        return unit(product(unit(pooled(features.astype(np.float32))) - self.mean, self.axes))
+
+
+def described(features: np.ndarray) -> np.ndarray:
+    """Of a model's views, features (V, G, G, C) of the default network: (V, DIMENSIONS) float32, unit."""
+    return _projections()["views"](features)
+
+
+def described_crops(features: np.ndarray) -> np.ndarray:
+    """Of a photo's crops, features (N, G, G, C): (N, DIMENSIONS) float32, unit; the product with a view's descriptor
+    is how much they look alike."""
+    return _projections()["crops"](features)
+
+
+@cache
+def identity() -> str:
+    """Names the maps: descriptors of different ones cannot be compared."""
+    return hashlib.sha256(_content()).hexdigest()[:12]
+
+
+def _content() -> bytes:
+    try:
+        return WEIGHTS.read_bytes()
+    except OSError as error:
+        raise _damaged() from error
+
+
+@cache
+def _projections() -> dict[str, _Projection]:
+    try:
+        with np.load(WEIGHTS, allow_pickle=False) as data:
+            arrays = {name: data[name].astype(np.float32) for name in data}
+        return {name: _Projection(arrays[f"{name}_mean"], arrays[f"{name}_axes"]) for name in ("views", "crops")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged() from error
+
+
+def _damaged() -> PoseError:
+    return PoseError(f'"{WEIGHTS.name}" of Photo Pose is missing or damaged; install the extension again.')

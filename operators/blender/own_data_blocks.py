@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,21 @@ def added_to(made: list[bpy.types.ID]) -> Iterator[None]:
         yield
     finally:
         made += _all_blocks() - before
+
+
+def used_by(blocks: Iterable[bpy.types.ID]) -> set[bpy.types.ID]:
+    """These, what they use, and what that uses; of linked ones the libraries, too."""
+    uses = defaultdict(set)
+    for block, users in bpy.data.user_map().items():
+        for user in users:
+            uses[user].add(block)
+    found, waiting = set(), list(blocks)
+    while waiting:
+        block = waiting.pop()
+        if block not in found:
+            found.add(block)
+            waiting += uses[block] | {block.library} - {None}
+    return found
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     PoseError when nothing can be done at all.
     """
     open_scene(options)
-    views = begun(options.out, _views(options))._replace(device=options.device)
+    views = begun(options.out, asked_views(options), options.model)._replace(device=options.device)
     found = found_in(options.out, options.model, to_stderr)
     numbers = slices.chosen(options.slice, len(found), "model files")
     with threads(options.threads), Progress(options.quiet, options.progress == "openjd") as progress:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if outcome.failed and not options.exit_zero else 0
 
 
-def _views(options: argparse.Namespace) -> ViewOptions | None:
+def asked_views(options: argparse.Namespace) -> ViewOptions | None:
     """None where nobody asks for any in particular."""
     if options.views is None and options.sphere is None:
         return None

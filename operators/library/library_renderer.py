@@ -9,7 +9,7 @@ from functools import cache
 from ...inference.library.index import Index
 from ...inference.library.records import path_of
 from ...inference.views.templates import Render
-from ..models.borrowed import borrowed
+from ..models.borrowed_models import borrowed
 from ..pictures.model_targets import rendering
 from ..running.worker import on_main
 

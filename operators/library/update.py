@@ -35,11 +35,13 @@ from ...inference.library.records import (
     write_views_of,
 )
 from ...inference.steps import Counted, Steps, counted, shares, within
+from ...inference.views.descriptors import identity
 from ...inference.views.view_options import ViewOptions
 from ..blender.models import evaluated, placed
-from ..models.borrowed import borrowed_models
-from ..models.library_files import files_of, library_files
+from ..models.borrowed_models import all_borrowed
 from ..models.licences import licence_of
+from ..models.model_files import model_files
+from ..models.source_files import files_of
 from ..pictures.model_targets import onboarded
 from ..pictures.rendered_views import portrait
 from ..pictures.saving import make_folder
@@ -61,10 +63,15 @@ class Outcome(NamedTuple):
     failed: tuple[str, ...] = ()
 
 
-def begun(folder: Path, views: ViewOptions | None) -> ViewOptions:
-    """How the library's training views are made; where there is no library yet one begins, with these views, None: as
-    by default. PoseError where it has others, or cannot be written."""
+def begun(folder: Path, views: ViewOptions | None, sources: Sequence[Path]) -> ViewOptions:
+    """How the library's training views are made; where there is no library yet one begins, of these sources, with
+    these views, None: as by default. PoseError where it has others, or cannot be written."""
     known = views_of(folder)
+    if known is None and not sources:
+        raise PoseError(f'Library "{folder}" has no models yet: say where they are, with --model.')
+    for source in sources:
+        if not source.exists():
+            raise PoseError(f'"{source}" does not exist.')
     make_folder(folder, UNWRITABLE)
     if known is None:
         known = views or ViewOptions()
@@ -79,7 +86,7 @@ def found_in(folder: Path, sources: Sequence[Path], warn: Callable[[str], None])
     """The model files of these files and folders, each once; without any, those of all that the library was made of,
     but what is not there is left alone: its disk may come back.
 
-    PoseError where a source is not there, or has no models.
+    PoseError where a source is a folder without model files.
     """
     if sources:
         found = [one for source in sources for one in _found_at(folder, source)]
@@ -95,10 +102,8 @@ def found_in(folder: Path, sources: Sequence[Path], warn: Callable[[str], None])
 
 
 def _found_at(folder: Path, source: Path) -> list[Found]:
-    if not source.exists():
-        raise PoseError(f'"{source}" does not exist.')
     of_folder = path_in(folder, source) if source.is_dir() else ""
-    return [Found(path_in(folder, file), of_folder) for file in library_files(source)]
+    return [Found(path_in(folder, file), of_folder) for file in model_files(source, deep=True)]
 
 
 def records_of(folder: Path) -> tuple[dict[str, Record], set[str]]:
@@ -176,7 +181,12 @@ def _why_made(folder: Path, found: Found, up: str, record: Record | None, is_dam
         return DAMAGED
     if not record:
         return NEW
-    if record.up != up or record.error or not is_unchanged(folder, record.made_from):
+    if (
+        record.up != up
+        or record.error
+        or record.described_by != identity()
+        or not is_unchanged(folder, record.made_from)
+    ):
         return CHANGED
     return "" if is_whole(folder, record) else DAMAGED
 
@@ -186,8 +196,8 @@ def _made(folder: Path, found: Found, up: str, views: ViewOptions, warn: Callabl
     path, models, rows, sentences = path_of(folder, found.file), [], [], []
     made_from = stamps(folder, [path])  # before it is read: what changes meanwhile is made again
     try:
-        with borrowed_models(path, up) as (roots, brought):
-            made_from += stamps(folder, files_of(path, brought)[1:])
+        with all_borrowed(path, up) as roots:
+            made_from += stamps(folder, files_of(path, roots)[1:])
             for (number, root), part in shares(enumerate(roots)):
                 try:
                     model, own = yield from within(_model(folder, found, number, root, up, views, warn), *part)
@@ -240,7 +250,7 @@ def _written(folder: Path, record: Record, rows: Sequence[np.ndarray]) -> Record
         with writing(folder, UNWRITABLE), replacing(path) as file:
             np.save(file, np.concatenate(rows))
         made.append(path)
-    record = record._replace(made=stamps(folder, made))
+    record = record._replace(made=stamps(folder, made), described_by=identity())
     write_record(folder, record)
     return record
 

@@ -28,7 +28,7 @@ def import_ply(path: str, **axes: str) -> None:
     ValueError or OSError where it cannot be read.
     """
     bpy.ops.wm.ply_import(filepath=path, **axes)
-    file, mesh = Path(path), bpy.context.object.data
+    file, mesh = Path(path), bpy.context.view_layer.objects.active.data
     header = read_header(file)
     textures = [found_file(name, file.parent) for name in _texture_names(header.comments)]
     colored = _misses_colors(mesh, header)

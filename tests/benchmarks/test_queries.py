@@ -58,8 +58,9 @@ def test_truth_is_what_blender_shows(
     recipe = recipes.recipes("tuning")[3]
     recipe = recipe._replace(size=size, backdrop=None, clutter=(), occluder=occluder)
     recipe = recipe._replace(frame=recipe.frame._replace(cut=cut), roll=0.3)
-    queries.take(recipe, threads=1)
-    query = queries._read(recipe, "tuning", queries.models()[recipe.model])
+    gallery = queries.gallery()
+    queries.take(recipe, gallery, threads=1)
+    query = queries._read(recipe, "tuning", gallery)
 
     whole, seen = (np.array(Image.open(path)) for path in (query.silhouette, query.mask))
     pixels = query.camera.project(CORNERS)

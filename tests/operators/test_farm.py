@@ -348,8 +348,8 @@ def test_a_job_names_its_paths_as_parameters_only(folder, job):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "Say what the farm is to do, match or prepare"),
-        (("which", "--model", "models"), "Say what the farm is to do, match or prepare"),
+        ((), "Say what the farm is to do, match, prepare or library"),
+        (("which", "--model", "models"), "Say what the farm is to do, match, prepare or library"),
         (("match", "--model", "models", "--out", "out"), "One of the arguments --photo --jobs is required."),
         (("match", "--model", "none", "--photo", "a.png", "--out", "out"), 'Model file "none" does not exist.'),
         (("prepare", "--model", "models"), "Give prepare a --cache that every machine"),
