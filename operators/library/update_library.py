@@ -37,8 +37,8 @@ class LibraryUpdating(StepsOperator):
         sentences: list[str] = []
         known = views_of(folder)
         settings = scene.photo_pose
-        found = found_in(folder, sources, sentences.append)
-        views = begun(folder, known or ViewOptions(sphere_for(settings.stands), settings.subdivisions))
+        found = found_in(folder, sources, sentences.append)  # without models no library begins
+        views = begun(folder, known or ViewOptions(sphere_for(settings.stands), settings.subdivisions), sources)
         views = views._replace(device=preferred().device)
         outcome = yield from update(folder, found, views, up=up, warn=sentences.append)
         told = rpt_("Model files: {made} made, {kept} as they were, {removed} removed, {failed} failed")
@@ -67,6 +67,8 @@ class PHOTOPOSE_OT_add_to_library(LibraryUpdating, FileOperator, bpy.types.Opera
         if not self.directory:
             raise PoseError("Choose a folder with model files.")
         source = Path(bpy.path.abspath(self.directory))
+        if not source.is_dir():
+            raise PoseError(f'Folder "{source}" does not exist.')
         yield from self.update(context.scene, folder, [source], "" if self.up == "FILE" else self.up)
 
 
