@@ -217,7 +217,7 @@ def test_folders_without_models_begin_no_library(library, scene, tmp_path):
 
 def test_photos_that_cannot_be_read_are_told(library, asked, scene):
     (library.parent / "text.png").write_text("no picture")
-    for photo, sentence in (("none.png", "does not exist"), ("text.png", "cannot be read")):
+    for photo, sentence in (("none.png", "does not exist"), ("text.png", "damaged or of an unknown kind")):
         told = {**asked, "filepath": str(library.parent / photo)}
         refused("search_library", sentence, library=str(library), **told)
     refused("search_library", "Choose a photo first", library=str(library))
