@@ -15,6 +15,14 @@ COLOURS = {1: "#d62728", 5: "#ff7f0e", 10: "#1f77b4", 50: "#2ca02c"}
 SIDE = 420  # px of the plot
 LOWEST = 0.5  # share at its bottom
 
+HEAD = """`python -m benchmark.library`: {pictures} rendered pictures, each of another one of the {models} models of
+Debian's `sweethome3d-furniture`, {half} half, and how often its model is among the first ones; {views} training views a
+model. In brackets models that look alike count as right, too: as many vertices, the same proportions, as of one chair
+in two colours. Of {all} models the others are simulated from the features of the real ones (stretched, cut and joined,
+recoloured), for only stage one reads them."""
+COSTS = """The command `which --library`, to the end; more models than the real ones have their descriptors, with noise.
+The last line has as many training views as 10,000 models have by default."""
+
 Line = dict[str, Any]
 
 
@@ -30,11 +38,7 @@ def page(lines: Sequence[Line], sizes: Sequence[int], half: str, views: int, spe
         table.append(f"| {name} | {models} | " + " | ".join(cells) + " |")
     told = [
         "# Searching a library",
-        f"`python -m benchmark.library`: {len(lines)} rendered pictures, each of another one of the {sizes[1]} models of "
-        f"Debian's `sweethome3d-furniture`, {half} half, and how often its model is among the first ones; {views} training "
-        "views a model. In brackets models that look alike count as right, too: as many vertices, the same proportions, "
-        f"as of one chair in two colours. Of {sizes[-1]:,} models the others are simulated from the features of the real "
-        "ones (stretched, cut and joined, recoloured), for only stage one reads them.",
+        HEAD.format(pictures=len(lines), models=sizes[1], half=half, views=views, all=f"{sizes[-1]:,}"),
         "\n".join(table),
         *_errors(verified),
         "![How often the right model is among the first ones of stage one](library.png)",
@@ -69,8 +73,7 @@ def _costs(spent: Sequence[Line]) -> list[str]:
     for one in spent:
         numbers = f"{one['models']:,} | {one['views']:,} | {one['seconds']:.1f} | {one['start']:.1f}"
         table.append(f"| {numbers} | {one['megabytes']:.0f} |")
-    told = "The command `which --library`, to the end; more models than the real ones have their descriptors, with noise. The "
-    return [f"{told}last line has as many training views as 10,000 models have by default.", "\n".join(table)]
+    return [COSTS, "\n".join(table)]
 
 
 def plot(lines: Sequence[Line], sizes: Sequence[int]) -> Image.Image:
