@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
             options.out,
             [found[number] for number in numbers],
             views,
-            up=options.up_axis,
+            up=options.up_axis or None,
             gone=options.slice is None,
             done=progress.done,
             warn=to_stderr,

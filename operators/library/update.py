@@ -34,7 +34,7 @@ from ...inference.library.records import (
     write_record,
     write_views_of,
 )
-from ...inference.steps import Counted, Steps, shares, within
+from ...inference.steps import Counted, Steps, counted, shares, within
 from ...inference.views.descriptors import identity
 from ...inference.views.view_options import ViewOptions
 from ..blender.models import evaluated, placed
@@ -123,7 +123,7 @@ def update(
     found: Sequence[Found],
     views: ViewOptions,
     *,
-    up: str = "",
+    up: str | None = None,
     gone: bool = True,
     done: Callable[[str, str], None] = lambda _file, _outcome: None,
     warn: Callable[[str], None],
@@ -131,6 +131,7 @@ def update(
     """Makes what of the found files is not in the library as it is, the others cost nothing; removes what was found
     before and is no more, and gathers all for the search: but not with gone=False, for who was given only some files.
 
+    up: which axis points up in the files, "": by their kind; None: as when it was made, of new ones as in their folder.
     done is told of each file and what became of it, "" where nothing was to be done. DiskError where the library cannot
     be written; all that was made so far stays, and the next one goes on there.
     """
@@ -138,14 +139,16 @@ def update(
     outcome = Outcome()
     for number, (one, (began, ends)) in enumerate(shares(found)):
         yield Counted(began, rpt_("Models"), number, len(found))
-        why = _why_made(folder, one, up, records.get(one.file), record_id(one.file) in damaged)
+        axis = _up_of(one, records) if up is None else up
+        why = _why_made(folder, one, axis, records.get(one.file), record_id(one.file) in damaged)
         if not why:
             outcome = outcome._replace(kept=outcome.kept + 1)
             done(one.file, "")
             continue
         if why == DAMAGED:
             warn(f'What the library has of "{one.file}" is damaged and is made again.')
-        record = yield from within(_made(folder, one, up, views, warn), began, ends)
+        making = within(_made(folder, one, axis, views, warn), began, ends)
+        record = yield from counted(making, rpt_("Models"), number, len(found))
         _drop(folder, records.pop(one.file, None), keep=[*records.values(), record])
         records[one.file] = record
         outcome = outcome._replace(made=outcome.made + 1)
@@ -161,6 +164,13 @@ def update(
 
 
 NEW, CHANGED, DAMAGED = "new", "changed", "damaged"
+
+
+def _up_of(found: Found, records: dict[str, Record]) -> str:
+    """Which axis points up in it, as far as the library knows."""
+    alike = (record for record in records.values() if found.folder and record.folder == found.folder)
+    record = records.get(found.file) or next(alike, None)
+    return record.up if record else ""
 
 
 def _why_made(folder: Path, found: Found, up: str, record: Record | None, is_damaged: bool) -> str:
