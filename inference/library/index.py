@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ from .records import (
 )
 
 COLUMNS = DIMENSIONS + 1  # of a row: a view's descriptors, and the logarithm of the aspect of its box
+SETTLED = 3600  # s after which a file of descriptors that no index names is of nobody who is about to name it
 BLOCK = 1 << 15  # rows that are in memory at once
 
 
@@ -126,14 +128,15 @@ def write_index(folder: Path, records: Sequence[tuple[str, Record]]) -> None:
             pieces.append(rows)
             row += rows.count
     path = folder / f"descriptors.{digest.hexdigest()[:12]}.npy"
+    before = _gathered(folder)[1]
     with writing(folder, UNWRITABLE):
         if not path.exists():
             _write_rows(path, pieces, row)
         with replacing(folder / "index.json") as file:
             file.write(json_text({"format": FORMAT, "descriptors": path.name, "records": told}).encode())
     for other in folder.glob("descriptors.*.npy"):
-        if other != path and "@" not in other.name:
-            with suppress(OSError):  # somebody on Windows searches in it
+        with suppress(OSError):  # somebody on Windows searches in it, or another process has removed it
+            if other != path and (other == before or time.time() - other.stat().st_mtime > SETTLED):
                 other.unlink()
 
 

@@ -75,15 +75,9 @@ def _imported(made: list[bpy.types.ID], path: Path, up: str) -> tuple[bpy.types.
 
 
 def _scene_alike(current: bpy.types.Scene) -> bpy.types.Scene:
-    """With the units, the frame and the frame rate that importers and animated models go by."""
+    """Empty, at the same frame: models may be animated."""
     scene = bpy.data.scenes.new("Photo Pose Models")
-    scene.unit_settings.scale_length = current.unit_settings.scale_length
-    scene.render.fps, scene.render.fps_base = current.render.fps, current.render.fps_base
-    scene.frame_start, scene.frame_current, scene.frame_subframe = (
-        current.frame_start,
-        current.frame_current,
-        current.frame_subframe,
-    )
+    scene.frame_current, scene.frame_subframe = current.frame_current, current.frame_subframe
     return scene
 
 
@@ -91,7 +85,7 @@ def _moved(current: bpy.types.Scene, own: bpy.types.Scene, path: Path, up: str) 
     """Imports the models into the current scene, and all that came from there into their own."""
     layer, top = bpy.context.view_layer, current.collection
     objects, children, active = set(current.objects), set(top.children), layer.active_layer_collection
-    layer.active_layer_collection = layer.layer_collection  # the user's may be excluded
+    layer.active_layer_collection = layer.layer_collection  # the user's may be hidden in renders
     try:
         return import_models(current, path, up)
     finally:

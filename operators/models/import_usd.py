@@ -12,7 +12,6 @@ from .import_options import imported_with
 
 _OPTIONS = {
     **dict.fromkeys(("import_cameras", "import_lights", "import_volumes", "import_points"), False),
-    "create_world_material": False,
     "set_frame_range": False,
     "support_scene_instancing": False,  # else the originals of instances lie in the scene, too
     "validate_meshes": True,  # broken ones may crash Blender

@@ -84,10 +84,9 @@ def busy():
     scene.render.fps, scene.render.engine, scene.frame_current = 30, "CYCLES", 7
     scene.unit_settings.scale_length = 0.01
     window.view_layer = scene.view_layers.new("Mine")
-    hidden = collection("Hidden")
+    collection("Hidden", hide_render=True)
     layer = bpy.context.view_layer
     layer.active_layer_collection = layer.layer_collection.children["Hidden"]
-    hidden.hide_render = layer.active_layer_collection.exclude = True
     for space in shown_spaces():
         space.region_3d.view_perspective = "CAMERA"
     bpy.context.view_layer.objects.active = bpy.data.objects["Chair"]
@@ -110,6 +109,13 @@ def state():
     return told
 
 
+def imported_by_the_user(scene, path):
+    """Into a collection that renders show."""
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.view_layer.active_layer_collection = bpy.context.view_layer.layer_collection
+    return import_models(scene, path)
+
+
 @pytest.mark.parametrize("mode", ["OBJECT", "EDIT"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_borrowed_model_is_as_imported_and_leaves_the_scene_as_it_was(files, busy, kind, mode):
@@ -125,8 +131,7 @@ def test_a_borrowed_model_is_as_imported_and_leaves_the_scene_as_it_was(files, b
     assert opaque == 255 and (red > blue + 60) == (kind not in {"ply", "stl"})  # which have no wood
     ours = {key for key in meanwhile if key.split(".")[0] in before}
     assert not {key for key in ours if "Photo Pose" not in key and not key.endswith(".users")}, ours
-    bpy.ops.object.mode_set(mode="OBJECT")
-    (imported,) = import_models(busy, files[kind])
+    (imported,) = imported_by_the_user(busy, files[kind])
     np.testing.assert_allclose(size, extent(imported), rtol=1e-5)
     assert name == imported.name
 
@@ -140,7 +145,7 @@ def test_the_chair_stands_upright_whatever_the_kind(scene, files, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_appended_model_is_as_imported(files, busy, kind):
     before = state()
-    (imported,) = import_models(busy, files[kind])
+    (imported,) = imported_by_the_user(busy, files[kind])
     wanted, size = differences(before, state()), extent(imported)
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     busy_again = bpy.context.scene
@@ -411,6 +416,13 @@ def test_files_of_a_model(scene, files, kind):
         **dict.fromkeys(("usda", "usdc"), [folder / "textures/wood.png"]),
     }
     assert files_of(path, import_models(scene, path)) == [path, *sorted(beside.get(kind, []))]
+
+
+def test_packed_images_are_no_files_of_a_model(scene, tmp_path):
+    chair(tmp_path / "wood.png")
+    bpy.data.images["wood.png"].pack()
+    path = saved(tmp_path / "a.blend")
+    assert files_of(path, import_models(bpy.context.scene, path)) == [path]
 
 
 def test_files_that_a_blend_links_are_among_those_of_its_models(scene, tmp_path):
