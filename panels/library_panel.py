@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import UNIT, SidebarPanel, copy, draw_picture, fill, width_of
+from .sidebar import ICON, LETTER, UNIT, SidebarPanel, copy, draw_picture, fill, width_of
 
 TAKE = "photopose.take_from_library"
 COLUMNS, FEWER = 4, 2  # of thumbnails; where the sidebar is too narrow
@@ -30,13 +31,16 @@ class VIEW3D_PT_photo_pose_library(SidebarPanel, bpy.types.Panel):
         units = width_of(context) / UNIT
         columns = COLUMNS if units >= COLUMNS * SMALLEST else FEWER
         grid = self.layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True)
+        scale = max(units / columns, SMALLEST)
         for index, answer in enumerate(settings.library_answers):
             column = grid.column(align=True)
             if answer.icon:
-                self._give(draw_picture(column, answer.icon, max(units / columns, SMALLEST), TAKE), settings, index)
+                self._give(draw_picture(column, answer.icon, scale, TAKE), settings, index)
             self._give(column.operator(TAKE, text=answer.name, translate=False), settings, index)
             icon = "CHECKMARK" if answer.likely else "QUESTION" if answer.verified else "BLANK1"
-            column.label(text=f"{answer.likeness:.1f}", icon=icon)
+            likeness = f"{answer.likeness:.1f}"
+            told = f"{iface_('Likeness')} {likeness}"
+            column.label(text=told if len(told) * LETTER + ICON < scale * UNIT else likeness, icon=icon)
 
     def _give(self, button, settings, index: int) -> None:
         fill(button, settings, "method", "use_photo_size")

@@ -42,6 +42,17 @@ def used_by(blocks: Iterable[bpy.types.ID]) -> set[bpy.types.ID]:
     return found
 
 
+def used_only_by(objects: Iterable[bpy.types.Object]) -> set[bpy.types.ID]:
+    """These, and what nothing else uses."""
+    objects = set(objects)
+    found = {block for block in used_by(objects) if block in objects or not block.use_fake_user}
+    found = {block for block in found if not isinstance(block, bpy.types.Scene)}  # which a driver may look at
+    users = bpy.data.user_map(subset=list(found))
+    while kept := {block for block in found - objects if not users[block] <= found}:
+        found -= kept
+    return found
+
+
 @contextmanager
 def render_result_kept() -> Iterator[None]:
     """Around a render of our own: takes away the image that Blender makes for it where the user had none."""

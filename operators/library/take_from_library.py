@@ -19,8 +19,8 @@ from ...inference.geometry import Box, Camera
 from ...inference.steps import Steps
 from ..blender import cameras
 from ..blender.match_record import NEAR, as_seen, distortion_of
-from ..blender.models import evaluated, key_of
-from ..blender.own_data_blocks import added_to, remove
+from ..blender.models import evaluated, families, key_of
+from ..blender.own_data_blocks import added_to, remove, used_only_by
 from ..blender.photo_files import located, path_of
 from ..blender.render_graph import world_matrix
 from ..photo.match_photo import Found, PhotoMatching
@@ -30,7 +30,9 @@ from .library_folder import library_at
 if TYPE_CHECKING:
     from ...inference.photo.image import Photo
     from ...inference.views.view_options import ViewOptions
+    from ...properties import PhotoPoseSettings
 
+TAKEN = "photo_pose_taken"  # custom property of models that a click on a thumbnail has brought
 SAME_OBJECT = 0.5  # intersection over union of boxes from which they are around one object of a photo
 
 
@@ -126,12 +128,34 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
 
     def _take(self, context: bpy.types.Context, root: bpy.types.Object, found: Found) -> None:
         settings = context.scene.photo_pose
+        before = None if self._kept else self._taken_before(context.scene)
         if self._kept:
             self._stand(context, root, found)
         if len(settings.models):  # else all models of the scene are meant
             settings.models.add().object = root
+        root[TAKEN] = True
         if not self._kept:
             self.write(context, found)
+        if before:
+            self._make_room(settings, before)
+
+    def _taken_before(self, current: bpy.types.Scene) -> bpy.types.Object | None:
+        """The model of an earlier click, for the same object of the photo."""
+        camera = current.camera
+        of_photo = camera and camera.type == "CAMERA" and path_of(camera) == located(self.filepath)
+        model = camera.data.photo_pose.model if of_photo else None
+        return model if model and TAKEN in model and model in current.objects[:] else None
+
+    def _make_room(self, settings: PhotoPoseSettings, before: bpy.types.Object) -> None:
+        """One answer takes the place of another; Undo brings that back."""
+        told = rpt_('"{name}" is removed: it was taken for the same object').format(name=before.name)
+        gone = used_only_by(families([before]))
+        for listed in (settings.models, settings.hidden):
+            for number, item in reversed([*enumerate(listed)]):
+                if item.object in gone:
+                    listed.remove(number)
+        remove(gone)
+        self.report({"INFO"}, told)
 
     def _stand(self, context: bpy.types.Context, root: bpy.types.Object, found: Found) -> None:
         """Moves the model in front of the camera that stays. PoseError where something else holds it."""

@@ -175,7 +175,7 @@ def test_of_several_objects_in_a_photo_each_stands_before_the_same_camera(asked,
     """For the same object the camera is matched again."""
     scene = searched
     take(asked)
-    camera, match = scene.camera, scene.camera.data.photo_pose
+    camera, match, answers = scene.camera, scene.camera.data.photo_pose, scene.photo_pose.library_answers
     matrix = camera.matrix_world.copy()
     match.box = (2, 2, 60, 60)
     take(asked)
@@ -184,7 +184,10 @@ def test_of_several_objects_in_a_photo_each_stands_before_the_same_camera(asked,
     np.testing.assert_allclose(on_photo(scene, second), on_photo(scene, first), atol=4)
     match.box = asked["box"]
     take(asked, 1)
-    assert scene.camera == camera and camera.matrix_world != matrix and match.model not in (first, second)
+    assert scene.camera == camera and camera.matrix_world != matrix
+    # another answer for the first object has taken its place, and all that came with it is gone
+    assert [obj.name for obj in scene.objects if obj.type == "MESH"] == ["Suzanne.001", match.model.name]
+    assert match.model.name == answers[1].name and {mesh.users for mesh in bpy.data.meshes} == {1}
 
 
 @pytest.mark.parametrize("operator", ["add_to_library", "update_library", "search_library"])
