@@ -234,9 +234,8 @@ def _model(
     licence = licence_of(path, [root])
     count = len(target.index.templates.directions)
     where = target.sphere, *placed(root)
-    name = (
-        root.name if path.suffix.lower() == ".blend" else printable(path.stem)
-    )  # which the user's scene may have, too
+    # Not an object's name: the user's scene may have that, too
+    name = root.name if path.suffix.lower() == ".blend" else printable(path.stem)
     model = LibraryModel(name, number, *where, target.file.stem, count, licence, found.file, up)
     thumbnail = thumbnail_file(folder, model)
     if not thumbnail.exists():
