@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from ...inference.errors import DiskError, PoseError
+from ...inference.errors import DiskError, PoseError, printable
 from ...inference.files import replacing, writing
 from ...inference.library.index import rows_of, write_index
 from ...inference.library.records import (
@@ -229,11 +229,14 @@ def _model(
     warn: Callable[[str], None],
 ) -> Steps[tuple[LibraryModel, np.ndarray]]:
     """A model of a file as the library has it, and the rows of its descriptors."""
+    path = path_of(folder, found.file)
     target = yield from onboarded(root, views, views_folder(folder), warn)
-    licence = licence_of(path_of(folder, found.file), [root])
+    licence = licence_of(path, [root])
     count = len(target.index.templates.directions)
     where = target.sphere, *placed(root)
-    model = LibraryModel(root.name, number, *where, target.file.stem, count, licence, found.file, up)
+    # Not an object's name: the user's scene may have that, too
+    name = root.name if path.suffix.lower() == ".blend" else printable(path.stem)
+    model = LibraryModel(name, number, *where, target.file.stem, count, licence, found.file, up)
     thumbnail = thumbnail_file(folder, model)
     if not thumbnail.exists():
         with evaluated(root) as shown:

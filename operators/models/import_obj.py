@@ -9,18 +9,19 @@ import bpy
 from bpy_extras.image_utils import load_image
 
 from .import_materials import painted, shown_colors
+from .import_options import imported_mesh
 
 _KEPT = 59  # bytes: names have 63, of which a number takes four
 
 
 def import_obj(path: str, **axes: str) -> None:
     """The file's mesh, selected as by Blender's own importer, which knows these axes."""
-    before, objects = set(bpy.data.materials), set(bpy.data.objects)
+    before = set(bpy.data.materials)
     # one object a file, so that its local coordinates are the file's numbers
-    bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False, **axes)
-    mesh = next((obj.data for obj in bpy.data.objects if obj not in objects), None)  # an empty file brings none
+    mesh = imported_mesh(bpy.ops.wm.obj_import, path, use_split_objects=False, use_split_groups=False, **axes)
+    file = Path(path)
     if mesh and any(mesh.materials):
-        libraries = material_libraries(Path(path))
+        libraries = material_libraries(file)
         defined = {_key(name) for one in libraries for name in _names(one, "newmtl")}
         lacking = next((one for one in libraries[:-1] if not one.is_file()), None)
         told = {one: re.sub(r"\.\d{3}$", "", one.name) for one in mesh.materials if one}  # without Blender's number

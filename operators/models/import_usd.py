@@ -24,7 +24,7 @@ def import_usd(path: str) -> None:
     PoseError where this Blender cannot read USD.
     """
     if not bpy.app.build_options.usd:
-        raise PoseError(f'This Blender was built without USD and cannot read "{Path(path).name}".')
+        raise PoseError(f'Model file "{Path(path).name}" cannot be read: this Blender was built without USD.')
     scene = bpy.context.scene
     before = set(scene.objects)
     imported_with(bpy.ops.wm.usd_import, path, **_OPTIONS)

@@ -82,6 +82,8 @@ def import_models(scene: bpy.types.Scene, path: Path, up: str = "") -> list[bpy.
     try:
         with quiet(errors_too=True), _scene_kept(scene):  # what they look for in vain, too
             told = importer(str(path), **_axes(path, up))
+    except PoseError:
+        raise
     except (RuntimeError, OSError, ValueError) as error:  # operators report their errors as RuntimeError
         raise PoseError(f'Model file "{path.name}" cannot be read.') from error
     brought = [obj for obj in scene.objects if obj not in before]

@@ -173,6 +173,28 @@ def test_a_file_that_cannot_be_read_is_one_sentence_and_leaves_nothing(files, bu
             assert differences(before, state()) == {}
 
 
+@pytest.mark.parametrize("data", [b"", b"# nothing\n", bytes(100)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_nothing_in_it_is_one_sentence(busy, tmp_path, kind, data):
+    path = tmp_path / f"bad.{kind}"
+    path.write_bytes(data)
+    before = state()
+    with pytest.raises(PoseError, match='^Model file "bad'), borrowed(path):
+        pass
+    assert differences(before, state()) == {}
+
+
+def test_a_file_with_nothing_in_it_leaves_the_mesh_that_is_at_work(busy, tmp_path):
+    """Whose colours count to 255, and whose material no file defines."""
+    colors = bpy.context.object.data.color_attributes.new("Paint", "FLOAT_COLOR", "POINT")
+    colors.data.foreach_set("color_srgb", [200.0, 100.0, 50.0, 1.0] * len(colors.data))
+    first = colors.data[0].color[:]
+    (tmp_path / "a.obj").write_text("mtllib gone.mtl\n")
+    with pytest.raises(PoseError, match='^Model file "a.obj" has no faces'):
+        import_models(busy, tmp_path / "a.obj")
+    assert bpy.context.object.data.color_attributes[0].data[0].color[:] == first
+
+
 def test_after_dozens_of_imports_blender_has_what_it_had(files, busy):
     before, blocks = state(), set(bpy.data.user_map())
     for _round in range(4):
