@@ -12,6 +12,8 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
 from photo_pose.inference.geometry import angle_between  # noqa: E402
+from photo_pose.inference.library.index import read_index  # noqa: E402
+from photo_pose.inference.library.records import thumbnail_file  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras
@@ -86,6 +88,8 @@ def refused(operator, sentence, **options):
 
 
 def test_a_search_shows_pictures_and_imports_nothing(library, asked, scene):
+    torus = next(model for model in read_index(library).models if model.name == "torus")
+    thumbnail_file(library, torus).write_bytes(b"damaged")
     before = snapshot()
     assert bpy.ops.photopose.search_library(library=str(library), **asked) == {"FINISHED"}
     assert {key for key in differences(before, snapshot()) if "photo_pose" not in key} == set()
@@ -94,9 +98,9 @@ def test_a_search_shows_pictures_and_imports_nothing(library, asked, scene):
     assert answers[0].file.endswith("models/Suzanne.blend") and answers[0].likely and answers[0].verified
     assert np.degrees(answers[0].azimuth) == pytest.approx(30, abs=12)  # of suzanne.TRUE
     assert answers[0].likeness > 0 and all(answer.likeness != answers[0].likeness for answer in answers[1:])
-    sizes = {tuple(picture_of(answer).image_size) for answer in answers}
-    assert sizes == {(224, 224)}
-    shown = [np.array(picture_of(answer).image_pixels_float) for answer in answers[:2]]
+    pictures = {answer.name: picture_of(answer) for answer in answers}
+    assert pictures.pop("torus") is None and {tuple(one.image_size) for one in pictures.values()} == {(224, 224)}
+    shown = [np.array(one.image_pixels_float) for one in pictures.values()]
     assert np.abs(shown[0] - shown[1]).mean() > 0.01
 
 
