@@ -59,14 +59,14 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
         return told.format(name=item.name, likeness=item.likeness, **angles) + verified + rights
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.library.records import path_of as file_of
+        from ...inference.library.records import unchanged_file
         from ..models.borrowed_models import appended, borrowed
 
         answers = context.scene.photo_pose.library_answers
         if self.index >= len(answers):
             raise PoseError(f"There is no answer {self.index + 1}: search the library first.")
         item, folder = answers[self.index], library_at(context.scene.photo_pose.searched)
-        model = file_of(folder, item.file), item.up, item.number
+        model = unchanged_file(folder, item.file, item.name), item.up, item.number
         self._kept = self._camera_to_keep(context.scene)
         if self._kept:
             self.focal_source = "CAMERA"
@@ -132,7 +132,8 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
             self._stand(context, root, found)
         if len(settings.models):  # else all models of the scene are meant
             settings.models.add().object = root
-        root[TAKEN] = {"name": root.name, "photo": photo, "box": list(found.box)}
+        brought = sorted(obj.name for obj in families([root]))
+        root[TAKEN] = {"brought": brought, "photo": photo, "box": list(found.box)}
         if not self._kept:
             self.write(context, found)
         for obj in before:
@@ -176,9 +177,13 @@ def _is_same_object(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _was_taken(obj: bpy.types.Object, photo: str, box: Box) -> bool:
-    """Whether an earlier click has brought it for the same object of the photo; a copy of it was made by the user."""
-    told = obj.get(TAKEN)
-    return bool(told) and (told["name"], told["photo"]) == (obj.name, photo) and _is_same_object(told["box"], box)
+    """Whether an earlier click has brought it, for the same object of the photo, and it is as it was brought: a copy of
+    it, or what other things hang on or other scenes show, is the user's."""
+    told, family = obj.get(TAKEN), families([obj])
+    if not told or told["photo"] != photo or not _is_same_object(told["box"], box):
+        return False
+    only_here = all(len(one.users_scene) == 1 for one in family)
+    return only_here and sorted(one.name for one in family) == list(told["brought"])
 
 
 def _of(root: bpy.types.Object, found: Found) -> Found:
