@@ -262,9 +262,9 @@ def told_of(record: Record) -> dict[str, Any]:
 
 def unchanged_file(folder: Path, file: str, name: str) -> Path:
     """Where a library's model file is, to be read again. PoseError where that, or what it uses, is not what the model
-    with this name was made from."""
+    with this name was made from, as far as the library is there to tell."""
     path, record = path_of(folder, file), read_record(record_file(folder, record_id(file)))
-    if path.exists() and not (record and is_unchanged(folder, record.made_from)):
+    if path.exists() and record and not is_unchanged(folder, record.made_from):
         raise PoseError(f'Model "{name}" has changed since the library was made: update the library.')
     return path
 
@@ -279,7 +279,7 @@ def record_paths(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(records_folder(folder)) as entries:
             yield from (one for one in entries if RECORD.fullmatch(one.name))
-    except FileNotFoundError:  # there is none yet
+    except (FileNotFoundError, NotADirectoryError):  # there is none yet
         return
 
 

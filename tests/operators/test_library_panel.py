@@ -13,7 +13,14 @@ from suzanne import SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa:
 
 from photo_pose.inference.geometry import angle_between  # noqa: E402
 from photo_pose.inference.library.index import read_index  # noqa: E402
-from photo_pose.inference.library.records import thumbnail_file  # noqa: E402
+from photo_pose.inference.library.records import (  # noqa: E402
+    read_record,
+    record_file,
+    record_id,
+    stamps,
+    thumbnail_file,
+    write_record,
+)
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras
@@ -124,6 +131,11 @@ def test_a_click_appends_that_model_and_matches_the_camera(library, asked, searc
     assert not differences(before, snapshot())
 
 
+def test_answers_for_another_photo_are_not_taken(library, asked, searched):
+    other = shutil.copy(asked["filepath"], library.parent / "other.png")
+    refused("take_from_library", "for another photo: search the library again", **{**asked, "filepath": str(other)})
+
+
 def test_it_is_listed_where_models_are(asked, searched):
     scene = searched
     bpy.ops.mesh.primitive_cube_add()
@@ -164,7 +176,8 @@ def test_a_locked_camera_stays_and_the_model_stands_where_the_photo_shows_it(ask
 
 
 def test_what_something_else_holds_is_not_taken(library, asked, searched):
-    """A model that was changed after the search, and could not stand before the camera that stays."""
+    """A model that could not stand before the camera that stays; and one that was changed after the search."""
+    path = library.parent / "models" / "Suzanne.blend"
     with bpy.data.libraries.load(str(library.parent / "models" / "Suzanne.blend")) as (_source, target):
         target.objects = ["Suzanne"]
     limit = target.objects[0].constraints.new("LIMIT_LOCATION")
@@ -172,6 +185,10 @@ def test_what_something_else_holds_is_not_taken(library, asked, searched):
     bpy.data.libraries.write(str(library.parent / "models" / "Suzanne.blend"), {*target.objects})
     bpy.ops.wm.open_mainfile(filepath=str(library.parent / "searched.blend"))
     lock_camera(bpy.context.scene)
+    refused("take_from_library", '"Suzanne" has changed since the library was made', index=0, method="KNN", **asked)
+    answer = bpy.context.scene.photo_pose.library_answers[0]
+    record = read_record(record_file(library, record_id(answer.file)))
+    write_record(library, record._replace(made_from=stamps(library, [path])))
     refused("take_from_library", "constraints or keys hold it", index=0, method="KNN", **asked)
 
 
