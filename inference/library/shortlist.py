@@ -24,7 +24,7 @@ from .records import LibraryModel, views_file
 
 SHORTLIST = 50  # models that stage one leaves
 VIEWS = 12  # of each of them that stage two looks at
-ASPECT_WEIGHT = 0.0  # of the difference of a view's box's aspect, of its logarithm, from that of the photo's box
+ASPECT_WEIGHT = 0.15  # of the difference of a view's box's aspect, of its logarithm, from that of the photo's box
 
 
 class Shortlisted(NamedTuple):
