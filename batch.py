@@ -100,11 +100,25 @@ def prepare_arguments(parser: argparse.ArgumentParser) -> None:
     machine_arguments(parser)
 
 
+def library_arguments(parser: argparse.ArgumentParser) -> None:
+    what = "model files, and folders with all below them; default: those that the library was made of"
+    parser.add_argument("--model", type=Path, nargs="+", default=[], metavar="FILE", help=what)
+    up_axis_argument(parser)
+    views = "at least so many training views of each model; default 209; of a library that is there: as it has"
+    parser.add_argument("--views", type=positive, metavar="N", help=views)
+    seen = "where the models are seen from; full: things that lie or hang in any way; default upper"
+    parser.add_argument("--sphere", choices=("upper", "full"), help=seen)
+    slice_argument(parser, "model files; a last run without it gathers them for the search")
+    host_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no line a model, on a terminal")
+    machine_arguments(parser)
+
+
 def farm_arguments(parser: argparse.ArgumentParser) -> None:
     size = "of a step are a task; default %(default)s"
     parser.add_argument("--photos-per-task", type=positive, default=50, metavar="N", help=f"so many photos {size}")
     parser.add_argument("--models-per-task", type=positive, default=20, metavar="N", help=f"so many model files {size}")
-    what = "match or prepare, with its own arguments"
+    what = "match, prepare or library, with its own arguments"
     parser.add_argument("job", nargs=argparse.REMAINDER, metavar="COMMAND ...", help=what)
 
 
@@ -118,6 +132,8 @@ def gather_arguments(parser: argparse.ArgumentParser) -> None:
 def which_arguments(parser: argparse.ArgumentParser) -> None:
     from .inference.look import DEFAULT_NETWORK
 
+    what = "look among the models of this library, which the command library has made; no others then"
+    parser.add_argument("--library", type=Path, metavar="DIR", help=what)
     photo_arguments(parser)
     parser.add_argument(
         "--network",
@@ -191,9 +207,13 @@ def model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, nargs="+", metavar="FILE", help="import these; default: the scene's models"
     )
+    up_axis_argument(parser)
+    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
+
+
+def up_axis_argument(parser: argparse.ArgumentParser) -> None:
     up = "which axis points up in the files; default: y in .obj and .fbx, z in .ply and .stl"
     parser.add_argument("--up-axis", type=str.upper, choices=("Y", "Z"), default="", metavar="{y,z}", help=up)
-    parser.add_argument("--object", nargs="+", metavar="NAME", help="only these models of the scene")
 
 
 def machine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -259,6 +279,7 @@ COMMANDS = {
     "match": Command("match_command", match_arguments, "Match cameras to photos."),
     "prepare": Command("prepare_command", prepare_arguments, "Render training views, and keep them.", out=""),
     "gather": Command("gather_command", gather_arguments, "Put the results of slices together.", ("PIL",)),
+    "library": Command("library_command", library_arguments, "Make a library of models to search, or update it."),
     "farm": Command("farm_command", farm_arguments, "Write a job for a render farm.", ("PIL",)),
     "which": Command("which_command", which_arguments, "Find out which model each photo shows."),
     "label": Command("label_command", label_arguments, "Find cameras of photos by a chessboard.", ("PIL",)),
@@ -279,7 +300,7 @@ def main(argv: list[str], with_blend: bool = False) -> int:
     try:
         options = parser(name, with_blend).parse_args(rest)
         if name == "farm":
-            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "gather")}
+            options.parsers = {step: parser(step, with_blend) for step in ("prepare", "match", "library", "gather")}
         if getattr(options, "device", "") is None:
             options.device = preferred().device
         require_packages(*COMMANDS[name].needs, device=getattr(options, "device", ""))

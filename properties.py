@@ -107,14 +107,20 @@ BOARD_SQUARE = FloatProperty(name="Square", default=0.025, min=0, unit="LENGTH",
 # What the scene points to and operators, which cannot, call by its name
 BOARD = {"name": "Board", "description": "Stands for the chessboard; default: the world's XY plane"}
 COLLECTION = {"name": "Collection", "description": "Rank its models only; default: the list, or all"}
+LIBRARY = StringProperty(
+    name="Library",
+    subtype="DIR_PATH",
+    options=RELATIVE,
+    description="Folder of a library: models with their training views, to be searched by a photo",
+)
 BOX_FOUND = BoolProperty(name="Box Found", description="Nobody gave the box: the object is looked for again")
 
 _pictures: list[bpy.utils.previews.ImagePreviewCollection] = []  # one, while the extension is enabled
 
 
-def picture_of(candidate: PhotoPoseCandidate) -> bpy.types.ImagePreview | None:
-    """A candidate's picture, which is unpacked when it is first asked for; None where there is none."""
-    (pictures,), text = _pictures, candidate.picture
+def picture_of(item: PhotoPoseCandidate | PhotoPoseLibraryAnswer) -> bpy.types.ImagePreview | None:
+    """Its picture, which is unpacked when it is first asked for; None where there is none."""
+    (pictures,), text = _pictures, item.picture
     if text and text not in pictures:
         try:
             from .inference.photo.picture_text import from_text
@@ -131,8 +137,8 @@ def _draw(picture: Image.Image, icon: bpy.types.ImagePreview) -> None:
     icon.image_pixels_float.foreach_set(rows.ravel())
 
 
-def _icon(candidate: PhotoPoseCandidate) -> int:
-    picture = picture_of(candidate)
+def _icon(item: PhotoPoseCandidate | PhotoPoseLibraryAnswer) -> int:
+    picture = picture_of(item)
     return picture.icon_id if picture else 0
 
 
@@ -250,10 +256,9 @@ class PhotoPoseModel(bpy.types.PropertyGroup):
     present: BoolProperty(name="Present", get=_model_present, options={"HIDDEN"}, description="It is in the scene")
 
 
-class PhotoPoseAnswer(bpy.types.PropertyGroup):
-    """A model that the photo may show, and how it would be seen."""
+class AnswerProperties:
+    """How a model that the photo may show would be seen there."""
 
-    object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
     score: FloatProperty(name="Score", description="How well a rendering of the model agrees with the photo")
     verified: BoolProperty(name="Verified", description="It was rendered; the others look less like the photo")
     likely: BoolProperty(
@@ -261,6 +266,24 @@ class PhotoPoseAnswer(bpy.types.PropertyGroup):
     )
     azimuth: FloatProperty(name="Azimuth", subtype="ANGLE", description="Where it is seen from; 0 is its front")
     elevation: FloatProperty(name="Elevation", subtype="ANGLE", description="How far it is seen from above")
+
+
+class PhotoPoseAnswer(AnswerProperties, bpy.types.PropertyGroup):
+    """A model of the scene that the photo may show."""
+
+    object: PointerProperty(name="Model", type=bpy.types.Object, description="Its root object")
+
+
+class PhotoPoseLibraryAnswer(AnswerProperties, bpy.types.PropertyGroup):
+    """A model of a library that the photo may show; its name is the model's."""
+
+    file: StringProperty(name="File", description="Its model file, as the library names it")
+    number: IntProperty(name="Number", min=0, description="Which of the file's models it is, from 0")
+    up: StringProperty(name="Up", options={"HIDDEN"})  # as `import_models` is told it
+    licence: StringProperty(name="Licence", description="Who made it and what may be done with it, as its source says")
+    likeness: FloatProperty(name="Likeness", description="How much the photo looks like its training views")
+    picture: StringProperty(name="Picture", options={"HIDDEN"})  # as text: so it is there when the library is not
+    icon: IntProperty(name="Icon", get=_icon, description="The model's thumbnail; 0 where there is none")
 
 
 class PhotoPoseCandidate(bpy.types.PropertyGroup):
@@ -497,6 +520,12 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
     answers: CollectionProperty(name="Answers", type=PhotoPoseAnswer, description="Models, the likeliest first")
     active_answer: IntProperty(name="Active Answer", min=0, description="Line of the list of answers")
 
+    library: LIBRARY
+    searched: StringProperty(name="Searched", options={"HIDDEN"})  # the library that the next answers are of
+    library_answers: CollectionProperty(
+        name="Library Answers", type=PhotoPoseLibraryAnswer, description="Models of a library, the likeliest first"
+    )
+
     result: StringProperty(name="Result", description="What the last match found")
 
 
@@ -511,8 +540,8 @@ class PhotoPoseStatus(bpy.types.PropertyGroup):
 
 
 classes = (
-    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPosePin, PhotoPoseMatch),
-    *(PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
+    *(PhotoPoseModel, PhotoPoseAnswer, PhotoPoseLibraryAnswer, PhotoPoseCandidate, PhotoPoseLine, PhotoPosePin),
+    *(PhotoPoseMatch, PhotoPosePhoto, PhotoPoseSettings, PhotoPoseStatus),
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(classes)
 

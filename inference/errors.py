@@ -14,6 +14,10 @@ class PoseError(ValueError):
         super().__init__(printable(sentence))
 
 
+class DiskError(PoseError):
+    """Because of the disk, whatever was to be written: it will not be otherwise for the next."""
+
+
 def printable(text: str) -> str:
     """The text in one line, with question marks for what is no text in the name of a file, as Python reads it from
     the disk."""

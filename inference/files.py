@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import PoseError
+from .errors import DiskError
 
 UNWRITABLE = '"{path}" cannot be written ({reason}).'
 
 
 @contextmanager
 def writing(path: Path, sentence: str = UNWRITABLE) -> Iterator[None]:
-    """PoseError with this sentence where what is done within cannot write path."""
+    """DiskError with this sentence where what is done within cannot write path."""
     try:
         yield
     except OSError as error:
-        raise PoseError(sentence.format(path=path, reason=error.strerror or error)) from error
+        raise DiskError(sentence.format(path=path, reason=error.strerror or error)) from error
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from .search.regressed_starts import regressor_for
 from .steps import Steps, all_aside, aside, shares, within
 
 if TYPE_CHECKING:
+    from .library.index import Index
     from .pose.alignment import DistortionPrior, Locks
     from .search.regressed_starts import Predict
     from .search.start_poses import Extract, PhotoCrops, Start, Target
@@ -529,11 +530,47 @@ def which(
     lens and mask as in `match`, but no lens is looked for. look's network: of the features; a regressor, which knows no
     models, leaves this to those of the targets' templates.
     """
+    from .verify import model_ranking
+
+    crops = _crops_to_identify(photo, camera, box, look, lens, mask)
+    return crops.box, (yield from model_ranking.identify(crops, targets, renderer))
+
+
+@all_aside
+def which_of_library(
+    photo: Photo,
+    camera: Camera,
+    box: Box | None,
+    library: Index,
+    renderer: Renderer,
+    look: Look = DEFAULT_LOOK,
+    *,
+    lens: Focal | None = None,
+    mask: np.ndarray | None = None,
+) -> Steps[tuple[Box, list[Answer], list[str]]]:
+    """Which models of a library the photo shows: as `which`, of those that may be it at all; their names are the keys
+    of its models. And sentences of models that are left out, as they are gone or damaged.
+
+    renderer: may raise PoseError for a target whose model is gone.
+    """
+    from .library.shortlist import shortlist, shortlisted_targets, whole_target
+    from .verify import model_ranking
+
+    crops = _crops_to_identify(photo, camera, box, look, lens, mask)
+    chosen = yield from within(shortlist(crops, library), 0.0, 0.2)
+    targets, left_out = shortlisted_targets(library, chosen)
+    yield 0.25
+    steps = model_ranking.identify(crops, targets, renderer, whole_target, lambda why: left_out.append(str(why)))
+    return crops.box, (yield from within(steps, 0.25, 1.0)), left_out
+
+
+def _crops_to_identify(
+    photo: Photo, camera: Camera, box: Box | None, look: Look, lens: Focal | None, mask: np.ndarray | None
+) -> PhotoCrops:
+    """Of the box, or where there is none of what stands out in the photo."""
     from .networks.loading import load_network
     from .networks.salient_objects import proposed_boxes
-    from .verify import model_ranking
 
     box = _shown_box(photo, box, mask)
     box = box or proposed_boxes(photo, load_network("u2netp", look.device))[0]
-    crops = _crops_in(box, photo, camera, look, mask, lens)
-    return box, (yield from model_ranking.identify(crops, targets, renderer))
+    return _crops_in(box, photo, camera, look, mask, lens)

@@ -7,6 +7,7 @@ from .candidates import snapshots, take_candidate
 from .chessboard import camera_from_chessboard
 from .compare import compare_views, nudge, pin_model, switch_lines, wipe_gizmo
 from .handover import distorted_lens, export_cameras, import_cameras, project_photo, render_over_photo, shadow_catcher
+from .library import search_library, take_from_library, update_library
 from .models import add_folder, model_list
 from .photo import (
     box_gizmo,
@@ -59,6 +60,9 @@ OPERATORS = (
     clear_box,
     camera_from_chessboard,
     which_model_is_it,
+    update_library,
+    search_library,
+    take_from_library,
     train_regressor,
     browse_views,
     clear_cache,

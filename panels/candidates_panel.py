@@ -7,12 +7,10 @@ from math import degrees, pi
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from .sidebar import FAIR, SidebarPanel, draw_text, width_of
+from .sidebar import FAIR, UNIT, SidebarPanel, draw_picture, draw_text, width_of
 
 WORDS = "High", "Fair", "Low"
-UNIT = 20  # px of a button's height, at normal size
 COLUMNS = 3
-FLAT = 0.01  # height of what takes no room, so that what follows lies on it
 TURNS = (  # axis, angle, text, icon
     ("UP", pi, "Flip", "NONE"),  # beside an icon words of some languages are cut off
     ("UP", -pi / 2, "−90°", "NONE"),
@@ -54,21 +52,13 @@ class VIEW3D_PT_photo_pose_candidates(SidebarPanel, bpy.types.Panel):
         for index, candidate in enumerate(match.candidates):
             column = grid.column(align=True)
             if candidate.icon:
-                self._draw_picture(column, candidate.icon, index, scale)
+                draw_picture(column, candidate.icon, scale, "photopose.take_candidate").index = index
             else:
                 column.label(text=f"{round(degrees(candidate.azimuth))}°, {round(degrees(candidate.elevation))}°")
             text = f"{index + 1}:  {'≈ ' if candidate.equivalent else ''}{candidate.score:.2f}"
             taken = is_near(candidate.matrix, matrix)
             button = column.operator("photopose.take_candidate", text=text, depress=taken)
             button.index = index
-
-    def _draw_picture(self, column, icon: int, index: int, scale: float) -> None:
-        """Blender's pictures are no buttons: an invisible one lies on it."""
-        picture, over = column.column(), column.row()
-        picture.ui_units_y = FLAT
-        picture.template_icon(icon, scale=scale)
-        over.scale_y = scale
-        over.operator("photopose.take_candidate", text=" ", emboss=False).index = index  # without text it is small
 
     def _draw_turns(self) -> None:
         row = self.layout.row(align=True)

@@ -13,6 +13,8 @@ import bpy
 PHOTO = ("focal_source", "lens", "sensor", "stands", "subdivisions", "network")  # besides photo and box
 FAIR = 0.5  # confidence from which it is not low
 LETTER, MARGINS, ICON = 6, 60, 20  # px at normal size: a letter's width, about, what tabs and margins take, an icon's
+UNIT = 20  # px of a button's height, at normal size
+FLAT = 0.01  # height of what takes no room, so that what follows lies on it
 WIDE = "\u2e80"  # letters from this one on, those of East Asia, are twice as wide
 
 
@@ -43,6 +45,15 @@ def draw_list(layout, settings, what: str, rows: int, add: str, remove: str) -> 
     column.operator(add, icon="ADD", text="")
     column.operator(remove, icon="REMOVE", text="")
     return column
+
+
+def draw_picture(layout, icon: int, scale: float, operator: str) -> bpy.types.OperatorProperties:
+    """Blender's pictures are no buttons: an invisible one lies on it."""
+    picture, over = layout.column(), layout.row()
+    picture.ui_units_y = FLAT
+    picture.template_icon(icon, scale=scale)
+    over.scale_y = scale
+    return over.operator(operator, text=" ", emboss=False)  # without text it is small
 
 
 def width_of(context: bpy.types.Context) -> float:

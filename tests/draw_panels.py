@@ -90,6 +90,8 @@ def add_linked_model() -> None:
         target.objects = [bpy.context.object.name]
     for kind in ("models", "answers"):
         getattr(bpy.context.scene.photo_pose, kind).add().object = target.objects[0]
+    answer = bpy.context.scene.photo_pose.library_answers.add()
+    answer.name, answer.likeness, answer.verified = "Chair", 7.0, True
     bpy.context.scene.photo_pose.focal_source = "LENS"
 
 

@@ -17,7 +17,7 @@ import bpy
 import draw_panels
 from draw_panels import DRAWS, NAME, drawing
 
-PHOTOS, CANDIDATES, TIMES = 20, 6, 7
+PHOTOS, CANDIDATES, ANSWERS, TIMES = 20, 6, 8, 7
 
 
 def match_photos(scene: bpy.types.Scene) -> None:
@@ -35,6 +35,8 @@ def match_photos(scene: bpy.types.Scene) -> None:
         photo = scene.photo_pose.photos.add()
         photo.name, photo.path, photo.camera, photo.state = match.photo, match.photo, camera, "MATCHED"
     scene.camera = camera
+    for number in range(ANSWERS):
+        scene.photo_pose.library_answers.add().name = f"Model {number}"
 
 
 def fill(scene: bpy.types.Scene, cache: Path, objects: int, files: int) -> None:

@@ -33,6 +33,7 @@ RARE = {  # how often those are called that take long, when their turn comes
         ("match_photo", "match_photos", "which_model", "refine_camera", "score_camera", "render_views", "save_views"),
         0.15,
     ),
+    **dict.fromkeys(("add_to_library", "update_library", "search_library", "take_from_library"), 0.15),
     **dict.fromkeys(("self_test", "train_regressor", "propose_box"), 0.05),
 }
 REFUSED = 0.2  # how often those that are greyed
@@ -52,7 +53,7 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("render_over_photo",): r"(camera|lens|cameras|images)\.|(new|lost) (images|node_groups)"
     r"|scene\.(use_nodes|node_tree|compositing|view_settings|render)",
     ("add_photos", "remove_photo"): rf"scene\.(camera|photo_pose\.)|{HIDES}",
-    ("propose_box", "which_model", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
+    ("propose_box", "which_model", "search_library", "train_regressor", "use_sensor"): r"scene\.photo_pose\.",
     ("bind_markers",): r"scene\.(timeline_markers|camera)",  # which markers choose from now on
     ("add_folder",): r"new \w+|collections\.|scenes?\.objects|scene\.photo_pose\.models",  # scenes share collections
     ("shadow_catcher",): r"(new|lost) (objects|meshes|materials)|scene\.(objects|render\.film_transparent)"
@@ -66,6 +67,7 @@ MAY_CHANGE = {  # parts of the file, by operators that finish; all others nothin
     ("import_cameras", "match_photos"): rf"{TAKES}|(objects|cameras)\.",  # of all photos
     ("match_photo", "label_photo"): rf"{TAKES}|scene\.render\.(resolution|pixel_aspect)",
     ("refine_camera",): TAKES,
+    ("take_from_library",): rf"{TAKES}|scene\.render\.(resolution|pixel_aspect)|new \w+|collections\.|scenes?\.objects",
 }
 PYTHON = re.compile(r"Traceback|\w+Error\b|Exception|NoneType|object at 0x|bpy_struct|StructRNA")
 CEILING = {"subdivisions": 1, "views": 20, "epochs": 1, "seed": 3, "index": 4, "columns": 9, "rows": 6}
@@ -116,6 +118,12 @@ def text(random: Random, name: str, folder: Path) -> str:
         return photo(random, folder) if random.random() < 0.6 else str(folder / random.choice(others))
     if name in {"directory", "backgrounds"}:
         return str(folder / random.choice(["", "models", "broken", "out", "none/none", "text.png"]))
+    if name == "library":
+        return (
+            str(folder / random.choice([*["library"] * 6, "models", "none/none", "text.png"]))
+            if random.random() < 0.9
+            else ""
+        )
     if name == "network":
         bad = str(folder / "text.png")
         return random.choice(["efficientnet_lite0"] * 8 + ["regressor_lite0", "nonsense", "", "none.npz", bad])

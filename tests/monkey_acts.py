@@ -236,6 +236,7 @@ def change_settings(random: Random, folder: Path) -> None:
     settings.active_photo, settings.active_model, settings.active_answer = (random.randrange(4) for _ in range(3))
     settings.board = objects(random)
     settings.collection = random.choice([*bpy.data.collections, None])
+    settings.library = str(folder / random.choice(["library", "models"]))
     settings.subdivisions, settings.stands = random.randrange(2), random.choice(["AUTOMATIC", "UPRIGHT", "ANY_WAY"])
     if settings.models and random.random() < 0.3:
         random.choice(settings.models).object = objects(random)

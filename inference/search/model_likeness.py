@@ -14,7 +14,7 @@ import numpy as np
 from ..look import DEFAULT_CANDIDATES
 from ..products import product
 from ..steps import Steps, shares, within
-from ..views.retrieval import pooled, standardised, unit
+from ..views.retrieval import Index, Whitening, common_patches, pooled, standardised, unit
 from .start_poses import ASPECT_WEIGHT, PhotoCrops, Start, Target, find_starts, framing, start_pose
 
 MODELS = 3  # that are tried: on the tuning half of the benchmark the right one is always among them
@@ -33,6 +33,13 @@ class Compared(NamedTuple):
     def scores(self) -> np.ndarray:
         """(V, R): likeness of picture and box."""
         return self.likeness - ASPECT_WEIGHT * self.misfit
+
+
+def comparable(targets: Sequence[Target]) -> list[Target]:
+    """The targets with a common whitening, as `compare` needs it; thin ones have no say in it unless all are."""
+    templates = [target.index.templates for target in targets]
+    common = Whitening.common(map(common_patches, [one for one in templates if not one.thin] or templates))
+    return [target._replace(index=Index(target.index.templates, common)) for target in targets]
 
 
 def compare(crops: PhotoCrops, targets: Sequence[Target], of_a_kind: bool = False) -> Steps[list[Compared]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..errors import PoseError
 from ..search.model_likeness import compare, ranked
 from ..search.start_poses import PhotoCrops, Start, Target, find_starts
-from ..steps import Steps, shares, within
+from ..steps import Steps, within
 from .candidates import Candidate, candidate_of
 from .refinement import Renderer, approach, verify
 
@@ -32,14 +33,32 @@ class Answer(NamedTuple):
     verified: bool
 
 
-def identify(crops: PhotoCrops, targets: Sequence[Target], renderer: Renderer) -> Steps[list[Answer]]:
-    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then."""
+def identify(
+    crops: PhotoCrops,
+    targets: Sequence[Target],
+    renderer: Renderer,
+    whole: Callable[[Target], Target] = lambda target: target,
+    failed: Callable[[PoseError], None] | None = None,
+) -> Steps[list[Answer]]:
+    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then.
+
+    whole: gives the targets with all their views, where these have only some; failed: is told of those that cannot be
+    rendered, which are then left out, in place of raising that PoseError.
+    """
     compared = yield from within(compare(crops, targets), 0.0, 0.4)
     views, tried = ranked(crops, compared), []
-    for best, part in shares(views[:VERIFIED], 0.4, 1.0):
-        tried.append((yield from within(_verified(crops, best, renderer), *part)))
+    while views and len(tried) < VERIFIED:
+        best, *views = views
+        began = 0.4 + 0.6 * len(tried) / VERIFIED
+        try:
+            best = best._replace(target=whole(best.target))
+            tried.append((yield from within(_verified(crops, best, renderer), began, began + 0.6 / VERIFIED)))
+        except PoseError as error:
+            if not failed:
+                raise
+            failed(error)
     tried.sort(key=lambda answer: -answer.candidate.score)
-    return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views[VERIFIED:]]
+    return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views]
 
 
 def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -13,6 +15,8 @@ import numpy as np
 from ..geometry import Camera, view_sphere
 from .crops import FIRST_PATCH, SIZE, STRIDE
 
+# What reading a file of templates raises that is damaged, or not there
+UNREADABLE = OSError, ValueError, KeyError, IndexError, EOFError, struct.error, zipfile.BadZipFile
 # By judgement, and not measured by themselves
 COVERED = 0.4  # part of a patch that the model must cover to count
 FEWEST = 4  # patches that a view of a model shows in the mean, unless that is thin
@@ -120,6 +124,25 @@ class Templates:
     def load(cls, path: Path) -> Templates:
         with np.load(path, allow_pickle=False) as data:
             return cls(**{f.name: data[f.name] for f in fields(cls)})
+
+    @classmethod
+    def some_of(cls, path: Path, views: np.ndarray) -> Templates:
+        """Those of these views (K,) alone: of the file, little more is read. UNREADABLE where that fails."""
+        with zipfile.ZipFile(path) as archive:
+            arrays = {f.name: _mapped(path, archive, f.name) for f in fields(cls)}
+        return cls(**{name: np.array(array if name == "outline" else array[views]) for name, array in arrays.items()})
+
+
+def _mapped(path: Path, archive: zipfile.ZipFile, name: str) -> np.memmap:
+    """An array of a file that `Templates.save` has written, which packs nothing, mapped into memory."""
+    member = archive.getinfo(f"{name}.npy")
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(30)  # a local header of the ZIP format, whose last fields are the lengths of what follows
+        file.seek(member.header_offset + len(header) + sum(struct.unpack("<HH", header[26:])))
+        np.lib.format.read_magic(file)
+        shape, _fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.memmap(path, dtype, "r", file.tell(), shape)
 
 
 def extreme_points(vertices: np.ndarray) -> np.ndarray:

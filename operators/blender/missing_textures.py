@@ -110,7 +110,7 @@ def _lacking(image: bpy.types.Image | None, tiles: Tiles) -> list[str]:
     if image.source not in FILES or image.is_dirty:  # what is painted in Blender is rendered from there
         return []
     if image.source == "TILED":
-        return [_tile_path(image, number).name for number in _tiles_lacking(image, tiles)]
+        return [tile_path(image, number).name for number in _tiles_lacking(image, tiles)]
     path = Path(bpy.path.abspath(image.filepath, library=image.library))
     there = bool(image.packed_file) or path.is_file()
     readable = image.source in {"SEQUENCE", "MOVIE"} or min(image.size) > 0
@@ -122,11 +122,11 @@ def _tiles_lacking(image: bpy.types.Image, tiles: Tiles) -> list[int]:
     listed = {tile.number: min(tile.size) > 0 for tile in image.tiles}
     readable = {number for number, loaded in listed.items() if loaded}
     if not packed:
-        readable = {number for number in readable if _tile_path(image, number).is_file()}
+        readable = {number for number in readable if tile_path(image, number).is_file()}
     return sorted((listed.keys() | tiles) - readable)
 
 
-def _tile_path(image: bpy.types.Image, number: int) -> Path:
+def tile_path(image: bpy.types.Image, number: int) -> Path:
     up, across = divmod(number - FIRST_TILE, TILES_ACROSS)
     path = bpy.path.abspath(image.filepath, library=image.library)
     return Path(path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{across + 1}_v{up + 1}"))
@@ -153,7 +153,7 @@ def _has_tiles(image: bpy.types.Image | None) -> bool:
     """Whether it has some that can be read, beside those that cannot."""
     if image is None or image.source != "TILED" or image.packed_files:
         return False
-    return any(min(tile.size) > 0 and _tile_path(image, tile.number).is_file() for tile in image.tiles)
+    return any(min(tile.size) > 0 and tile_path(image, tile.number).is_file() for tile in image.tiles)
 
 
 def _grey() -> bpy.types.Image:
@@ -181,7 +181,7 @@ def _completed(image: bpy.types.Image, tiles: Tiles, folder: Path) -> bpy.types.
             grey.filepath_raw = str(path)
             grey.save()
         else:
-            _give(_tile_path(image, number), path)
+            _give(tile_path(image, number), path)
         if number not in {tile.number for tile in copy.tiles}:
             copy.tiles.new(number)
     bpy.data.images.remove(grey)

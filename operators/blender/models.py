@@ -19,7 +19,7 @@ from .fingerprint import looks
 from .mesh_arrays import read_values
 from .missing_textures import readable_textures
 from .own_data_blocks import remove
-from .render_graph import read_rendered, world_matrix
+from .render_graph import read_rendered, working_in, world_matrix
 
 SPECK = 1e-6  # part of a model's surface that no render shows
 SPECK_FAR = 2.0  # times as far away as all else: other models keep their size to the last vertex
@@ -158,7 +158,7 @@ def collection_models(scene: bpy.types.Scene, key: str) -> list[bpy.types.Object
 
 @contextmanager
 def evaluated(root: bpy.types.Object) -> Iterator[Model]:
-    """A model at the current frame; its mesh copies live as long as the context.
+    """A model at the current frame, of its scene; its mesh copies live as long as the context.
 
     PoseError when it has nothing to render or broken geometry.
     """
@@ -167,11 +167,18 @@ def evaluated(root: bpy.types.Object) -> Iterator[Model]:
         obj.update_from_editmode()
     copies: dict[tuple[int, ...], bpy.types.Mesh] = {}  # instances of one mesh with the same materials share one
     try:
-        model = _measured(root, *read_rendered(lambda depsgraph: _parts(depsgraph, root, family, copies), family))
+        with working_in(_scene_of(root)):
+            model = _measured(root, *read_rendered(lambda depsgraph: _parts(depsgraph, root, family, copies), family))
         with readable_textures(copies.values()) as lacking:
             yield model._replace(fingerprint=model.fingerprint + "".join(lacking), lacking=tuple(lacking))
     finally:
         remove(copies.values())
+
+
+def _scene_of(root: bpy.types.Object) -> bpy.types.Scene:
+    """The current one, but for a model that is only elsewhere."""
+    current, scenes = bpy.context.scene, root.users_scene
+    return current if current in scenes or not scenes else scenes[0]
 
 
 def families(roots: Iterable[bpy.types.Object]) -> set[bpy.types.Object]:

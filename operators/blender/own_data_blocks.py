@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,32 @@ def added_to(made: list[bpy.types.ID]) -> Iterator[None]:
         yield
     finally:
         made += _all_blocks() - before
+
+
+def used_by(blocks: Iterable[bpy.types.ID]) -> set[bpy.types.ID]:
+    """These, what they use, and what that uses; of linked ones the libraries, too."""
+    uses = defaultdict(set)
+    for block, users in bpy.data.user_map().items():
+        for user in users:
+            uses[user].add(block)
+    found, waiting = set(), list(blocks)
+    while waiting:
+        block = waiting.pop()
+        if block not in found:
+            found.add(block)
+            waiting += uses[block] | {block.library} - {None}
+    return found
+
+
+def used_only_by(objects: Iterable[bpy.types.Object]) -> set[bpy.types.ID]:
+    """These, and what nothing else uses."""
+    objects = set(objects)
+    found = {block for block in used_by(objects) if block in objects or not block.use_fake_user}
+    found = {block for block in found if not isinstance(block, bpy.types.Scene)}  # which a driver may look at
+    users = bpy.data.user_map(subset=list(found))
+    while kept := {block for block in found - objects if not users[block] <= found}:
+        found -= kept
+    return found
 
 
 @contextmanager

@@ -161,14 +161,14 @@ def _follow(*_file: object) -> None:
 
 
 def _holders() -> Iterator[tuple[bpy.types.bpy_struct, str]]:
-    """All that keeps a photo's path, and by which name."""
+    """All that keeps the path of a photo or a library, and by which name."""
     for block in (*bpy.data.objects, *bpy.data.images, *bpy.data.materials):
         if PHOTO in block and not block.library:
             yield block, PHOTO
     yield from ((data.photo_pose, "photo") for data in bpy.data.cameras if not data.library)
     for scene in bpy.data.scenes:
         yield scene.photo_pose, "photo"
-        yield scene.photo_pose, "board_photo"
+        yield from ((scene.photo_pose, name) for name in ("board_photo", "library", "searched"))
         yield from ((item, "path") for item in scene.photo_pose.photos)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import bpy
@@ -33,6 +34,16 @@ def read_rendered(read: Callable[[bpy.types.Depsgraph], Result], objects: Iterab
     a copy of the scene, and takes as long as these objects (and what they depend on) need, not the whole scene.
     """
     return _read(read, _shown(bpy.context.view_layer, set(objects)))
+
+
+def working_in(scene: bpy.types.Scene) -> AbstractContextManager[None]:
+    """Makes a scene the current one for calls that end before anybody else acts; what windows show stays.
+
+    Of Blender's context only what is asked of scene and view layer follows: `object` and the like are the window's.
+    """
+    if scene == bpy.context.scene:
+        return nullcontext()
+    return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0])
 
 
 def world_matrix(obj: bpy.types.Object) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""The headless command `farm`: writes a job for a render farm that matches, or only prepares, in many tasks at once.
+"""The headless command `farm`: writes a job for a render farm that matches, prepares or makes a library, in many tasks.
 
 An Open Job Description bundle, as AWS Deadline Cloud submits it, and a job type for Flamenco, of the same steps: their
-tasks are the commands `prepare --slice`, `match --slice` and `gather`, started as this one was. What differs between
-machines, such as paths, is a parameter of the job, so that its host can map it.
+tasks are commands with --slice, and `gather` or a last `library` without it, started as this one was. What differs
+between machines, such as paths, is a parameter of the job, so that its host can map it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from ...inference.errors import PoseError, printable
 from ...inference.files import writing
 from ...inference.formats.strict_json import json_text
 from ...inference.formats.yaml_text import yaml_text
+from ..library.update import begun, found_in
 from ..pictures.saving import make_folder
 from .jobs import Job, read_jobs
+from .library_command import asked_views
 from .output import open_scene
 from .prepare_command import units_of
 from .slices import text_of
+from .terminal import to_stderr
 
 TASK_SECONDS = 300  # which a host may aim at when it cuts; a task starts in some seconds
 MOST_PATHS = 40  # of the 50 parameters that an OpenJD job may have
@@ -62,9 +65,15 @@ function addTask(job, step, slice, before) {
 """
 
 
+# What is cut into slices, and whose models they are: model files where the command makes or prepares them
+JOBS = {"match": ("prepare", "match", "gather"), "prepare": ("prepare",), "library": ("library", "library")}
+SLICED = {"prepare": "Models", "library": "Models", "match": "Photos"}
+
+
 class Step(NamedTuple):
     """What a task starts; things: what the step is cut into slices of, a parameter, "" where it is one task."""
 
+    command: str
     name: str
     words: list[str]
     things: str = ""
@@ -97,11 +106,13 @@ class Parameters(dict[str, Parameter]):
 def run(options: argparse.Namespace) -> int:
     """0; PoseError where the job could not begin."""
     given, jobs = _asked(options)
-    sizes = {"Models": (len(units_of(given)), options.models_per_task)}
+    sizes = {"Models": (_models(given, options.job[0]), options.models_per_task)}
     sizes |= {"Photos": (len(jobs), options.photos_per_task)} if jobs else {}
     parameters = Parameters()
-    commands = ("prepare", "match", "gather") if jobs else ("prepare",)
-    steps = [_step(command, options.parsers[command], given, parameters) for command in commands]
+    steps: list[Step] = []
+    for command in JOBS[options.job[0]]:
+        last = any(step.command == command for step in steps)
+        steps.append(_step(command, options.parsers[command], given, parameters, last))
     for things, (count, size) in sizes.items():
         parameters.refer(things, text_of(range(count)))
         parameters.refer(f"{things}PerTask", size)
@@ -116,8 +127,8 @@ def run(options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace) -> tuple[argparse.Namespace, list[Job]]:
     """What the farm is to do, as its command understands it, in the scene that this works in; and the photos."""
     name, *words = options.job or [""]
-    if name not in ("match", "prepare"):
-        raise PoseError("Say what the farm is to do, match or prepare, and then that command's own arguments.")
+    if name not in JOBS:
+        raise PoseError("Say what the farm is to do, match, prepare or library, and then that command's own arguments.")
     given = options.parsers[name].parse_args(words)
     for path in given.model or []:
         if not path.exists():  # every task would say so
@@ -128,9 +139,17 @@ def _asked(options: argparse.Namespace) -> tuple[argparse.Namespace, list[Job]]:
     if jobs:
         given.cache = given.cache or given.out / "training_views"
         given.jobs, given.photo = given.jobs or _jobs_file(jobs, options.out), None
-    if not given.cache:
+    if name == "library":
+        given.cache = None
+        begun(given.out, asked_views(given), given.model)  # what is wrong with it, every task would say
+    elif not given.cache:
         raise PoseError("Give prepare a --cache that every machine of the farm reaches.")
     return given, jobs
+
+
+def _models(given: argparse.Namespace, name: str) -> int:
+    """How many models, or model files, there are for the tasks that make or prepare them."""
+    return len(found_in(given.out, given.model, to_stderr) if name == "library" else units_of(given))
 
 
 def _jobs_file(jobs: Sequence[Job], folder: Path) -> Path:
@@ -149,11 +168,14 @@ def _beside(path: Path, folder: Path) -> str:
         return Path(os.path.abspath(path)).as_posix()
 
 
-def _step(command: str, parser: argparse.ArgumentParser, given: argparse.Namespace, parameters: Parameters) -> Step:
-    """A step that starts the command with as much of what the user has given as it knows."""
-    own = {"prepare": ["--progress", "openjd"], "match": ["--progress", "openjd", "--resume"]}.get(command, [])
+def _step(
+    command: str, parser: argparse.ArgumentParser, given: argparse.Namespace, parameters: Parameters, last: bool
+) -> Step:
+    """A step that starts the command with as much of what the user has given as it knows; last: after all slices."""
+    own = ["--progress", "openjd"] if command in SLICED else []
+    own += ["--resume"] if command == "match" else []
     words = [*_program(parameters), command, *_words(parser, given, parameters), "--exit-zero", *own]
-    return Step(command.title(), words, {"prepare": "Models", "match": "Photos"}.get(command, ""))
+    return Step(command, "Gather" if last else command.title(), words, "" if last else SLICED.get(command, ""))
 
 
 def _program(parameters: Parameters) -> list[str]:
@@ -262,7 +284,10 @@ def _flamenco(steps: Sequence[Step], parameters: Parameters) -> str:
         kind |= {"subtype": "dir_path" if is_folder else "file_path"} if flow else {}
         default = "{blender}" if (name, value) == ("Executable", "blender") else value
         settings.append({"key": name, **kind, "required": True, "default": default})
-    written = {"JOB_TYPE": {"label": "Photo Pose", "settings": settings}, "STEPS": [step._asdict() for step in steps]}
+    written = {
+        "JOB_TYPE": {"label": "Photo Pose", "settings": settings},
+        "STEPS": [{"name": one.name, "words": one.words, "things": one.things} for one in steps],
+    }
     text = FLAMENCO
     for name, value in written.items():
         text = text.replace(f"@{name}@", json_text(value, indent=4))

@@ -135,7 +135,7 @@ def _result(job: Job, stem: str, work: Batch, onboarding: float) -> dict[str, An
         line["fingerprint"] = resume.fingerprint(job, work)
         done = work.done.get(line["fingerprint"])
         if done and all(path.is_file() for path in _pictures(stem, work.options)):
-            add_camera_of(done, load_photo(job["photo"]), work.sphere(done["model"]), work.cameras)
+            add_camera_of(done, load_photo(job["photo"]), work.target(done["model"]).sphere, work.cameras)
             return {**done, "photo": line["photo"]}
         line.update(_matched(job, stem, work, seconds))
     line["seconds"] = {"total": onboarding + time.perf_counter() - began, **seconds}
@@ -160,13 +160,14 @@ def _matched(job: Job, stem: str, work: Batch, seconds: dict) -> dict[str, Any]:
     box, found = _match(job, photo, mask, work)
     seconds.update(found.seconds)
     best = found.candidates[0]
-    rgba = save_overlay(photo, best, work, options.out / f"{stem}_overlay.png")
-    sphere = work.sphere(best.model)
+    target = work.target(best.model)
+    sphere, render = target.sphere, work.renderer(target)
+    rgba = save_overlay(photo, best.camera, sphere, render, options.out / f"{stem}_overlay.png")
     sensor = job["sensor"]
     camera_object = add_camera(photo, best.camera, sphere, work.cameras, sensor)
     if options.render:
         _render_scene(camera_object, best.camera, sphere, sensor, options.out / f"{stem}_render.png")
-    ranked = [described(candidate, work.sphere(candidate.model)) for candidate in found.candidates]
+    ranked = [described(candidate, work.target(candidate.model).sphere) for candidate in found.candidates]
     return {
         **ranked[0],
         "size": list(photo.size),

@@ -22,8 +22,8 @@ from ...inference.photo.contact_sheet import Cell, contact_sheet
 from ...inference.photo.image import Photo, load_photo
 from ...inference.photo.overlay_picture import overlay
 from ...inference.search.start_poses import Target
-from ...inference.verify.candidates import Candidate
 from ...inference.verify.refinement import Renderer
+from ...inference.views.templates import Render
 from ..blender import cameras
 from ..pictures.saving import model_in_photo, save_picture
 from ..running.quiet_blender import quiet
@@ -44,8 +44,8 @@ class Batch(NamedTuple):
     all_around: AllAround | None = None
     done: Mapping[str, dict[str, Any]] = MappingProxyType({})  # lines from before, by their fingerprints
 
-    def sphere(self, model: str) -> Sphere:
-        return next(target.sphere for target in self.targets if target.name == model)
+    def target(self, model: str) -> Target:
+        return next(target for target in self.targets if target.name == model)
 
 
 def exit_status(lines: Iterable[dict[str, Any]], options: argparse.Namespace) -> int:
@@ -89,10 +89,10 @@ def threads(count: int | None) -> Iterator[None]:
         render.threads, render.threads_mode = own, mode
 
 
-def save_overlay(photo: Photo, candidate: Candidate, work: Batch, path: Path) -> np.ndarray:
-    """Saves the photo with the model over it, and gives the model alone: (H, W, 4) uint8, at most OVERLAY_SIDE px."""
-    target = next(target for target in work.targets if target.name == candidate.model)
-    rgba = model_in_photo(candidate.camera, target.sphere, work.renderer(target), OVERLAY_SIDE)
+def save_overlay(photo: Photo, camera: Camera, sphere: Sphere, render: Render, path: Path) -> np.ndarray:
+    """Saves the photo with the model over it that has this sphere, and gives the model alone: (H, W, 4) uint8, at most
+    OVERLAY_SIDE px."""
+    rgba = model_in_photo(camera, sphere, render, OVERLAY_SIDE)
     save_picture(overlay(photo, rgba), path)
     return rgba
 

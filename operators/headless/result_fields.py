@@ -15,6 +15,7 @@ from ..blender import cameras
 from ..blender.models import placed, with_key
 
 SAME_SCALE = 1e-5  # part by which the scales of an evenly scaled object may differ: Blender's numbers have 32 bits
+Placed = tuple[np.ndarray, np.ndarray]
 NO_LENS = dict.fromkeys(("lens", "sensor_width", "ortho_scale"))  # of which a camera has the first two or the last
 
 
@@ -40,12 +41,13 @@ def camera_of_fields(fields: dict[str, Any]) -> Camera:
     return afar(camera) if orthographic else camera
 
 
-def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
-    """A candidate as in results.jsonl."""
+def described(candidate: Candidate, sphere: Sphere, placed_so: Placed | None = None) -> dict[str, Any]:
+    """A candidate as in results.jsonl; placed_so: of its model where that is none of the scene's."""
+    placed_so = placed_so or placed(with_key(bpy.data.objects, candidate.model))
     angles = geometry.seen_from(candidate.camera, sphere)
     return {
         "model": candidate.model,
-        "opencv": opencv(candidate.camera, with_key(bpy.data.objects, candidate.model)),
+        "opencv": opencv(candidate.camera, *placed_so),
         "azimuth": angles.azimuth,
         "elevation": angles.elevation,
         "roll": angles.roll,
@@ -55,12 +57,11 @@ def described(candidate: Candidate, sphere: Sphere) -> dict[str, Any]:
     }
 
 
-def opencv(camera: Camera, root: bpy.types.Object) -> dict[str, Any]:
-    """K, R, t with x_cam = R x + t for x in root's own coordinates, whose unit t has too.
+def opencv(camera: Camera, place: np.ndarray, scale: np.ndarray) -> dict[str, Any]:
+    """K, R, t with x_cam = R x + t for x in the own coordinates of a model that is `placed` so, whose unit t has too.
 
-    Where root is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
+    Where it is scaled unevenly, mirrored or sheared: x_cam = R (scale x) + t, in the scene's unit.
     """
-    place, scale = placed(root)
     matrix = camera.world_to_camera @ place
     found = {"K": camera.K.tolist(), "R": nearest_rotation(matrix[:3, :3]).tolist(), "t": matrix[:3, 3].tolist()}
     unit = scale.diagonal().mean()

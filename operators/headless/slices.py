@@ -37,7 +37,7 @@ def text_of(numbers: Iterable[int]) -> str:
 def chosen(text: str | None, count: int, things: str) -> list[int]:
     """The numbers that --slice names of so many things, such as photos; None: all. PoseError where there are fewer."""
     numbers = list(range(count)) if text is None else numbers_of(text)
-    if numbers[-1] >= count:
+    if numbers and numbers[-1] >= count:
         raise PoseError(f'Slice "{text}" is not among the {count} {things}, which are {text_of(range(count))}.')
     return numbers
 

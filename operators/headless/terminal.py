@@ -56,16 +56,20 @@ class Progress:
             self._bar, width = bar, _width()
             print(bar[:width].ljust(width), end="\r", file=sys.stderr, flush=True)  # what else is printed overwrites it
 
+    def told_of_all(self, whole: float) -> None:
+        """So much, 0..1, of all parts together is done."""
+        self.told(whole * (self._parts or 1) - self._done)
+
     def failed(self, sentence: str) -> None:
         """What everybody is told of a photo that failed; at a terminal its line says that."""
         if not self.shown:
             to_stderr(sentence)
 
     def done(self, file: str | Path | None, answer: str) -> None:
-        """A part is done: what came of its file, a photo's or a model's."""
+        """A part is done: what came of its file, a photo's or a model's; "" where there was nothing to do."""
         self._done += 1
         self._tell_host()
-        if self.shown:
+        if self.shown and answer:
             _say(printable(f"{Path(file).name}: {answer}" if file else answer))
 
     def _at_work(self) -> str:

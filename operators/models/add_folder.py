@@ -15,7 +15,7 @@ from ..blender.own_data_blocks import added_to, remove
 from ..running.long_operator import FileOperator
 
 UP_ITEMS = (
-    ("FILE", "By Kind of File", "Y in .obj, .fbx and .glb, Z in .ply and .stl"),
+    ("FILE", "By Kind of File", "Y in .obj, .fbx and .glb, Z in .ply and .stl, in .usd as it says"),
     ("Y", "Y", "Also in .ply and .stl"),
     ("Z", "Z", "Also in .obj and .fbx, of programs that have it so: else their models lie on their backs"),
 )

@@ -9,6 +9,7 @@ import bpy
 from bpy_extras.image_utils import load_image
 
 from .import_materials import painted, shown_colors
+from .import_options import imported_mesh
 
 _KEPT = 59  # bytes: names have 63, of which a number takes four
 
@@ -17,15 +18,20 @@ def import_obj(path: str, **axes: str) -> None:
     """The file's mesh, selected as by Blender's own importer, which knows these axes."""
     before = set(bpy.data.materials)
     # one object a file, so that its local coordinates are the file's numbers
-    bpy.ops.wm.obj_import(filepath=path, use_split_objects=False, use_split_groups=False, **axes)
-    mesh, file = bpy.context.object.data, Path(path)
-    if any(mesh.materials):
-        libraries = [file.parent / name.strip("\"'") for name in _names(file, "mtllib")]
-        defined = {_key(name) for one in (*libraries, file.with_suffix(".mtl")) for name in _names(one, "newmtl")}
-        lacking = next((one for one in libraries if not one.is_file()), None)
+    mesh = imported_mesh(bpy.ops.wm.obj_import, path, use_split_objects=False, use_split_groups=False, **axes)
+    file = Path(path)
+    if mesh and any(mesh.materials):
+        libraries = material_libraries(file)
+        defined = {_key(name) for one in libraries for name in _names(one, "newmtl")}
+        lacking = next((one for one in libraries[:-1] if not one.is_file()), None)
         told = {one: re.sub(r"\.\d{3}$", "", one.name) for one in mesh.materials if one}  # without Blender's number
         made_up = {one for one, name in told.items() if not {_key(name), _key(one.name)} & defined}
         _replace(mesh, made_up - before, lacking)
+
+
+def material_libraries(file: Path) -> list[Path]:
+    """The .mtl files that it names, and at last the one that Blender reads beside it without being told."""
+    return [*(file.parent / name.strip("\"'") for name in _names(file, "mtllib")), file.with_suffix(".mtl")]
 
 
 def _names(file: Path, word: str) -> list[str]:

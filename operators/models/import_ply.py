@@ -14,6 +14,7 @@ from bpy_extras.image_utils import load_image
 from ...inference.formats.ply import Columns, Header, Lists, read_elements, read_header
 from ..blender.mesh_arrays import read_values
 from .import_materials import found_file, painted, shown_colors
+from .import_options import imported_mesh
 
 _CORNERS = ("vertex_indices", "vertex_index")
 _COORDINATES = (("texture_u", "texture_v"), ("texture_s", "texture_t"), ("s", "t"), ("u", "v"))
@@ -27,8 +28,9 @@ def import_ply(path: str, **axes: str) -> None:
 
     ValueError or OSError where it cannot be read.
     """
-    bpy.ops.wm.ply_import(filepath=path, **axes)
-    file, mesh = Path(path), bpy.context.object.data
+    mesh, file = imported_mesh(bpy.ops.wm.ply_import, path, **axes), Path(path)
+    if not mesh:
+        return
     header = read_header(file)
     textures = [found_file(name, file.parent) for name in _texture_names(header.comments)]
     colored = _misses_colors(mesh, header)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
+from ...inference.geometry import Box, Camera
 from ...inference.look import AUTOMATIC
 from ...inference.steps import Steps, within
 from ...properties import METHOD, RENDER_SIZE
@@ -26,18 +29,90 @@ if TYPE_CHECKING:
     from ...inference.matching import Match
     from ...inference.photo.image import Photo
     from ...inference.search.start_poses import Target
+    from ...inference.views.view_options import ViewOptions
     from ...properties import PhotoPoseSettings
 
 
-class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator):
+class Found(NamedTuple):
+    """A photo's match, of which nothing is written yet."""
+
+    photo: Photo
+    box: Box
+    match: Match
+    targets: list[Target]
+    shown: Shown
+
+
+class PhotoMatching(PhotoProperties):
+    """Mixin of what matches the active camera to a photo."""
+
+    method: METHOD
+    use_photo_size: RENDER_SIZE
+
+    def find(
+        self,
+        context: bpy.types.Context,
+        asked: tuple[Photo, Box | None, Camera],
+        roots: Sequence[bpy.types.Object],
+        views: ViewOptions,
+        cache: Path,
+    ) -> Steps[Found]:
+        """Matches the photo, as `photo_box_camera` gives it, with models whose training views the cache has."""
+        from ...inference.matching import find_and_match
+        from ..pictures.model_targets import all_around, prepare, target_renderer
+
+        photo, box, camera = asked
+        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
+        with target_renderer() as renderer:
+            told = {"lens": self.focal_of(photo), "mask": photo.mask}
+            told["all_around"] = all_around(roots, *self.views_and_cache())
+            told["without_lines"] = lines_without_of(context.scene, photo.path)
+            finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
+            box, found = yield from within(finding, 0.5, 1.0)
+            shown = show_candidates(photo, box, found.candidates, targets, renderer)
+        return Found(photo, box, found, targets, shown)
+
+    def write(self, context: bpy.types.Context, found: Found) -> None:
+        """Gives the match to the photo's camera."""
+        from ..blender.result_text import lies, new_camera, other_lens, summary
+
+        photo, match = found.photo, found.match
+        best, spheres = match.candidates[0], {target.name: target.sphere for target in found.targets}
+        sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
+        orthographic, active = best.camera.is_orthographic, context.scene.camera
+        why = cameras.passed_over(context.scene, self.filepath, orthographic)
+        camera_object = cameras.camera_for_photo(
+            context.scene, self.filepath, orthographic=orthographic, beside=sphere.radius
+        )
+        how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
+        cameras.write_camera(context.scene, camera_object, best.camera, **how)
+        cameras.show_photo(camera_object, photo)
+        store_match(camera_object, match, spheres, found.shown, sensor)
+        hidden = show_only(context.scene, context.view_layer, camera_object.data.photo_pose.model)
+        frame_camera(context)
+        context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
+        note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
+        compare_views.show_match(context)
+        told = rpt_(", other listed models are hidden") if hidden else ""
+        self.report({"INFO"}, context.scene.photo_pose.result + told)
+        if why:
+            self.warn(new_camera(active, why, camera_object))
+        if self.stands == AUTOMATIC and match.verified and lies(best.camera, sphere):
+            told = rpt_(
+                '"{name}" lies in this photo, or that is turned: where the object stands, turn the model upright'
+            )
+            self.warn(told.format(name=best.model))
+        if best.known_lens.lines_differ:
+            self.warn(other_lens())
+
+
+class PHOTOPOSE_OT_match_photo(PhotoMatching, FileOperator, bpy.types.Operator):
     bl_idname = "photopose.match_photo"
     bl_label = "Match Camera to Photo"
     bl_description = "Set the active camera so that the model lies on the photo"
     phases = MATCHING
 
-    method: METHOD
     model: StringProperty(name="Model", options={"SKIP_SAVE"}, description="Only this one")
-    use_photo_size: RENDER_SIZE
     remember: BoolProperty(options={"SKIP_SAVE", "HIDDEN"}, description="Show the photo and its box in the panel")
     filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
@@ -59,57 +134,14 @@ class PHOTOPOSE_OT_match_photo(PhotoProperties, FileOperator, bpy.types.Operator
         self.box = settings.known_box if same else (0, 0, 0, 0)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.matching import find_and_match
-        from ..pictures.model_targets import all_around, prepare, target_renderer
-
-        photo, box, camera = self.photo_box_camera(context)
+        asked = self.photo_box_camera(context)
         roots = chosen_models(context.scene, [self.model] if self.model else None, self.warn)
-        views, cache = self.views_and_cache()
-        targets = yield from within(prepare(roots, views, cache, self.warn), 0.0, 0.5)
-        with target_renderer() as renderer:
-            told = {"lens": self.focal_of(photo), "mask": photo.mask, "all_around": all_around(roots, views, cache)}
-            told["without_lines"] = lines_without_of(context.scene, photo.path)
-            finding = find_and_match(photo, camera, box, targets, renderer, self.look(self.method), **told)
-            box, found = yield from within(finding, 0.5, 1.0)
-            shown = show_candidates(photo, box, found.candidates, targets, renderer)
-        self._write(context, photo, found, targets, shown)
+        found = yield from self.find(context, asked, roots, *self.views_and_cache())
+        self.write(context, found)
         if self.remember:
             settings = context.scene.photo_pose
-            settings.photo, settings.box = kept(self.filepath), box
-            settings.box_found = found.located
-
-    def _write(
-        self, context: bpy.types.Context, photo: Photo, found: Match, targets: list[Target], shown: Shown
-    ) -> None:
-        from ..blender.result_text import lies, new_camera, other_lens, summary
-
-        best, spheres = found.candidates[0], {target.name: target.sphere for target in targets}
-        sphere, sensor = spheres[best.model], photo_sensor(self, context.scene, photo.size)
-        orthographic, active = best.camera.is_orthographic, context.scene.camera
-        why = cameras.passed_over(context.scene, self.filepath, orthographic)
-        camera_object = cameras.camera_for_photo(
-            context.scene, self.filepath, orthographic=orthographic, beside=sphere.radius
-        )
-        how = {"model": sphere, "sensor": sensor, "set_resolution": self.use_photo_size}
-        cameras.write_camera(context.scene, camera_object, best.camera, **how)
-        cameras.show_photo(camera_object, photo)
-        store_match(camera_object, found, spheres, shown, sensor)
-        hidden = show_only(context.scene, context.view_layer, camera_object.data.photo_pose.model)
-        frame_camera(context)
-        context.scene.photo_pose.result = summary(best, sphere, camera_object.data)
-        note(context.scene, photo.path, camera_object, context.scene.photo_pose.result)
-        compare_views.show_match(context)
-        told = rpt_(", other listed models are hidden") if hidden else ""
-        self.report({"INFO"}, context.scene.photo_pose.result + told)
-        if why:
-            self.warn(new_camera(active, why, camera_object))
-        if self.stands == AUTOMATIC and found.verified and lies(best.camera, sphere):
-            told = rpt_(
-                '"{name}" lies in this photo, or that is turned: where the object stands, turn the model upright'
-            )
-            self.warn(told.format(name=best.model))
-        if best.known_lens.lines_differ:
-            self.warn(other_lens())
+            settings.photo, settings.box = kept(self.filepath), found.box
+            settings.box_found = found.match.located
 
 
 def _passed_over(current: bpy.types.Scene) -> str:

@@ -44,6 +44,7 @@ def prepare(
     """
     from ...inference.networks.loading import feature_network, has_patches
     from ...inference.networks.regressor import load_regressor
+    from ...inference.search.model_likeness import comparable
 
     if is_regressor(options.network):
         # where it is missing or damaged, say so before the rendering
@@ -62,7 +63,7 @@ def prepare(
     for error in failed:
         warn(str(error))
     if has_patches((yield from aside(feature_network, feature_name(options.network), options.device))):
-        targets = yield from aside(_comparable, targets)
+        targets = yield from aside(comparable, targets)
         told = rpt_('Model "{name}" is so thin that it can hardly be matched: only its shape tells.')
         for target in targets:
             if target.index.templates.thin:
@@ -106,15 +107,6 @@ def _warn_of_mirroring(model: Model, warn: Callable[[str], None]) -> None:
         warn(told.format(name=model.name))
 
 
-def _comparable(targets: Sequence[Target]) -> list[Target]:
-    """The targets with a common whitening; thin ones have no say in it unless all are."""
-    from ...inference.views.retrieval import Index, Whitening, common_patches
-
-    templates = [target.index.templates for target in targets]
-    common = Whitening.common(map(common_patches, [one for one in templates if not one.thin] or templates))
-    return [target._replace(index=Index(target.index.templates, common)) for target in targets]
-
-
 @contextmanager
 def model_renderer() -> Iterator[Callable[[str], Render]]:
     """Gives what draws models, by their keys: with the graphics card where that is safe and faithful, else with Cycles.
@@ -125,13 +117,18 @@ def model_renderer() -> Iterator[Callable[[str], Render]]:
 
         @cache
         def render(key: str) -> Render:
-            model = opened.enter_context(evaluated(with_key(bpy.data.objects, key)))
-            drawn = gpu_drawing.preferable(model)
-            return opened.enter_context(
-                gpu_drawing.drawing(model) if drawn else studio(model, samples=VERIFYING_SAMPLES)
-            )
+            return opened.enter_context(rendering(with_key(bpy.data.objects, key)))
 
         yield lambda key: lambda camera: on_main(lambda: render(key)(camera))
+
+
+@contextmanager
+def rendering(root: bpy.types.Object) -> Iterator[Render]:
+    """Gives what draws a model to judge poses."""
+    with evaluated(root) as model:
+        drawn = gpu_drawing.preferable(model)
+        with gpu_drawing.drawing(model) if drawn else studio(model, samples=VERIFYING_SAMPLES) as render:
+            yield render
 
 
 @contextmanager

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PICTURE_SAMPLES = 4
 BATCH = 16  # views that go through the network at once
+PORTRAIT = np.radians([30, 20])  # azimuth and elevation from which most things are told best
 NEAREST, FARTHEST = 0.75, 2.5  # distances of random views, in that of the training views
 
 
@@ -115,6 +116,14 @@ def _shown(model: Model, background: str) -> AbstractContextManager[Render]:
 def _outline(model: Model) -> np.ndarray:
     """The model's extreme points (P, 3) in its unit sphere."""
     return extreme_points((model.vertices - model.sphere.center) / model.sphere.radius)
+
+
+def portrait(model: Model) -> Image.Image:
+    """A model from a bit above and beside its front, before white."""
+    from PIL import Image
+
+    with _shown(model, "WHITE") as render:
+        return Image.fromarray(render(template_view(direction_from_angles(*PORTRAIT), _outline(model))).rgb)
 
 
 def random_views(model: Model, count: int, sphere: str, random: np.random.Generator) -> Steps[Views]:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import time
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -20,7 +19,7 @@ import numpy as np
 from ...inference.files import replacing, writing
 from ...inference.networks.registry import feature_name, identity
 from ...inference.views.crops import SIZE
-from ...inference.views.templates import Templates
+from ...inference.views.templates import UNREADABLE, Templates
 from ...inference.views.view_options import ViewOptions
 from ...preferences import preferred
 from ..blender.models import Model
@@ -99,7 +98,7 @@ def load_cached(path: Path, key: str) -> Templates | None:
     try:
         with np.load(path, allow_pickle=False) as data:
             return Templates.load(path) if str(data["key"]) == key else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
 
 

@@ -12,6 +12,7 @@ from weakref import WeakSet
 import bpy
 from bpy.app.handlers import persistent
 from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
 
 from ...inference.errors import PoseError
 from ...inference.steps import Counted, Steps, Work, aside
@@ -41,6 +42,7 @@ class StepsOperator:
     phases = ((0.0, "Working"),)  # what is done from which progress on
     needs: Sequence[str] = NEEDS  # that are imported before the first step
     _warnings: Sequence[str] = ()
+    cancelled = n_("Cancelled, nothing was changed")  # what Esc says
     outcome = "FINISHED"  # of steps that end; they set CANCELLED where nothing was to be changed, for no undo step
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -62,7 +64,7 @@ class StepsOperator:
             return {"CANCELLED", "PASS_THROUGH"}
         if event.type == "ESC":
             self.cancel(context)
-            self.report({"INFO"}, "Cancelled, nothing was changed")
+            self.report({"INFO"}, self.cancelled)
             return {"CANCELLED"}
         if event.type == "TIMER":
             return self._step()

@@ -26,7 +26,8 @@ MAY_IMPORT = {  # besides the standard library
 }
 # Folders of inference/, each of which imports only from those before it: as docs/architecture.md lists them
 FLOORS = (
-    "errors files geometry products steps look photo formats views networks pose search verify matching chessboard"
+    "errors files geometry products steps look photo formats views networks pose search library verify matching "
+    "chessboard"
 ).split()
 # What must load without these packages, which Blender does not bring.
 WITHOUT = {

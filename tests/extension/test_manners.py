@@ -157,6 +157,7 @@ def test_long_work_is_never_done_again_by_adjust_last_operation() -> None:
     reading = bpy.types.PHOTOPOSE_OT_import_cameras  # many photos
     assert {kind.__name__ for kind in (*long, reading) if "REGISTER" in kind.bl_options} == set()
     unchanging = {"compare", "contact_sheet", "render_views", "save_views", "self_test"}
+    unchanging |= {"add_to_library", "update_library"}
     assert {kind.bl_idname.partition(".")[2] for kind in long if "UNDO" not in kind.bl_options} == unchanging
 
 

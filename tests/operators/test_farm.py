@@ -23,6 +23,7 @@ from photo_pose.batch import main, parser  # noqa: E402
 from photo_pose.inference.errors import PoseError  # noqa: E402
 from photo_pose.inference.formats.yaml_text import yaml_text  # noqa: E402
 from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at  # noqa: E402
+from photo_pose.inference.library.index import read_index  # noqa: E402
 from photo_pose.operators.headless import resume, slices  # noqa: E402
 from photo_pose.operators.headless.result_fields import blender_camera, camera_of_fields  # noqa: E402
 
@@ -348,8 +349,8 @@ def test_a_job_names_its_paths_as_parameters_only(folder, job):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "Say what the farm is to do, match or prepare"),
-        (("which", "--model", "models"), "Say what the farm is to do, match or prepare"),
+        ((), "Say what the farm is to do, match, prepare or library"),
+        (("which", "--model", "models"), "Say what the farm is to do, match, prepare or library"),
         (("match", "--model", "models", "--out", "out"), "One of the arguments --photo --jobs is required."),
         (("match", "--model", "none", "--photo", "a.png", "--out", "out"), 'Model file "none" does not exist.'),
         (("prepare", "--model", "models"), "Give prepare a --cache that every machine"),
@@ -477,3 +478,30 @@ def test_a_farm_makes_what_one_process_makes(folder, job):
     assert [line["status"] for line in lines(folder, "out")] == ["ok", "ok", "error", "ok", "ok", "ok"]
     assert cameras_of(folder / "out/matched.blend") == cameras_of(folder / "alone/matched.blend")
     assert views == {path: path.stat().st_mtime_ns for path in (folder / "out/training_views").glob("*.npz")}
+
+
+@pytest.mark.skipif(OPENJD is None, reason="there is no openjd-cli")
+def test_a_farm_makes_a_library(folder):
+    """Two workers at once, one of which is killed in its first model; what is lost is made by another."""
+    given = ("library", "--out", "of a farm", "--model", "models", "--views", "17")
+    assert farm(folder, "library job", "--models-per-task", "2", *given) == 0
+    job = folder / "library job"
+    checked = subprocess.run([OPENJD, "check", job / "template.yaml"], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout
+    lost, log = started(job, "Library", "0-1")
+    other = started(job, "Library", "2-2")
+    (pid,) = once(lambda: re.findall(r"Command started as pid: (\d+)", log.read_text()))
+    once(lambda: list((folder / "of a farm/views").glob("*")))
+    os.killpg(int(pid), signal.SIGKILL)
+    assert lost.wait(60) != 0
+    finished(*other)
+    finished(*started(job, "Library", "0-1"))
+    finished(*started(job, "Gather"))
+    done = batch(folder, "library", "--out", "of a farm")
+    assert done.stdout.endswith("0 made, 3 as they were, 0 removed, 0 failed.\n")
+    assert batch(folder, "library", "--out", "of one", "--model", "models", "--views", "17").returncode == 0
+    made, alone = (read_index(folder / name) for name in ("of a farm", "of one"))
+    assert [model.key for model in made.models] == [model.key for model in alone.models]
+    assert len(made.pieces) == 1 and made.pieces[0].path.parent == folder / "of a farm"
+    rows = [next(index.pieces[0].blocks()) for index in (made, alone)]
+    np.testing.assert_allclose(*rows, atol=1e-5)

@@ -7,6 +7,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from blend_files import collection, cube, extent, fresh, names, saved  # noqa: E402
 from blender_state import differences, snapshot  # noqa: E402
 from PIL import Image  # noqa: E402
 
@@ -250,48 +251,6 @@ def test_a_material_decides_over_colors(scene, tmp_path):
     assert_colors(taken(tmp_path / "a.obj"), WHITE)
 
 
-def fresh():
-    """An empty file; gives its scene."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    return bpy.context.scene
-
-
-def saved(path):
-    """The open file, saved; an empty one is open afterwards."""
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True)
-    fresh()
-    return path
-
-
-def cube(name, collection=None, **options):
-    bpy.ops.mesh.primitive_cube_add(size=2, **options)
-    obj = bpy.context.object
-    obj.name = obj.data.name = name
-    if collection:
-        bpy.context.scene.collection.objects.unlink(obj)
-        collection.objects.link(obj)
-    return obj
-
-
-def collection(name, **hidden):
-    """A new one in the scene; hidden: settings of its place in the view layer, or of itself."""
-    made = bpy.data.collections.new(name)
-    bpy.context.scene.collection.children.link(made)
-    layer = bpy.context.view_layer.layer_collection.children[name]
-    for setting, value in hidden.items():
-        setattr(layer if setting in {"exclude", "hide_viewport"} else made, setting, value)
-    return made
-
-
-def names(path):
-    return sorted(root.name for root in import_models(bpy.context.scene, path))
-
-
-def extent(root):
-    with evaluated(root) as model:
-        return np.ptp(model.vertices, axis=0)
-
-
 def test_a_blend_brings_what_its_scene_renders(scene, tmp_path):
     cube("chair")
     cube("off only in views").hide_viewport = True
@@ -440,20 +399,11 @@ def test_models_that_look_at_their_scene_do_not_keep_it(scene, tmp_path):
     np.testing.assert_allclose(extent(chair), [6, 2, 2], atol=1e-5)
 
 
-def test_an_asset_library_brings_its_assets(scene, tmp_path):
-    """Its scene shows nothing; what is no asset and belongs to the scene stays away."""
-    for name in ("one", "two", "no asset"):
-        obj = cube(name, collection(f"of {name}", exclude=True))
-        bpy.context.view_layer.layer_collection.children[f"of {name}"].exclude = True
-    cube("part of one", bpy.data.collections["of one"]).parent = bpy.data.objects["one"]
-    bpy.data.objects["one"].asset_mark()
-    bpy.data.collections["of two"].asset_mark()
-    loose = bpy.data.objects.new("without a scene", obj.data)
+def test_loose_objects_of_a_file_whose_scene_shows_nothing_are_taken(scene, tmp_path):
+    cube("hidden").hide_render = True
+    loose = bpy.data.objects.new("without a scene", bpy.data.meshes["hidden"])
     loose.use_fake_user = True
-    scene.collection.objects.link(bpy.data.objects.new("camera", bpy.data.cameras.new("camera")))
-    path = saved(tmp_path / "a.blend")
-    assert names(path) == ["one", "two", "without a scene"]
-    assert "camera" not in bpy.context.scene.objects
+    assert names(saved(tmp_path / "a.blend")) == ["without a scene"]
 
 
 def test_objects_of_a_file_without_a_scene_are_taken(scene, tmp_path):

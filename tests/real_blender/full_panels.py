@@ -44,6 +44,9 @@ def fill_lists(scene: bpy.types.Scene) -> None:
         answer = settings.answers.add()
         answer.object, answer.verified, answer.score = model, verified, 0.87
         answer.azimuth, answer.elevation = -2.9, 0.5
+    for name in ("Chair", "a_model_with_a_long_name"):
+        answer = settings.library_answers.add()
+        answer.name, answer.likeness, answer.verified = name, 7.0, True
 
 
 def use_look() -> None:

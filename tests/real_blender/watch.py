@@ -77,6 +77,7 @@ def state() -> dict[str, object]:
         "tick": _ticks,
         "scene": scene_state(scene),
         "photo": scene.photo_pose.photo,
+        "answers": [item.name for item in scene.photo_pose.library_answers],
         "selected": len(bpy.context.view_layer.objects.selected),
         "why": scene.camera.data.photo_pose.why,
         "confidence": scene.camera.data.photo_pose.confidence,

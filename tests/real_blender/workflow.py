@@ -24,6 +24,7 @@ from parts import prove_parts
 from PIL import Image
 from screen import Screen
 from shape import prove_render, prove_shape
+from take_model import prove_library
 from themes import prove_themes
 from view import prove_view
 from window import LONG, Window
@@ -58,6 +59,7 @@ def prove_window(blender: Blender, truth: dict) -> dict:
         prove_shape(blender, screen, file, truth)
         prove_render(blender, file, PHOTO)
         prove_parts(blender, screen, file)
+        prove_library(blender, screen, truth, PHOTO)
         prove_themes(blender, screen, file)
     printed = (blender.folder / "window.log").read_text()
     check("Traceback" not in printed and "Error" not in printed, "Blender prints no error")

@@ -1,0 +1,256 @@
+"""`python -m benchmark.library`: how often a photo finds its model among 100, 820 and 10,000, how long that takes, and
+how much memory.
+
+The 820 models are all of Debian's sweethome3d-furniture, made into a library by the product's own command; pictures are
+those of `benchmark.library_pictures`. The other 9,180 are simulated, as only the first stage of the search reads them:
+their descriptors are those of the real models' features, stretched, cut and joined to others', and recoloured.
+Answers are kept as they come, and what was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import assets, library_pictures, report
+from benchmark.library_report import page, plot
+from benchmark.product import ROOT, import_product
+from benchmark.queries import Query
+from benchmark.recipes import HALVES
+from benchmark.simulated_models import with_simulated
+from inference.errors import PoseError
+from inference.geometry import rotation_angle
+
+FOLDER = assets.CACHE.parent / "library"
+SUBDIVISIONS, VIEWS = 2, 57  # of the view sphere, and its training views
+SIZES = 100, 820, 10_000
+SEED = 7
+FULL_VIEWS = 209  # of a model by default: for times and memory
+
+Line = dict[str, Any]
+
+
+def make(threads: int) -> None:
+    """The library of all 820 models, by the command that everybody has."""
+    assets.all_furniture()
+    words = ["library", "--out", FOLDER, "--model", assets.CACHE / "furniture", "--views", VIEWS, "--exit-zero"]
+    subprocess.run([sys.executable, ROOT / "batch.py", *map(str, words), "--threads", str(threads)], check=True)
+
+
+class Shelf:
+    """The library, and what is searched in it."""
+
+    def __init__(self) -> None:
+        import_product()
+        from photo_pose.inference.library.index import read_index
+        from photo_pose.inference.networks.loading import extract_features, feature_network
+
+        self.index = read_index(FOLDER)
+        names = {path.resolve(): name for name, path in assets.all_furniture().items()}
+        self.names = [names.get((FOLDER / model.file).resolve(), model.file) for model in self.index.models]
+        self.with_simulated = with_simulated(self.index, SIZES[-1])
+        self.extract = partial(extract_features, feature_network(device="cpu"))
+
+    def answer(self, query: Query, verify: bool) -> Line:
+        """Where the right model stands after each stage, 0 is the first; with look-alikes taken for it, too."""
+        from photo_pose.inference import matching
+        from photo_pose.inference.geometry import Box
+        from photo_pose.inference.library import shortlist
+        from photo_pose.inference.photo.image import load_photo
+        from photo_pose.inference.search import model_likeness, start_poses
+        from photo_pose.inference.steps import finish
+
+        photo = load_photo(query.photo)
+        camera = matching.photo_camera(photo, focal=query.camera.focal)
+        crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, self.extract)
+        right = {number for number, name in enumerate(self.names) if name == query.model}
+        alike = {number for number, name in enumerate(self.names) if name in look_alikes()[query.model]}
+        line: Line = {"query": query.id, "model": query.model, "look_alikes": len(alike) - 1}
+        number_of = {model.key: number for number, model in enumerate(self.index.models)}
+
+        everything = finish(shortlist.shortlist(crops, self.index, len(self.names)))
+        order = [number_of[one.model.key] for one in everything]
+        few = {*np.random.default_rng(SEED).choice(len(order), SIZES[0], replace=False).tolist()} | right
+        line["100"] = _ranks([number for number in order if number in few], right, alike)
+        line["820"] = _ranks(order, right, alike)
+        among = finish(shortlist.shortlist(crops, self.with_simulated, SIZES[-1]))
+        simulated_ones = [-1 if one.model.name == "simulated" else number_of[one.model.key] for one in among]
+        line["10000"] = _ranks(simulated_ones, right, alike)
+
+        began = time.process_time()
+        targets, _damaged = shortlist.shortlisted_targets(self.index, everything[: shortlist.SHORTLIST])
+        starts = model_likeness.ranked(crops, finish(model_likeness.compare(crops, targets)))
+        line["compared"] = _ranks([number_of[start.target.name] for start in starts], right, alike)
+        line["compare_cpu"] = round(time.process_time() - began, 2)
+        if verify:
+            line |= self._verified(query, crops, targets, right, alike, number_of)
+        return line
+
+    def _verified(self, query: Query, crops, targets, right: set[int], alike: set[int], number_of: dict) -> Line:
+        from photo_pose.inference.library.shortlist import whole_target
+        from photo_pose.inference.steps import finish
+        from photo_pose.inference.verify import model_ranking
+        from photo_pose.operators.headless.result_fields import opencv
+        from photo_pose.operators.library.library_renderer import library_renderer
+
+        began = time.process_time()
+        with library_renderer(self.index) as render:
+            steps = model_ranking.identify(
+                crops, targets, lambda target: render(target.name), whole_target, lambda error: print(error)
+            )
+            answers = finish(steps)
+        found = [number_of[answer.candidate.model] for answer in answers]
+        line: Line = {"verified": _ranks(found, right, alike), "verify_cpu": round(time.process_time() - began, 2)}
+        best = answers[0]
+        line |= {"score": round(best.candidate.score, 3), "likeness": round(best.likeness, 3)}
+        for answer, number in zip(answers, found, strict=True):
+            if number in right:
+                model = self.index.models[number]
+                rotation = np.array(opencv(answer.candidate.camera, model.place, model.scale)["R"])
+                truth = query.camera.world_to_camera[:3, :3]
+                line["rotation_error"] = round(float(np.degrees(rotation_angle(rotation, truth))), 2)
+        return line
+
+
+def _ranks(order: Sequence[int], right: set[int], alike: set[int]) -> list[int | None]:
+    """Of the right model, and of the first one that is it or looks alike; None: it is not among them."""
+    places = [
+        next((place for place, number in enumerate(order) if number in wanted), None) for wanted in (right, alike)
+    ]
+    return places
+
+
+@cache
+def look_alikes() -> dict[str, set[str]]:
+    """Models by name that have as many vertices, and the same proportions to a hundredth, as each one: itself too."""
+    groups: dict[tuple, set[str]] = defaultdict(set)
+    for name, path in assets.all_furniture().items():
+        vertices = assets.vertices(path)
+        extent = np.ptp(vertices, axis=0)
+        groups[(len(vertices), *np.round(extent / extent.max(), 2))].add(name)
+    return {name: group for group in groups.values() for name in group}
+
+
+def measure(chosen: Sequence[Query], options: argparse.Namespace, path: Path) -> None:
+    """Appends a line to path for every query that it has no line of."""
+    done = {line["query"] for line in report.lines(path)}
+    wanted = [query for query in chosen if query.id not in done]
+    shelf = Shelf() if wanted else None
+    began = time.perf_counter()
+    with path.open("a", encoding="utf-8") as file:
+        for number, query in enumerate(wanted, start=1):
+            if time.perf_counter() - began > options.seconds:
+                break
+            line = shelf.answer(query, number + len(done) <= options.verify)
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            print(f"{number} of {len(wanted)}  {query.id:48} {line['820'][0]}  {line['compared'][0]}", flush=True)
+
+
+def repeated(count: int) -> Path:
+    """A library of so many models, for times and memory only: the records of the real ones, and more of models that are
+    not there, whose descriptors are those of real ones with noise, and whose views are theirs."""
+    import_product()
+    from photo_pose.inference.files import replacing
+    from photo_pose.inference.library import records
+    from photo_pose.inference.library.index import read_index, write_index
+    from photo_pose.inference.views import descriptors
+
+    folder = FOLDER.parent / f"library_of_{count}"
+    if (folder / "index.json").exists():
+        return folder
+    real, random = read_index(FOLDER), np.random.default_rng(SEED)
+    rows = np.concatenate([block for piece in real.pieces for block in piece.blocks()])
+    records.write_views_of(folder, records.views_of(FOLDER))
+    if not (folder / "views").exists():
+        (folder / "views").symlink_to(FOLDER / "views")
+    named = []
+    for number in range(count):
+        model, begin = real.models[number % len(real.models)], real.begins[number % len(real.models)]
+        is_real = number < len(real.models)
+        own = rows[begin : begin + model.count]
+        own = own if is_real else own + random.normal(0, 0.05, own.shape).astype(np.float32)
+        file = model.file if is_real else f"../simulated/{number}.obj"
+        record = records.Record(file, "", "", (), (), (model._replace(file=file),), None, descriptors.identity())
+        with replacing(records.descriptors_file(folder, record.id)) as written:
+            np.save(written, own)
+        records.write_record(folder, record)
+        named.append((f"{record.id}.json", record))
+    write_index(folder, named)
+    return folder
+
+
+def costs(photo: Path) -> list[Line]:
+    """Of the command `which` for a photo: seconds and megabytes by the number of models; of the largest library there
+    are as many descriptors as of 10,000 models with 209 views."""
+    as_many_views = SIZES[-1] * FULL_VIEWS // VIEWS
+    told = []
+    for count in (10, 100, 820, SIZES[-1], as_many_views):
+        folder = repeated(count)
+        once, _memory = _asked(folder, [photo])
+        thrice, memory = _asked(folder, [photo] * 3)
+        told.append({"models": count, "views": count * VIEWS, "seconds": (thrice - once) / 2, "start": once})
+        told[-1]["megabytes"] = memory
+        print(told[-1], flush=True)
+    return told
+
+
+def _asked(folder: Path, photos: Sequence[Path]) -> tuple[float, float]:
+    """Seconds and megabytes, at most, of a process."""
+    words = ["which", "--library", folder, "--out", FOLDER.parent / "library_out", "--stands", "upright", "--photo"]
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, ROOT / "batch.py", *map(str, words), *map(str, photos)])
+    _pid, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise PoseError(f'The command which failed in "{folder}".')
+    return time.perf_counter() - began, used.ru_maxrss / 1024
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", choices=HALVES, default="test")
+    parser.add_argument("--limit", type=int, help="only the first pictures")
+    parser.add_argument("--verify", type=int, default=60, metavar="N", help="so many of them to the end; default 60")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many; the next run goes on")
+    parser.add_argument("--run", default="library", help="name of the results")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--no-make", dest="make", action="store_false", help="the library is there")
+    parser.add_argument(
+        "--costs", action="store_true", help="also seconds and memory, of a machine with nothing else to do"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/benchmark"), help="folder of library.md and library.png"
+    )
+    options = parser.parse_args(arguments)
+    if options.make:
+        make(options.threads)
+    chosen = library_pictures.pictures(options.half)[: options.limit]
+    path = FOLDER.parent / f"{options.run}_{options.half}.jsonl"
+    measure(chosen, options, path)
+    spent = FOLDER.parent / f"{options.run}_costs.json"
+    if options.costs:
+        spent.write_text(json.dumps(costs(chosen[0].photo)))
+    lines = report.lines(path)
+    options.out.mkdir(parents=True, exist_ok=True)
+    text = page(lines, SIZES, options.half, VIEWS, json.loads(spent.read_text()) if spent.exists() else [])
+    (options.out / "library.md").write_text(text, encoding="utf-8")
+    plot(lines, SIZES).save(options.out / "library.png")
+    print(text)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseError as error:
+        sys.exit(str(error))
