@@ -19,10 +19,11 @@ from benchmark.recipes import HALVES, Recipe, Subject, recipe_of
 from inference.errors import PoseError
 
 FOLDER = assets.CACHE.parent / "library_pictures"
-MODELS = 150  # of each half that are photographed
+MODELS = 100  # of each half that are photographed
 LYING = 0.05  # height over length below which a thing lies flat: pictures from the side hardly show it
 THIN = 0.2  # depth over width and height below which a thing is photographed from the front, as doors and switches are,
 FACING = 60.0  # degrees about it
+KEPT = 5  # every fifth photo is a backdrop of the test half only
 
 
 @cache
@@ -57,8 +58,20 @@ def subjects(half: str) -> Iterator[Subject]:
 
 
 def recipes(half: str, models: int = MODELS, number: int = 0) -> list[Recipe]:
-    """One picture each of a half's first models; even numbers are of their own colours."""
-    return [recipe_of(subject, number) for subject in list(subjects(half))[:models]]
+    """One picture each of a half's first models; even numbers are of their own colours. Those of the test half are
+    taken before photos that are kept for that."""
+    chosen = [recipe_of(subject, number) for subject in list(subjects(half))[:models]]
+    return [_before_kept(recipe) for recipe in chosen] if half == "test" else chosen
+
+
+def _before_kept(recipe: Recipe) -> Recipe:
+    kept = kept_backdrops()
+    return recipe if recipe.backdrop is None else recipe._replace(backdrop=kept[recipe.backdrop % len(kept)])
+
+
+def kept_backdrops() -> list[int]:
+    """Numbers of the photos before which nothing is learnt."""
+    return [number for number in range(len(queries.backdrops())) if number % KEPT == 0]
 
 
 @cache

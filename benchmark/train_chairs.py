@@ -68,7 +68,7 @@ def views_of(names: Sequence[str], each: int, seed: int, shapes: int = 0) -> Vie
     for number, name in enumerate(names):
         path = FOLDER / f"{name.replace('/', '_')}_{each}_{seed}{'_stretched' * bool(shapes)}.npz"
         if not path.exists():
-            _render(chairs()[name], each, [seed, number], path, shapes)
+            render_views(chairs()[name], each, [seed, number], path, shapes)
             print(f"{number + 1} of {len(names)}  {name}", flush=True)
         with np.load(path) as data:
             parts.append(Views(data["rgba"], data["rotations"], np.full(each, number)))
@@ -105,12 +105,13 @@ def _render_made_up(numbers: Sequence[int], seed: int, path: Path) -> None:
 
 
 def _keep(parts: Sequence[Views], path: Path) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     rgba, rotations = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rgba", "rotations"))
     np.savez(path, rgba=rgba, rotations=rotations)
 
 
-def _render(obj: Path, count: int, seed: Sequence[int], path: Path, shapes: int) -> None:
+def render_views(obj: Path, count: int, seed: Sequence[int], path: Path, shapes: int = 0) -> None:
+    """Random views of a model, or of so many stretched ones of it together, into a file of the cache."""
     import bpy
 
     from photo_pose.inference.steps import finish
