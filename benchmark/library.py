@@ -234,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.make:
         make(options.threads)
-    chosen = library_pictures.pictures(options.half)[: options.limit]
+    chosen = library_pictures.pictures(options.half, options.limit or library_pictures.MODELS)
     path = FOLDER.parent / f"{options.run}_{options.half}.jsonl"
     measure(chosen, options, path)
     spent = FOLDER.parent / f"{options.run}_costs.json"
