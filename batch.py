@@ -103,6 +103,8 @@ def prepare_arguments(parser: argparse.ArgumentParser) -> None:
 def library_arguments(parser: argparse.ArgumentParser) -> None:
     what = "model files, and folders with all below them; default: those that the library was made of"
     parser.add_argument("--model", type=Path, nargs="+", default=[], metavar="FILE", help=what)
+    what = "take the models of these files and folders out of the library, whether they are there or not"
+    parser.add_argument("--forget", type=Path, nargs="+", default=[], metavar="FILE", help=what)
     up_axis_argument(parser)
     views = "at least so many training views of each model; default 209; of a library that is there: as it has"
     parser.add_argument("--views", type=positive, metavar="N", help=views)

@@ -522,6 +522,7 @@ class PhotoPoseSettings(KnownBox, LookProperties, PictureProperties, LockPropert
 
     library: LIBRARY
     searched: StringProperty(name="Searched", options={"HIDDEN"})  # the library that the next answers are of
+    searched_photo: StringProperty(name="Searched Photo", options={"HIDDEN"})  # which they are for
     library_answers: CollectionProperty(
         name="Library Answers", type=PhotoPoseLibraryAnswer, description="Models of a library, the likeliest first"
     )

@@ -165,6 +165,7 @@ def repeated(count: int) -> Path:
     from photo_pose.inference.files import replacing
     from photo_pose.inference.library import records
     from photo_pose.inference.library.index import read_index, write_index
+    from photo_pose.inference.steps import finish
     from photo_pose.inference.views import descriptors
 
     folder = FOLDER.parent / f"library_of_{count}"
@@ -175,7 +176,6 @@ def repeated(count: int) -> Path:
     records.write_views_of(folder, records.views_of(FOLDER))
     if not (folder / "views").exists():
         (folder / "views").symlink_to(FOLDER / "views")
-    named = []
     for number in range(count):
         model, begin = real.models[number % len(real.models)], real.begins[number % len(real.models)]
         is_real = number < len(real.models)
@@ -186,8 +186,7 @@ def repeated(count: int) -> Path:
         with replacing(records.descriptors_file(folder, record.id)) as written:
             np.save(written, own)
         records.write_record(folder, record)
-        named.append((f"{record.id}.json", record))
-    write_index(folder, named)
+    finish(write_index(folder))
     return folder
 
 
@@ -235,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.make:
         make(options.threads)
-    chosen = library_pictures.pictures(options.half)[: options.limit]
+    chosen = library_pictures.pictures(options.half, options.limit or library_pictures.MODELS)
     path = FOLDER.parent / f"{options.run}_{options.half}.jsonl"
     measure(chosen, options, path)
     spent = FOLDER.parent / f"{options.run}_costs.json"

@@ -19,6 +19,7 @@ class VIEW3D_MT_photo_pose(bpy.types.Menu):
         shared = "shared_lens", "shared_shift", "shared_distortion"
         copy(layout.operator("photopose.match_photos"), settings, *PHOTO, "method", *shared)
         fill(layout.operator("photopose.which_model", icon="VIEWZOOM"), settings)
+        fill(layout.operator("photopose.search_library"), settings, "library")
         layout.separator()
         layout.operator("photopose.next_candidate")
         layout.operator("photopose.next_candidate", text="Previous Candidate").step = -1

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,7 @@ from ..errors import PoseError
 from ..files import replacing, writing
 from ..formats.strict_json import json_text
 from ..search.start_poses import FLAT
+from ..steps import Steps
 from ..views.descriptors import DIMENSIONS, described, identity
 from ..views.retrieval import apparent_sizes
 from ..views.templates import Templates
@@ -36,7 +39,8 @@ from .records import (
 )
 
 COLUMNS = DIMENSIONS + 1  # of a row: a view's descriptors, and the logarithm of the aspect of its box
-SETTLED = 3600  # s after which a file of descriptors that no index names is of nobody who is about to name it
+SETTLED = 3600  # s after which nobody searches in descriptors that an index named before, or is about to name others
+DESCRIPTORS = re.compile(r"descriptors\.[0-9a-f]{12}\.npy")
 BLOCK = 1 << 15  # rows that are in memory at once
 
 
@@ -47,13 +51,23 @@ class Rows(NamedTuple):
     start: int
     count: int
 
+    def are_there(self) -> bool:
+        """Whether the file has them."""
+        try:
+            with self.path.open("rb") as file:
+                shape, offset = _header(file)
+            whole = self.path.stat().st_size >= offset + 4 * COLUMNS * (self.start + self.count)
+            return whole and len(shape) == 2 and shape[1] == COLUMNS and self.start + self.count <= shape[0]
+        except (OSError, ValueError):
+            return False
+
     def blocks(self) -> Iterator[np.ndarray]:
         """(<= BLOCK, COLUMNS) each, mapped into memory only as long as it is looked at. OSError or ValueError where
         the file is none of that."""
-        with self.path.open("rb") as file:
-            shape, offset = _header(file)
-        if len(shape) != 2 or shape[1] != COLUMNS or self.start + self.count > shape[0]:
+        if not self.are_there():
             raise ValueError(self.path.name)
+        with self.path.open("rb") as file:
+            _shape, offset = _header(file)
         for first in range(self.start, self.start + self.count, BLOCK):
             rows = min(BLOCK, self.start + self.count - first)
             at = offset + 4 * COLUMNS * first
@@ -78,24 +92,44 @@ class Index(NamedTuple):
     damaged: list[str]
 
 
+class _Entry(NamedTuple):
+    """A record as a search needs it: the name of its file, its stamp, and its rows; None: it is damaged."""
+
+    name: str
+    stamp: list[int]
+    record: Record | None
+    rows: Rows | None
+
+
+def _entries(folder: Path) -> Iterator[_Entry]:
+    """All records by name: those that the index knows as they are from there, the others from their own files."""
+    gathered, path = _gathered(folder)
+    for entry in sorted(record_paths(folder), key=lambda one: one.name):
+        try:
+            found = entry.stat()
+        except FileNotFoundError:  # it was removed meanwhile
+            continue
+        stamp = [found.st_size, found.st_mtime_ns]
+        known = gathered.get(entry.name)
+        if known and known["stamp"] == stamp:
+            yield _Entry(entry.name, stamp, known["record"], Rows(path, known["row"], known["rows"]))
+            continue
+        record = read_record(Path(entry.path))
+        rows = own_rows(folder, record) if record else None
+        is_there = bool(rows) and (not rows.count or rows.are_there())
+        yield _Entry(entry.name, stamp, record if is_there else None, rows)
+
+
 def read_index(folder: Path) -> Index:
     """Of a library that is to be searched. PoseError where it is none, or has no models."""
     if views_of(folder) is None:
         raise PoseError(f'Folder "{folder}" is no library: make one with the command library.')
-    gathered, path = _gathered(folder)
     models, pieces, counts, damaged, outdated = [], [], [], [], 0
-    for entry in sorted(record_paths(folder), key=lambda one: one.name):
-        known = gathered.get(entry.name)
-        found = entry.stat()
-        if known and known["stamp"] == [found.st_size, found.st_mtime_ns]:
-            record, rows = known["record"], Rows(path, known["row"], known["rows"])
-        else:
-            record = read_record(Path(entry.path))
-            rows = record and own_rows(folder, record)
-        if record and record.models and record.described_by != identity():
+    for name, _stamp, record, rows in _entries(folder):
+        if record is None:
+            damaged.append(f'Record "{name}" of the library is damaged: update the library.')
+        elif record.models and record.described_by != identity():
             outdated += 1
-        elif record is None:
-            damaged.append(f'Record "{entry.name}" of the library is damaged: update the library.')
         elif record.models:
             models += record.models
             counts += [model.count for model in record.models]
@@ -108,45 +142,54 @@ def read_index(folder: Path) -> Index:
     return Index(folder, models, begins, _joined(pieces), damaged)
 
 
+def known_sources(folder: Path) -> dict[str, Record]:
+    """What the index tells of records, by their ids: also of those that were damaged since."""
+    return {Path(name).stem: one["record"] for name, one in _gathered(folder)[0].items()}
+
+
 def own_rows(folder: Path, record: Record) -> Rows:
     """Of a record's own file."""
     return Rows(descriptors_file(folder, record.id), 0, sum(model.count for model in record.models))
 
 
-def write_index(folder: Path, records: Sequence[tuple[str, Record]]) -> None:
-    """Of all records with the names of their files. PoseError where the disk is full, say; the old one stays then."""
-    told, row = {}, 0
-    digest = hashlib.sha256()
-    pieces = []
-    for name, record in sorted(records):
-        with suppress(OSError):  # it was removed meanwhile
-            found = (folder / "records" / name).stat()
-            rows = own_rows(folder, record)
-            told[name] = {"stamp": [found.st_size, found.st_mtime_ns], "row": row, "rows": rows.count}
-            told[name]["record"] = told_of(record)
-            digest.update(f"{name} {found.st_size} {found.st_mtime_ns} ".encode())
-            pieces.append(rows)
-            row += rows.count
-    path = folder / f"descriptors.{digest.hexdigest()[:12]}.npy"
+def write_index(folder: Path) -> Steps[None]:
+    """Gathers all records. DiskError where the disk is full, say; the old index stays then."""
     before = _gathered(folder)[1]
-    with writing(folder, UNWRITABLE):
-        if not path.exists():
-            _write_rows(path, pieces, row)
-        with replacing(folder / "index.json") as file:
-            file.write(json_text({"format": FORMAT, "descriptors": path.name, "records": told}).encode())
+    told, row, pieces, digest = {}, 0, [], hashlib.sha256()
+    for name, stamp, record, rows in _entries(folder):
+        if record is None:
+            continue
+        told[name] = {"stamp": stamp, "row": row, "rows": rows.count, "record": told_of(record)}
+        digest.update(f"{name} {stamp} {rows.count} ".encode())
+        pieces.append(rows)
+        row += rows.count
+        yield 0.0
+    path = folder / f"descriptors.{digest.hexdigest()[:12]}.npy"
+    if path != before or not path.exists():
+        with writing(folder, UNWRITABLE):
+            yield from _write_rows(path, _joined(piece for piece in pieces if piece.count), row)
+            with replacing(folder / "index.json") as file:
+                file.write(json_text({"format": FORMAT, "descriptors": path.name, "records": told}).encode())
+        if before != folder:
+            with suppress(OSError):
+                os.utime(before)  # from now on it is only of those who search in it
     for other in folder.glob("descriptors.*.npy"):
         with suppress(OSError):  # somebody on Windows searches in it, or another process has removed it
-            if other != path and (other == before or time.time() - other.stat().st_mtime > SETTLED):
+            is_ours = DESCRIPTORS.fullmatch(other.name) and other != path
+            if is_ours and time.time() - other.stat().st_mtime > SETTLED:
                 other.unlink()
 
 
-def _write_rows(path: Path, pieces: Sequence[Rows], count: int) -> None:
+def _write_rows(path: Path, pieces: Sequence[Rows], count: int) -> Steps[None]:
     with replacing(path) as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (count, COLUMNS)}
         np.lib.format.write_array_header_1_0(file, header)
+        done = 0
         for piece in pieces:
-            for block in piece.blocks() if piece.count else ():
+            for block in piece.blocks():
                 file.write(block.tobytes())
+                done += len(block)
+                yield done / count
 
 
 def _gathered(folder: Path) -> tuple[dict, Path]:
@@ -155,8 +198,8 @@ def _gathered(folder: Path) -> tuple[dict, Path]:
     try:
         told = json.loads((folder / "index.json").read_bytes())
         path = folder / told["descriptors"]
-        with path.open("rb") as file:
-            _header(file)
+        if not Rows(path, 0, sum(one["rows"] for one in told["records"].values())).are_there():
+            return {}, folder
         records = {name: {**one, "record": record_from(one["record"])} for name, one in told["records"].items()}
         return (records, path) if told["format"] == FORMAT else ({}, path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -172,7 +215,7 @@ def _header(file) -> tuple[tuple[int, ...], int]:
     return shape, file.tell()
 
 
-def _joined(pieces: Sequence[Rows]) -> list[Rows]:
+def _joined(pieces: Iterable[Rows]) -> list[Rows]:
     """Rows that follow each other in one file become one piece."""
     joined: list[Rows] = []
     for piece in pieces:

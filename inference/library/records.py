@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import PoseError, printable
+from ..errors import PoseError
 from ..files import replacing, writing
 from ..formats.strict_json import json_text
 from ..geometry import Sphere
@@ -29,6 +29,8 @@ from ..views.view_options import ViewOptions
 
 FORMAT = 1  # of the folder; raise it when an older version could not read it, or would read it wrongly
 UNWRITABLE = 'Library "{path}" cannot be written ({reason}).'
+RECORD = re.compile(r".+-[0-9a-f]{12}\.json")  # names of records, and of nothing else that may lie there
+VIEWS = re.compile(r"[0-9a-f]{24}")  # stems of training views' files
 LONGEST_STEM = 60  # letters of a model file's name that are in its record's
 
 Stamp = tuple[str, int, int]  # a file's path in the record, its bytes, and when it was written, ns
@@ -113,6 +115,11 @@ def descriptors_file(folder: Path, name: str) -> Path:
     return records_folder(folder) / f"{name}.npy"
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether a library may begin there: nothing of anybody else would be in it."""
+    return not folder.is_dir() or not any(folder.iterdir())
+
+
 def views_of(folder: Path) -> ViewOptions | None:
     """How a library's training views are made; None where the folder is no library yet. PoseError where this version
     cannot go on with it."""
@@ -130,7 +137,7 @@ def views_of(folder: Path) -> ViewOptions | None:
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, PoseError):
             raise
-        raise PoseError(f'"{path}" is damaged: make the library anew, which keeps its training views.') from error
+        raise PoseError(f'"{path}" is damaged: make a new library.') from error
     if network != identity(feature_name(views.network)):
         raise PoseError(f'Library "{folder}" was made by another network: make a new one.')
     return views
@@ -172,12 +179,18 @@ def is_unchanged(folder: Path, stamped: Iterable[Stamp]) -> bool:
     return stamps(folder, (path_of(folder, path) for path, *_ in stamped)) == stamped
 
 
+def made_files(folder: Path, record: Record) -> list[Path]:
+    """All that belongs to a record, but for itself and the pictures of single views."""
+    files = [path for model in record.models for path in (views_file(folder, model), thumbnail_file(folder, model))]
+    return [*files, descriptors_file(folder, record.id)] if files else []
+
+
 def is_whole(folder: Path, record: Record) -> bool:
     """Whether all that was made is there as it was written; what was copied since then is read to know."""
-    for stamp in record.made:
-        path = path_of(folder, stamp[0])
-        now = stamps(folder, [path])
-        if not now or now[0][1] != stamp[1] or (now[0] != stamp and not _is_readable(path)):
+    known = {stamp[0]: stamp for stamp in record.made}
+    for path in made_files(folder, record):
+        then, now = known.get(path_in(folder, path)), stamps(folder, [path])
+        if not then or not now or now[0][1] != then[1] or (now[0] != then and not _is_readable(path)):
             return False
     return True
 
@@ -194,10 +207,14 @@ def _is_readable(path: Path) -> bool:
 
 
 def read_record(path: Path) -> Record | None:
-    """None where it is damaged, or gone."""
+    """None where it is damaged, or gone. PoseError where the disk does not let us read it now."""
     try:
         return record_from(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PoseError(f'"{path}" cannot be read ({error.strerror}).') from error
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -205,6 +222,8 @@ def record_from(told: dict[str, Any]) -> Record:
     """What `told_of` tells. ValueError, KeyError, TypeError or AttributeError where it is none of that."""
     models = []
     for model in told["models"]:
+        if not VIEWS.fullmatch(model["views"]):
+            raise ValueError(model["views"])
         own = {key: model[key] for key in ("name", "number", "views", "count")}
         models.append(
             LibraryModel(
@@ -241,6 +260,15 @@ def told_of(record: Record) -> dict[str, Any]:
     return {**record._asdict(), "models": models}
 
 
+def unchanged_file(folder: Path, file: str, name: str) -> Path:
+    """Where a library's model file is, to be read again. PoseError where that, or what it uses, is not what the model
+    with this name was made from, as far as the library is there to tell."""
+    path, record = path_of(folder, file), read_record(record_file(folder, record_id(file)))
+    if path.exists() and record and not is_unchanged(folder, record.made_from):
+        raise PoseError(f'Model "{name}" has changed since the library was made: update the library.')
+    return path
+
+
 def write_record(folder: Path, record: Record) -> None:
     """Last of all that belongs to it."""
     _write(record_file(folder, record.id), json_text(told_of(record), indent=1).encode())
@@ -250,16 +278,11 @@ def record_paths(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Of all records, in any order."""
     try:
         with os.scandir(records_folder(folder)) as entries:
-            yield from (one for one in entries if one.name.endswith(".json") and "@" not in one.name)
-    except FileNotFoundError:  # there is none yet
+            yield from (one for one in entries if RECORD.fullmatch(one.name))
+    except (FileNotFoundError, NotADirectoryError):  # there is none yet
         return
 
 
 def _write(path: Path, data: bytes) -> None:
     with writing(path.parent, UNWRITABLE), replacing(path) as file:
         file.write(data)
-
-
-def named(record: Record) -> str:
-    """For sentences."""
-    return printable(record.file)

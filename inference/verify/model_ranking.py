@@ -43,10 +43,10 @@ def identify(
     """All targets, best first: the most alike are aligned and rendered, and stand by how they look then.
 
     whole: gives the targets with all their views, where these have only some; failed: is told of those that cannot be
-    rendered, which are then left out, in place of raising that PoseError.
+    rendered, which are then left out, in place of raising that PoseError; of the last one where none is left.
     """
     compared = yield from within(compare(crops, targets), 0.0, 0.4)
-    views, tried = ranked(crops, compared), []
+    views, tried, last = ranked(crops, compared), [], None
     while views and len(tried) < VERIFIED:
         best, *views = views
         began = 0.4 + 0.6 * len(tried) / VERIFIED
@@ -57,6 +57,9 @@ def identify(
             if not failed:
                 raise
             failed(error)
+            last = error
+    if last and not tried:
+        raise last
     tried.sort(key=lambda answer: -answer.candidate.score)
     return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views]
 

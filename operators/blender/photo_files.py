@@ -168,7 +168,7 @@ def _holders() -> Iterator[tuple[bpy.types.bpy_struct, str]]:
     yield from ((data.photo_pose, "photo") for data in bpy.data.cameras if not data.library)
     for scene in bpy.data.scenes:
         yield scene.photo_pose, "photo"
-        yield from ((scene.photo_pose, name) for name in ("board_photo", "library", "searched"))
+        yield from ((scene.photo_pose, name) for name in ("board_photo", "library", "searched", "searched_photo"))
         yield from ((item, "path") for item in scene.photo_pose.photos)
 
 

@@ -140,6 +140,8 @@ def _asked(options: argparse.Namespace) -> tuple[argparse.Namespace, list[Job]]:
         given.cache = given.cache or given.out / "training_views"
         given.jobs, given.photo = given.jobs or _jobs_file(jobs, options.out), None
     if name == "library":
+        if not given.model:
+            raise PoseError("Say where the library's models are, with --model: machines may call that otherwise.")
         given.cache = None
         begun(given.out, asked_views(given), given.model)  # what is wrong with it, every task would say
     elif not given.cache:

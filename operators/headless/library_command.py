@@ -7,7 +7,7 @@ import argparse
 from ...inference.errors import printable
 from ...inference.steps import finish
 from ...inference.views.view_options import ViewOptions, subdivisions_for
-from ..library.update import begun, found_in, update
+from ..library.update import begun, forget, found_in, update
 from . import slices
 from .output import open_scene, threads
 from .terminal import Progress, to_stderr
@@ -19,8 +19,9 @@ def run(options: argparse.Namespace) -> int:
     PoseError when nothing can be done at all.
     """
     open_scene(options)
-    views = begun(options.out, asked_views(options), options.model)._replace(device=options.device)
+    forgotten = forget(options.out, options.forget)
     found = found_in(options.out, options.model, to_stderr)
+    views = begun(options.out, asked_views(options), options.model)._replace(device=options.device)
     numbers = slices.chosen(options.slice, len(found), "model files")
     with threads(options.threads), Progress(options.quiet, options.progress == "openjd") as progress:
         progress.begin("Model file", len(numbers))
@@ -36,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
         outcome = finish(steps, progress.told_of_all)
         for sentence in outcome.failed:
             progress.failed(sentence)
-    told = f"{outcome.made} made, {outcome.kept} as they were, {outcome.removed} removed, {len(outcome.failed)} failed"
+    removed, failed = outcome.removed + forgotten, len(outcome.failed)
+    told = f"{outcome.made} made, {outcome.kept} as they were, {removed} removed, {failed} failed"
     print(printable(f"{options.out}: model files: {told}."))
     return 1 if outcome.failed and not options.exit_zero else 0
 

@@ -16,7 +16,8 @@ from ...inference.formats.strict_json import json_text
 from ...inference.geometry import Box, Camera
 from ...inference.library.index import read_index
 from ...inference.library.records import LibraryModel
-from ...inference.look import Look
+from ...inference.look import DEFAULT_NETWORK, Look
+from ...inference.networks.registry import feature_name
 from ...inference.photo.checks import checked_box
 from ...inference.photo.focal_length import Focal
 from ...inference.photo.image import Photo, load_photo
@@ -104,6 +105,8 @@ def _in_library(options: argparse.Namespace, progress: Progress) -> Rank:
     for name in ("model", "object", "views", "sphere", "cache"):
         if getattr(options, name):
             raise PoseError(f"A library has models and training views of its own: leave out --{name}.")
+    if feature_name(options.network) != DEFAULT_NETWORK:
+        raise PoseError(f"A library is searched by the network {DEFAULT_NETWORK}: leave out --network.")
     library = read_index(options.library)
     for sentence in library.damaged:
         to_stderr(sentence)

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 
 from ...inference.library.index import Index
-from ...inference.library.records import path_of
+from ...inference.library.records import unchanged_file
 from ...inference.views.templates import Render
 from ..models.borrowed_models import borrowed
 from ..pictures.model_targets import rendering
@@ -18,7 +18,8 @@ from ..running.worker import on_main
 def library_renderer(index: Index) -> Iterator[Callable[[str], Render]]:
     """Gives what draws models of the library, by their keys, as `model_renderer` those of the scene.
 
-    Each one's file is read when it is first drawn, PoseError where that fails. The scene stays as it is.
+    Each one's file is read when it is first drawn, PoseError where that fails, or where it has changed. The scene stays
+    as it is.
     """
     models = {model.key: model for model in index.models}
     with ExitStack() as opened:
@@ -26,7 +27,7 @@ def library_renderer(index: Index) -> Iterator[Callable[[str], Render]]:
         @cache
         def render(key: str) -> Render:
             model = models[key]
-            file = path_of(index.folder, model.file)
+            file = unchanged_file(index.folder, model.file, model.name)
             return opened.enter_context(rendering(opened.enter_context(borrowed(file, model.up, model.number))))
 
         yield lambda key: lambda camera: on_main(lambda: render(key)(camera))

@@ -48,7 +48,7 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
             asking = which_of_library(photo, camera, box, index, lambda target: render(target.name), look, **how)
             _box, answers, left_out = yield from asking
         pictures = yield from aside(_pictures, index, answers[:BEST])
-        _list(context.scene.photo_pose, kept(folder), index, answers[:BEST], pictures)
+        _list(context.scene.photo_pose, (kept(folder), kept(self.filepath)), index, answers[:BEST], pictures)
         best = answers[0].candidate
         told = rpt_("{model} of {count} models, score {score:.2f}")
         told = told.format(model=_by_key(index)[best.model].name, count=len(index.models), score=best.score)
@@ -81,13 +81,15 @@ def _picture(file: Path) -> str:
         return ""
 
 
-def _list(settings: PhotoPoseSettings, searched: str, index: Index, answers: list[Answer], pictures: list[str]) -> None:
+def _list(
+    settings: PhotoPoseSettings, searched: tuple[str, str], index: Index, answers: list[Answer], pictures: list[str]
+) -> None:
     """Shows the answers in the panel."""
     from ...inference.geometry import seen_from
     from ...inference.matching import UNLIKE
 
     by_key = _by_key(index)
-    settings.searched = searched
+    settings.searched, settings.searched_photo = searched
     settings.library_answers.clear()
     for answer, picture in zip(answers, pictures, strict=True):
         model = by_key[answer.candidate.model]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from math import degrees
 from pathlib import Path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from ...inference.views.view_options import ViewOptions
     from ...properties import PhotoPoseSettings
 
-TAKEN = "photo_pose_taken"  # custom property of models that a click on a thumbnail has brought
+TAKEN = "photo_pose_taken"  # custom property of models that a click on a thumbnail has brought: for what
 SAME_OBJECT = 0.5  # intersection over union of boxes from which they are around one object of a photo
 
 
@@ -58,14 +59,16 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
         return told.format(name=item.name, likeness=item.likeness, **angles) + verified + rights
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        from ...inference.library.records import path_of as file_of
+        from ...inference.library.records import unchanged_file
         from ..models.borrowed_models import appended, borrowed
 
         answers = context.scene.photo_pose.library_answers
         if self.index >= len(answers):
             raise PoseError(f"There is no answer {self.index + 1}: search the library first.")
+        if located(self.filepath) != located(context.scene.photo_pose.searched_photo):
+            raise PoseError("These answers are for another photo: search the library again.")
         item, folder = answers[self.index], library_at(context.scene.photo_pose.searched)
-        model = file_of(folder, item.file), item.up, item.number
+        model = unchanged_file(folder, item.file, item.name), item.up, item.number
         self._kept = self._camera_to_keep(context.scene)
         if self._kept:
             self.focal_source = "CAMERA"
@@ -111,8 +114,6 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
     def _camera_to_keep(self, current: bpy.types.Scene) -> bpy.types.Object | None:
         """The active camera, where that is fixed, or was matched to another object in this very photo: it tells where
         the photo was taken from, and the model is what has to move."""
-        from ...inference.search.detection import box_overlap
-
         camera = current.camera
         if camera is None or camera.type != "CAMERA" or camera.data.type != "PERSP":
             return None
@@ -122,29 +123,23 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
         match = camera.data.photo_pose
         if of_photo != located(self.filepath) or match.model not in current.objects[:]:
             return None
-        boxes = tuple(self.box), tuple(match.box)
-        known = all(map(any, boxes))
-        return camera if known and box_overlap(*(Box(*box) for box in boxes)) < SAME_OBJECT else None
+        known = any(self.box) and any(match.box)
+        return camera if known and not _is_same_object(self.box, match.box) else None
 
     def _take(self, context: bpy.types.Context, root: bpy.types.Object, found: Found) -> None:
         settings = context.scene.photo_pose
-        before = None if self._kept else self._taken_before(context.scene)
+        photo = located(self.filepath)
+        before = [obj for obj in context.scene.objects if _was_taken(obj, photo, found.box)]
         if self._kept:
             self._stand(context, root, found)
         if len(settings.models):  # else all models of the scene are meant
             settings.models.add().object = root
-        root[TAKEN] = True
+        brought = sorted(obj.name for obj in families([root]))
+        root[TAKEN] = {"brought": brought, "photo": photo, "box": list(found.box)}
         if not self._kept:
             self.write(context, found)
-        if before:
-            self._make_room(settings, before)
-
-    def _taken_before(self, current: bpy.types.Scene) -> bpy.types.Object | None:
-        """The model of an earlier click, for the same object of the photo."""
-        camera = current.camera
-        of_photo = camera and camera.type == "CAMERA" and path_of(camera) == located(self.filepath)
-        model = camera.data.photo_pose.model if of_photo else None
-        return model if model and TAKEN in model and model in current.objects[:] else None
+        for obj in before:
+            self._make_room(settings, obj)
 
     def _make_room(self, settings: PhotoPoseSettings, before: bpy.types.Object) -> None:
         """One answer takes the place of another; Undo brings that back."""
@@ -174,6 +169,23 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
         evidence = found.shown.evidence._replace(of_a_kind=match.share is not None)
         if why := why_low(match.candidates, match.confidence, evidence, rpt_):
             self.warn(why)
+
+
+def _is_same_object(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether these boxes in a photo are around one object."""
+    from ...inference.search.detection import box_overlap
+
+    return box_overlap(Box(*one), Box(*other)) >= SAME_OBJECT
+
+
+def _was_taken(obj: bpy.types.Object, photo: str, box: Box) -> bool:
+    """Whether an earlier click has brought it, for the same object of the photo, and it is as it was brought: a copy of
+    it, or what other things hang on or other scenes show, is the user's."""
+    told, family = obj.get(TAKEN), families([obj])
+    if not told or told["photo"] != photo or not _is_same_object(told["box"], box):
+        return False
+    only_here = all(len(one.users_scene) == 1 for one in family)
+    return only_here and sorted(one.name for one in family) == list(told["brought"])
 
 
 def _of(root: bpy.types.Object, found: Found) -> Found:

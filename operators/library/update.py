@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,14 +14,16 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...inference.errors import DiskError, PoseError, printable
 from ...inference.files import replacing, writing
-from ...inference.library.index import rows_of, write_index
+from ...inference.library.index import known_sources, rows_of, write_index
 from ...inference.library.records import (
     UNWRITABLE,
     LibraryModel,
     Record,
     descriptors_file,
+    is_empty,
     is_unchanged,
     is_whole,
+    made_files,
     path_in,
     path_of,
     read_record,
@@ -28,7 +32,6 @@ from ...inference.library.records import (
     record_paths,
     stamps,
     thumbnail_file,
-    views_file,
     views_folder,
     views_of,
     write_record,
@@ -69,9 +72,8 @@ def begun(folder: Path, views: ViewOptions | None, sources: Sequence[Path]) -> V
     known = views_of(folder)
     if known is None and not sources:
         raise PoseError(f'Library "{folder}" has no models yet: say where they are, with --model.')
-    for source in sources:
-        if not source.exists():
-            raise PoseError(f'"{source}" does not exist.')
+    if known is None and not is_empty(folder):
+        raise PoseError(f'Folder "{folder}" is no library and has other files in it: choose an empty one.')
     make_folder(folder, UNWRITABLE)
     if known is None:
         known = views or ViewOptions()
@@ -86,36 +88,51 @@ def found_in(folder: Path, sources: Sequence[Path], warn: Callable[[str], None])
     """The model files of these files and folders, each once; without any, those of all that the library was made of,
     but what is not there is left alone: its disk may come back.
 
-    PoseError where a source is a folder without model files.
+    PoseError where one that is given does not exist, or has no model files.
     """
     if sources:
         found = [one for source in sources for one in _found_at(folder, source)]
         return list({one.file: one for one in found}.values())
     found = []
-    for named_so in sorted({record.folder or record.file for record in records_of(folder)[0].values()}):
-        source = path_of(folder, named_so)
-        if source.exists():
-            found += _found_at(folder, source)
-        elif not source.parent.exists() or not source.suffix:
-            warn(f'"{source}" is not there: what the library has of it stays.')
+    records, damaged = records_of(folder)
+    known = [*records.values(), *(record for record in damaged.values() if record)]
+    for source in sorted({record.folder or record.file for record in known}):
+        try:
+            found += _found_at(folder, path_of(folder, source))
+        except PoseError as error:
+            warn(f"{str(error).rstrip('.')}: what the library has of it stays.")
     return list({one.file: one for one in found}.values())
 
 
 def _found_at(folder: Path, source: Path) -> list[Found]:
+    if not source.exists():
+        raise PoseError(f'"{source}" does not exist.')
     of_folder = path_in(folder, source) if source.is_dir() else ""
     return [Found(path_in(folder, file), of_folder) for file in model_files(source, deep=True)]
 
 
-def records_of(folder: Path) -> tuple[dict[str, Record], set[str]]:
-    """The records by their model files, and the ids of those that are damaged."""
-    records, damaged = {}, set()
+def records_of(folder: Path) -> tuple[dict[str, Record], dict[str, Record | None]]:
+    """The records by their model files; and by their ids those that are damaged, as far as the index knows them."""
+    records, damaged, known = {}, {}, known_sources(folder)
     for entry in list(record_paths(folder)):
         record = read_record(Path(entry.path))
         if record:
             records[record.file] = record
         elif Path(entry.path).exists():
-            damaged.add(Path(entry.name).stem)
+            name = Path(entry.name).stem
+            damaged[name] = known.get(name)
     return records, damaged
+
+
+def forget(folder: Path, sources: Sequence[Path]) -> int:
+    """Takes the models of these files and folders out of the library, also where these are not there any more; gives
+    how many files that is."""
+    records, _damaged = records_of(folder)
+    asked = [Path(os.path.abspath(source)) for source in sources]
+    gone = [file for file in records if any(path_of(folder, file).is_relative_to(source) for source in asked)]
+    for file in gone:
+        _remove(folder, file, records)
+    return len(gone)
 
 
 def update(
@@ -157,9 +174,7 @@ def update(
         done(one.file, record.error or ", ".join(model.name for model in record.models))
     if gone:
         outcome = outcome._replace(removed=_remove_gone(folder, found, records, damaged, warn))
-        yield 1.0
-        now = {Path(entry.name): read_record(Path(entry.path)) for entry in record_paths(folder)}
-        write_index(folder, [(path.name, record) for path, record in now.items() if record])
+        yield from within(write_index(folder), 1.0, 1.0)
     return outcome
 
 
@@ -181,14 +196,14 @@ def _why_made(folder: Path, found: Found, up: str, record: Record | None, is_dam
         return DAMAGED
     if not record:
         return NEW
-    if (
-        record.up != up
-        or record.error
-        or record.described_by != identity()
-        or not is_unchanged(folder, record.made_from)
-    ):
+    as_asked = record.up == up and record.described_by == identity() and not record.error
+    if not as_asked or not is_unchanged(folder, record.made_from):
         return CHANGED
-    return "" if is_whole(folder, record) else DAMAGED
+    if not is_whole(folder, record):
+        return DAMAGED
+    if not is_unchanged(folder, record.made):  # a copy, which need not be read again the next time
+        write_record(folder, record._replace(made=stamps(folder, made_files(folder, record))))
+    return ""
 
 
 def _made(folder: Path, found: Found, up: str, views: ViewOptions, warn: Callable[[str], None]) -> Steps[Record]:
@@ -235,7 +250,7 @@ def _model(
     count = len(target.index.templates.directions)
     where = target.sphere, *placed(root)
     # Not an object's name: the user's scene may have that, too
-    name = root.name if path.suffix.lower() == ".blend" else printable(path.stem)
+    name = (root.instance_collection or root).name if path.suffix.lower() == ".blend" else printable(path.stem)
     model = LibraryModel(name, number, *where, target.file.stem, count, licence, found.file, up)
     thumbnail = thumbnail_file(folder, model)
     if not thumbnail.exists():
@@ -247,45 +262,59 @@ def _model(
 
 
 def _written(folder: Path, record: Record, rows: Sequence[np.ndarray]) -> Record:
-    made = [path for model in record.models for path in (views_file(folder, model), thumbnail_file(folder, model))]
     if rows:
-        path = descriptors_file(folder, record.id)
-        with writing(folder, UNWRITABLE), replacing(path) as file:
+        with writing(folder, UNWRITABLE), replacing(descriptors_file(folder, record.id)) as file:
             np.save(file, np.concatenate(rows))
-        made.append(path)
-    record = record._replace(made=stamps(folder, made), described_by=identity())
+    record = record._replace(made=stamps(folder, made_files(folder, record)), described_by=identity())
     write_record(folder, record)
     return record
 
 
 def _remove_gone(
-    folder: Path, found: Sequence[Found], records: dict[str, Record], damaged: set[str], warn: Callable[[str], None]
+    folder: Path,
+    found: Sequence[Found],
+    records: dict[str, Record],
+    damaged: dict[str, Record | None],
+    warn: Callable[[str], None],
 ) -> int:
-    """How many records are removed, as their files are not found any more where they were."""
-    there, searched = {one.file for one in found}, {one.folder for one in found if one.folder}
-    removed = 0
-    for file, record in list(records.items()):
-        path = path_of(folder, file)
-        if file in there or (record.folder not in searched and (path.exists() or not path.parent.exists())):
-            continue
-        record_file(folder, record.id).unlink(missing_ok=True)
-        del records[file]
-        _drop(folder, record, keep=records.values())
-        removed += 1
-    for name in damaged - {record_id(file) for file in records}:
-        record_file(folder, name).unlink(missing_ok=True)
-        warn(f'Record "{name}" of the library was damaged and is removed.')
-    return removed
+    """How many records are removed, as their files are not any more in the folders that were searched.
+
+    A folder that has nothing in it may be where a disk will be again: what was there stays.
+    """
+    searched = {one.folder for one in found if one.folder}
+    gone = [file for file, record in records.items() if record.folder in searched and _is_gone(path_of(folder, file))]
+    for file in gone:
+        _remove(folder, file, records)
+    for name in damaged.keys() - {record_id(file) for file in records}:
+        warn(f'Record "{name}" of the library is damaged: say where its model is, with --model.')
+    return len(gone)
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a file is not there, and not because its disk is not: its folder has other files, or is gone, too."""
+    if path.exists():
+        return False
+    try:
+        return not path.parent.exists() or any(path.parent.iterdir())
+    except OSError:
+        return False
+
+
+def _remove(folder: Path, file: str, records: dict[str, Record]) -> None:
+    """A record and all that was made for it alone."""
+    record = records.pop(file)
+    with suppress(OSError):
+        record_file(folder, record.id).unlink()
+    _drop(folder, record, keep=records.values())
 
 
 def _drop(folder: Path, record: Record | None, keep: Iterable[Record]) -> None:
-    """Removes what was made for a record that is none any more, and is not for one of those to keep."""
+    """Removes what was made for a record that is none any more, and is not for one of those to keep; what somebody
+    reads, on Windows, stays."""
     if not record:
         return
-    needed = {stamp[0] for other in keep for stamp in other.made}
-    for stamp in record.made:
-        path = path_of(folder, stamp[0])
-        if stamp[0] not in needed:
-            path.unlink(missing_ok=True)
-            if path.parent == views_folder(folder):
-                path.with_suffix(".png").unlink(missing_ok=True)
+    needed = {path for other in keep for path in made_files(folder, other)}
+    for path in set(made_files(folder, record)) - needed:
+        for own in {path, path.with_suffix(".png")} if path.suffix == ".npz" else {path}:
+            with suppress(OSError):
+                own.unlink()

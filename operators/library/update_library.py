@@ -67,8 +67,6 @@ class PHOTOPOSE_OT_add_to_library(LibraryUpdating, FileOperator, bpy.types.Opera
         if not self.directory:
             raise PoseError("Choose a folder with model files.")
         source = Path(bpy.path.abspath(self.directory))
-        if not source.is_dir():
-            raise PoseError(f'Folder "{source}" does not exist.')
         yield from self.update(context.scene, folder, [source], "" if self.up == "FILE" else self.up)
 
 

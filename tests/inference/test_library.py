@@ -1,5 +1,6 @@
 """A library on disk: what is written is read again, what is damaged is seen, and a search finds what is most alike."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ from photo_pose.inference.geometry import Camera, Sphere, intrinsics, look_at  #
 from photo_pose.inference.library import index as indices  # noqa: E402
 from photo_pose.inference.library import records, shortlist  # noqa: E402
 from photo_pose.inference.library.records import LibraryModel, Licence, Record  # noqa: E402
-from photo_pose.inference.search.start_poses import SCALES  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.descriptors import DIMENSIONS, identity  # noqa: E402
 from photo_pose.inference.views.retrieval import pooled, unit  # noqa: E402
@@ -48,17 +48,34 @@ def views():
     return {name: made_up.templates(render) for name, render in LOOKS.items()}
 
 
+def stem(name):
+    """Of a file of training views."""
+    return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
 def add(folder, name, templates, number=0):
     """Writes what an update writes for a model file with one model, seen by templates."""
     model = LibraryModel(
-        name, number, SPHERE, np.eye(4), 2 * np.eye(3), name, len(templates.directions), LICENCE, f"../{name}.obj", "Z"
+        name,
+        number,
+        SPHERE,
+        np.eye(4),
+        2 * np.eye(3),
+        stem(name),
+        len(templates.directions),
+        LICENCE,
+        f"../{name}.obj",
+        "Z",
     )
-    files = [records.views_file(folder, model), records.descriptors_file(folder, records.record_id(model.file))]
+    record_id = records.record_id(model.file)
+    files = [records.views_file(folder, model), records.descriptors_file(folder, record_id)]
+    files.append(records.thumbnail_file(folder, model))
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
     with files[0].open("wb") as file:
         templates.save(file)
     np.save(files[1], indices.rows_of(templates))
+    files[2].touch()
     source = folder.parent / f"{name}.obj"
     source.write_text(f"# {name}")
     record = Record(
@@ -85,8 +102,7 @@ def library(tmp_path, views):
 
 
 def gather(folder):
-    found = [(entry.name, records.read_record(entry)) for entry in (folder / "records").glob("*.json")]
-    indices.write_index(folder, [one for one in found if one[1]])
+    finish(indices.write_index(folder))
 
 
 def rows(index):
@@ -162,11 +178,29 @@ def test_a_damaged_record_is_named_and_left_out(library):
     assert index.damaged == [f'Record "{path.name}" of the library is damaged: update the library.']
 
 
-def test_only_the_last_descriptors_are_kept(library, views):
+def test_descriptors_that_are_searched_stay_for_a_while(library, views):
     gather(library)
+    (first,) = library.glob("descriptors.*")
+    old, mine = indices.read_index(library), library / "descriptors.mine.npy"
+    mine.touch()
     add(library, "added", views["twins"])
     gather(library)
-    assert len(list(library.glob("descriptors.*"))) == 1
+    assert len(rows(old)) == 4 * len(views["plain"].directions) and first.exists()
+    for path in (first, mine):
+        os.utime(path, (0, 0))
+    gather(library)
+    assert not first.exists() and mine.exists() and len(list(library.glob("descriptors.*"))) == 2
+
+
+def test_descriptors_that_are_lost_cost_their_model_only(library):
+    records.descriptors_file(library, records.record_id("../plain.obj")).unlink()
+    cut = records.descriptors_file(library, records.record_id("../twins.obj"))
+    cut.write_bytes(cut.read_bytes()[:-4])
+    for _ in range(2):
+        index = indices.read_index(library)
+        assert [model.name for model in index.models] == ["painted", "symmetric"] and len(index.damaged) == 2
+        assert len(rows(index)) > 0
+        gather(library)
 
 
 def test_descriptors_of_another_version_are_not_compared(library):
@@ -221,7 +255,7 @@ def test_what_was_made_is_whole_or_not(library):
 
 
 def test_some_views_are_those_of_all(library, views):
-    path = next((library / "views").glob("painted*"))
+    path = next((library / "views").glob(f"{stem('painted')}*"))
     some = Templates.some_of(path, np.array([3, 7]))
     for name in ("directions", "features", "coverage", "points", "K"):
         np.testing.assert_array_equal(getattr(some, name), getattr(views["painted"], name)[[3, 7]])
@@ -233,8 +267,7 @@ def test_the_most_alike_come_first(library, views, name, monkeypatch):
     monkeypatch.setattr(indices, "BLOCK", 10)  # several blocks a model
     index, crops = indices.read_index(library), crops_of(name)
     found = finish(shortlist.shortlist(crops, index, 3))
-    looked_at = np.arange(len(crops.rolls)) * len(SCALES) + len(SCALES) // 2
-    photo = described(finish(crops.compute(looked_at)))
+    photo = described(finish(crops.compute([crops.upright])))
     best, aspect = {}, np.log(crops.box.width / crops.box.height)
     for look, templates in views.items():
         own = indices.rows_of(templates)
@@ -248,8 +281,8 @@ def test_the_most_alike_come_first(library, views, name, monkeypatch):
 
 
 def test_damaged_views_are_named_and_left_out(library):
-    next((library / "views").glob("twins*")).write_bytes(b"PK")
-    next((library / "views").glob("plain*")).unlink()
+    next((library / "views").glob(f"{stem('twins')}*")).write_bytes(b"PK")
+    next((library / "views").glob(f"{stem('plain')}*")).unlink()
     index = indices.read_index(library)
     chosen = finish(shortlist.shortlist(crops_of("painted"), index))
     targets, damaged = shortlist.shortlisted_targets(index, chosen)

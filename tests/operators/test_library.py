@@ -59,9 +59,9 @@ def source(tmp_path_factory):
 
 @pytest.fixture
 def folder(source, tmp_path):
-    """A copy of all that; copies are as old as what they are of, but those of the library itself."""
+    """A copy of all that, as old as that is."""
     shutil.copytree(source / "models", tmp_path / "models")
-    shutil.copytree(source / "library", tmp_path / "library", copy_function=shutil.copy)
+    shutil.copytree(source / "library", tmp_path / "library")
     return tmp_path
 
 
@@ -204,11 +204,75 @@ def test_what_is_damaged_is_named_and_made_again(folder, source, damage, capsys)
     np.testing.assert_allclose(content(folder)[1], content(source)[1], atol=1e-5)
 
 
-def test_a_damaged_record_of_nothing_goes(folder, capsys):
-    (folder / "library" / "records" / "old-0123456789ab.json").write_text("{")
+def test_a_damaged_record_of_an_unknown_file_is_named(folder, capsys):
+    """What else lies there is nobody's business, and stays."""
+    mine = folder / "library" / "records" / "invoice.json"
+    for path in (mine, mine.with_name("old-0123456789ab.json")):
+        path.write_text("{")
     library(folder)
-    assert told(capsys)[0][-2:] == ['Record "old-0123456789ab" of the library was damaged and is removed.', BAD]
-    assert "old-0123456789ab.json" not in {entry.name for entry in record_paths(folder / "library")}
+    sentence = 'Record "old-0123456789ab" of the library is damaged: say where its model is, with --model.'
+    assert told(capsys)[0] == [sentence, BAD] and mine.exists()
+
+
+def test_a_damaged_record_of_a_single_file_is_known_by_the_index(folder, capsys):
+    assert library(folder, "--model", folder / "models" / "Tall.obj") == 0
+    (path,) = (folder / "library" / "records").glob("Tall*.json")
+    path.write_text("{")
+    library(folder)
+    assert 'What the library has of "../models/Tall.obj" is damaged and is made again.' in told(capsys)[0]
+    assert "Tall" in [name for name, *_ in content(folder)[0]]
+
+
+def test_a_record_cannot_have_other_files_removed(folder):
+    precious = folder / "precious.txt"
+    precious.write_text("mine")
+    (path,) = (folder / "library" / "records").glob("Tall*.json")
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {"made": [*told["made"], ["../precious.txt", 4, 1]]}))
+    (folder / "models" / "Tall.obj").unlink()
+    library(folder)
+    assert precious.read_text() == "mine" and not path.exists()
+
+
+def test_an_open_model_file_is_not_gone(folder, capsys):
+    words = ["library", "--blend", folder / "models" / "monkey.blend", "--out", folder / "library"]
+    assert main([*map(str, words)], with_blend=True) == 1
+    assert told(capsys)[1] == "1 made, 3 as they were, 0 removed, 1 failed."
+    assert "Suzanne" in [name for name, *_ in content(folder)[0]]
+    fresh()
+
+
+def test_a_folder_without_anything_in_it_is_a_disk_that_is_away(folder, capsys):
+    for path in (folder / "models" / "flat").iterdir():
+        path.unlink()
+    library(folder)
+    assert told(capsys)[1] == "1 made, 2 as they were, 0 removed, 1 failed."
+    (folder / "models" / "flat").rmdir()
+    library(folder)
+    assert told(capsys)[1] == "1 made, 2 as they were, 2 removed, 1 failed."
+
+
+def test_what_is_to_be_forgotten_is_gone(folder, capsys):
+    shutil.rmtree(folder / "models" / "flat")
+    assert library(folder, "--model", folder / "models" / "Tall.obj", "--forget", folder / "models" / "flat") == 0
+    assert told(capsys)[1] == "0 made, 1 as they were, 2 removed, 0 failed."
+    assert sorted(name for name, *_ in content(folder)[0]) == ["Suzanne", "Tall"]
+
+
+def test_a_copied_library_is_read_once(folder, source):
+    for path in (folder / "library" / "views").iterdir():
+        os.utime(path, (10**9, 10**9))
+    library(folder)
+    before = times(folder)
+    library(folder)
+    assert all(path.name.startswith("bad") for path in changed(folder, before))
+    np.testing.assert_array_equal(content(folder)[1], content(source)[1])
+
+
+def test_a_model_that_has_changed_since_is_not_taken_for_what_it_was(folder, source, capsys):
+    shutil.copy(folder / "models" / "flat" / "wedge.obj", folder / "models" / "Tall.obj")
+    assert which(folder, source) == 0
+    assert told(capsys)[0] == ['Model "Tall" has changed since the library was made: update the library.']
 
 
 def test_what_was_interrupted_goes_on(folder, source):
@@ -260,7 +324,6 @@ def test_two_at_once(folder, source):
         assert [line for line in one.communicate(timeout=300)[1].splitlines() if BAD not in line] == []
         assert one.returncode == 0
     assert not [path for path in (folder / "library").rglob("*") if "@" in path.name]
-    assert len(list((folder / "library").glob("descriptors.*"))) == 1
     assert content(folder)[0] == content(source)[0]
     np.testing.assert_allclose(content(folder)[1], content(source)[1], atol=1e-5)
 
@@ -284,7 +347,7 @@ def test_a_full_disk(folder, source, room, capsys):
         ({"format": 99}, "is of another version of Photo Pose: make a new one."),
         ({"network": "inception_v3"}, "was made by another network: make a new one."),
         ({"format": None}, "is of another version of Photo Pose: make a new one."),
-        (None, "is damaged: make the library anew, which keeps its training views."),
+        (None, "is damaged: make a new library."),
     ],
 )
 def test_libraries_that_cannot_be_gone_on_with(folder, source, change, sentence, capsys):
@@ -316,13 +379,28 @@ def test_what_cannot_be_a_library(folder, source, capsys):
         f'Folder "{folder}/nothing/library" is no library: make one with the command library.',
     ]
     assert not (folder / "new").exists()
+    words = ["library", "--out", str(folder), "--model", str(folder / "models")]
+    assert main(words, with_blend=True) == 2
+    assert told(capsys)[0] == [f'Folder "{folder}" is no library and has other files in it: choose an empty one.']
+
+
+def test_a_library_without_its_models_is_one_sentence(folder, source, capsys):
+    shutil.rmtree(folder / "models")
+    assert which(folder, source) == 1
+    (line,) = map(json.loads, (folder / "out" / "ranking.jsonl").read_text().splitlines())
+    assert line["error"].endswith("does not exist.") and "unforeseen" not in line["error"]
+
+
+def test_a_library_has_a_network_of_its_own(folder, source, capsys):
+    assert which(folder, source, "--network", "inception_v3") == 2
+    assert told(capsys)[0] == ["A library is searched by the network efficientnet_lite0: leave out --network."]
 
 
 def test_a_disk_that_is_away_takes_nothing_along(folder, source, capsys):
     (folder / "models").rename(folder / "away")
     assert library(folder) == 0
     assert told(capsys) == (
-        [f'"{folder}/models" is not there: what the library has of it stays.'],
+        [f'"{folder}/models" does not exist: what the library has of it stays.'],
         "0 made, 0 as they were, 0 removed, 0 failed.",
     )
     assert content(folder)[0] == content(source)[0]

@@ -12,6 +12,15 @@ from blender_state import differences, snapshot  # noqa: E402
 from suzanne import SIZE, TRUE, add_monkey, box, photographed, vertices  # noqa: E402
 
 from photo_pose.inference.geometry import angle_between  # noqa: E402
+from photo_pose.inference.library.index import read_index  # noqa: E402
+from photo_pose.inference.library.records import (  # noqa: E402
+    read_record,
+    record_file,
+    record_id,
+    stamps,
+    thumbnail_file,
+    write_record,
+)
 from photo_pose.inference.steps import finish  # noqa: E402
 from photo_pose.inference.views.view_options import ViewOptions  # noqa: E402
 from photo_pose.operators.blender import cameras
@@ -86,6 +95,8 @@ def refused(operator, sentence, **options):
 
 
 def test_a_search_shows_pictures_and_imports_nothing(library, asked, scene):
+    torus = next(model for model in read_index(library).models if model.name == "torus")
+    thumbnail_file(library, torus).write_bytes(b"damaged")
     before = snapshot()
     assert bpy.ops.photopose.search_library(library=str(library), **asked) == {"FINISHED"}
     assert {key for key in differences(before, snapshot()) if "photo_pose" not in key} == set()
@@ -94,9 +105,9 @@ def test_a_search_shows_pictures_and_imports_nothing(library, asked, scene):
     assert answers[0].file.endswith("models/Suzanne.blend") and answers[0].likely and answers[0].verified
     assert np.degrees(answers[0].azimuth) == pytest.approx(30, abs=12)  # of suzanne.TRUE
     assert answers[0].likeness > 0 and all(answer.likeness != answers[0].likeness for answer in answers[1:])
-    sizes = {tuple(picture_of(answer).image_size) for answer in answers}
-    assert sizes == {(224, 224)}
-    shown = [np.array(picture_of(answer).image_pixels_float) for answer in answers[:2]]
+    pictures = {answer.name: picture_of(answer) for answer in answers}
+    assert pictures.pop("torus") is None and {tuple(one.image_size) for one in pictures.values()} == {(224, 224)}
+    shown = [np.array(one.image_pixels_float) for one in pictures.values()]
     assert np.abs(shown[0] - shown[1]).mean() > 0.01
 
 
@@ -118,6 +129,11 @@ def test_a_click_appends_that_model_and_matches_the_camera(library, asked, searc
     bpy.ops.ed.undo_push(message="taken")
     bpy.ops.ed.undo()
     assert not differences(before, snapshot())
+
+
+def test_answers_for_another_photo_are_not_taken(library, asked, searched):
+    other = shutil.copy(asked["filepath"], library.parent / "other.png")
+    refused("take_from_library", "for another photo: search the library again", **{**asked, "filepath": str(other)})
 
 
 def test_it_is_listed_where_models_are(asked, searched):
@@ -160,7 +176,8 @@ def test_a_locked_camera_stays_and_the_model_stands_where_the_photo_shows_it(ask
 
 
 def test_what_something_else_holds_is_not_taken(library, asked, searched):
-    """A model that was changed after the search, and could not stand before the camera that stays."""
+    """A model that could not stand before the camera that stays; and one that was changed after the search."""
+    path = library.parent / "models" / "Suzanne.blend"
     with bpy.data.libraries.load(str(library.parent / "models" / "Suzanne.blend")) as (_source, target):
         target.objects = ["Suzanne"]
     limit = target.objects[0].constraints.new("LIMIT_LOCATION")
@@ -168,26 +185,35 @@ def test_what_something_else_holds_is_not_taken(library, asked, searched):
     bpy.data.libraries.write(str(library.parent / "models" / "Suzanne.blend"), {*target.objects})
     bpy.ops.wm.open_mainfile(filepath=str(library.parent / "searched.blend"))
     lock_camera(bpy.context.scene)
+    refused("take_from_library", '"Suzanne" has changed since the library was made', index=0, method="KNN", **asked)
+    answer = bpy.context.scene.photo_pose.library_answers[0]
+    record = read_record(record_file(library, record_id(answer.file)))
+    write_record(library, record._replace(made_from=stamps(library, [path])))
     refused("take_from_library", "constraints or keys hold it", index=0, method="KNN", **asked)
 
 
 def test_of_several_objects_in_a_photo_each_stands_before_the_same_camera(asked, searched):
-    """For the same object the camera is matched again."""
+    """For the same object the camera is matched again, and its model makes room; not what the user has made of it."""
     scene = searched
     take(asked)
     camera, match, answers = scene.camera, scene.camera.data.photo_pose, scene.photo_pose.library_answers
     matrix = camera.matrix_world.copy()
     match.box = (2, 2, 60, 60)
+    first = scene.objects["Suzanne"]
+    first["photo_pose_taken"]["box"] = [2, 2, 60, 60]
     take(asked)
-    first, second = scene.objects["Suzanne"], scene.objects["Suzanne.001"]
+    second = scene.objects["Suzanne.001"]
     assert scene.camera == camera and camera.matrix_world == matrix and match.model == first
     np.testing.assert_allclose(on_photo(scene, second), on_photo(scene, first), atol=4)
-    match.box = asked["box"]
-    take(asked, 1)
-    assert scene.camera == camera and camera.matrix_world != matrix
-    # another answer for the first object has taken its place, and all that came with it is gone
-    assert [obj.name for obj in scene.objects if obj.type == "MESH"] == ["Suzanne.001", match.model.name]
-    assert match.model.name == answers[1].name and {mesh.users for mesh in bpy.data.meshes} == {1}
+    copy = second.copy()
+    scene.collection.objects.link(copy)
+    for number in (1, 2):  # other answers for the second object, the last one as if the camera was matched to that
+        take(asked, number)
+        models = {obj for obj in scene.objects if obj.type == "MESH"}
+        assert {obj.name for obj in models} == {"Suzanne", copy.name, answers[number].name}
+        assert {mesh for mesh in bpy.data.meshes if mesh.users} == {obj.data for obj in models} == {*bpy.data.meshes}
+        assert (camera.matrix_world == matrix) == (number == 1) and scene.camera == camera
+        match.box = asked["box"]
 
 
 @pytest.mark.parametrize("operator", ["add_to_library", "update_library", "search_library"])

@@ -26,3 +26,4 @@ library, photo, *box = sys.argv[sys.argv.index("--") + 1 :][:6]
 open_panels()
 settings = bpy.context.scene.photo_pose
 settings.library, settings.photo, settings.box = library, photo, [float(edge) for edge in box]
+settings.method = "KNN"  # quick, where others prove how well photos are matched
