@@ -23,6 +23,7 @@ from .index import Index
 from .records import LibraryModel, views_file
 
 SHORTLIST = 50  # models that stage one leaves
+TURNED = np.pi / 4  # roll from which a photo is taken for one that is turned in any way
 VIEWS = 12  # of each of them that stage two looks at
 ASPECT_WEIGHT = 0.15  # of the difference of a view's box's aspect, of its logarithm, from that of the photo's box
 
@@ -54,7 +55,10 @@ def shortlist(crops: PhotoCrops, index: Index, count: int = SHORTLIST) -> Steps[
 
 
 def _looked_at(crops: PhotoCrops) -> np.ndarray:
-    """Numbers of the crops that frame the box itself, one for each roll."""
+    """Numbers of the crops that frame the box itself: the upright one, as the descriptors have learnt rolls of some
+    degrees, where the object stands; else one for each roll."""
+    if np.abs(crops.rolls).max() < TURNED:
+        return np.array([crops.upright])
     return np.arange(len(crops.rolls)) * len(SCALES) + len(SCALES) // 2
 
 
