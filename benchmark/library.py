@@ -15,9 +15,8 @@ import os
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ FOLDER = assets.CACHE.parent / "library"
 SUBDIVISIONS, VIEWS = 2, 57  # of the view sphere, and its training views
 SIZES = 100, 820, 10_000
 SEED = 7
+ALIKE = 0.04  # difference of the parts of patches that two models cover, root mean square, below which they look alike
 FULL_VIEWS = 209  # of a model by default: for times and memory
 
 Line = dict[str, Any]
@@ -59,6 +59,7 @@ class Shelf:
         self.index = read_index(FOLDER)
         names = {path.resolve(): name for name, path in assets.all_furniture().items()}
         self.names = [names.get((FOLDER / model.file).resolve(), model.file) for model in self.index.models]
+        self.look_alikes = look_alikes(self.index)
         self.with_simulated = with_simulated(self.index, SIZES[-1])
         self.extract = partial(extract_features, feature_network(device="cpu"))
 
@@ -75,7 +76,7 @@ class Shelf:
         camera = matching.photo_camera(photo, focal=query.camera.focal)
         crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, self.extract)
         right = {number for number, name in enumerate(self.names) if name == query.model}
-        alike = {number for number, name in enumerate(self.names) if name in look_alikes()[query.model]}
+        alike = {*np.flatnonzero(self.look_alikes[min(right)]).tolist()} | right
         line: Line = {"query": query.id, "model": query.model, "look_alikes": len(alike) - 1}
         number_of = {model.key: number for number, model in enumerate(self.index.models)}
 
@@ -131,15 +132,14 @@ def _ranks(order: Sequence[int], right: set[int], alike: set[int]) -> list[int |
     return places
 
 
-@cache
-def look_alikes() -> dict[str, set[str]]:
-    """Models by name that have as many vertices, and the same proportions to a hundredth, as each one: itself too."""
-    groups: dict[tuple, set[str]] = defaultdict(set)
-    for name, path in assets.all_furniture().items():
-        vertices = assets.vertices(path)
-        extent = np.ptp(vertices, axis=0)
-        groups[(len(vertices), *np.round(extent / extent.max(), 2))].add(name)
-    return {name: group for group in groups.values() for name in group}
+def look_alikes(index: Any) -> np.ndarray:
+    """(M, M) bool: which models of a library have the same outlines from all around, as one chair in two colours."""
+    from photo_pose.inference.library.records import views_file
+
+    outlines = [np.load(views_file(index.folder, model))["coverage"].ravel() for model in index.models]
+    rows = np.stack(outlines).astype(np.float32)
+    squares = (rows**2).sum(1)
+    return np.sqrt(np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0) / rows.shape[1]) < ALIKE
 
 
 def measure(chosen: Sequence[Query], options: argparse.Namespace, path: Path) -> None:

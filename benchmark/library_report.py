@@ -17,8 +17,8 @@ LOWEST = 0.5  # share at its bottom
 
 HEAD = """`python -m benchmark.library`: {pictures} rendered pictures, each of another one of the {models} models of
 Debian's `sweethome3d-furniture`, {half} half, and how often its model is among the first ones; {views} training views a
-model. In brackets models that look alike count as right, too: as many vertices, the same proportions, as of one chair
-in two colours. Of {all} models the others are simulated from the features of the real ones (stretched, cut and joined,
+model. In brackets models that look alike count as right, too: the same outlines from all around, as of one chair in two
+colours. Of {all} models the others are simulated from the features of the real ones (stretched, cut and joined,
 recoloured), for only stage one reads them."""
 COSTS = """The command `which --library`, to the end; more models than the real ones have their descriptors, with noise.
 The last line has as many training views as 10,000 models have by default."""
