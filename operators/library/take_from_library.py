@@ -65,14 +65,14 @@ class PHOTOPOSE_OT_take_from_library(PhotoMatching, StepsOperator, bpy.types.Ope
         answers = context.scene.photo_pose.library_answers
         if self.index >= len(answers):
             raise PoseError(f"There is no answer {self.index + 1}: search the library first.")
-        if located(self.filepath) != located(context.scene.photo_pose.searched_photo):
-            raise PoseError("These answers are for another photo: search the library again.")
         item, folder = answers[self.index], library_at(context.scene.photo_pose.searched)
         model = unchanged_file(folder, item.file, item.name), item.up, item.number
         self._kept = self._camera_to_keep(context.scene)
         if self._kept:
             self.focal_source = "CAMERA"
         asked = self.photo_box_camera(context)
+        if located(self.filepath) != located(context.scene.photo_pose.searched_photo):
+            raise PoseError("These answers are for another photo: search the library again.")
         with borrowed(*model) as root:
             found = yield from self.find(context, asked, [root], *self._views_and_cache_of(root, folder))
         brought: list[bpy.types.ID] = []
