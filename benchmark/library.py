@@ -69,7 +69,7 @@ class Shelf:
         from photo_pose.inference.geometry import Box
         from photo_pose.inference.library import shortlist
         from photo_pose.inference.photo.image import load_photo
-        from photo_pose.inference.search import model_likeness, start_poses
+        from photo_pose.inference.search import start_poses
         from photo_pose.inference.steps import finish
 
         photo = load_photo(query.photo)
@@ -89,47 +89,45 @@ class Shelf:
         simulated_ones = [-1 if one.model.name == "simulated" else number_of[one.model.key] for one in among]
         line["10000"] = _ranks(simulated_ones, right, alike)
 
-        began = time.process_time()
-        targets, _damaged = shortlist.shortlisted_targets(self.index, everything[: shortlist.SHORTLIST])
-        starts = model_likeness.ranked(crops, finish(model_likeness.compare(crops, targets)))
-        line["compared"] = _ranks([number_of[start.target.name] for start in starts], right, alike)
-        line["compare_cpu"] = round(time.process_time() - began, 2)
-        if verify:
-            line |= self._verified(query, crops, targets, right, alike, number_of)
+        chosen = everything[: shortlist.SHORTLIST]
+        targets, _damaged = shortlist.shortlisted_targets(self.index, chosen)
+        for stage, count in {"compared": 0, "verified": shortlist.VERIFIED}.items():
+            if verify or not count:
+                began = time.process_time()
+                answers = self._identified(crops, chosen, targets, count)
+                line[stage] = _ranks([number_of[answer.candidate.model] for answer in answers], right, alike)
+                line[f"{stage}_cpu"] = round(time.process_time() - began, 2)
+                line["rotation_error"] = self._rotation_error(query, answers, number_of, right)
         return line
 
-    def _verified(self, query: Query, crops, targets, right: set[int], alike: set[int], number_of: dict) -> Line:
-        from photo_pose.inference.library.shortlist import whole_target
+    def _identified(self, crops: Any, chosen: list[Any], targets: list[Any], count: int) -> list[Any]:
+        from photo_pose.inference.library import shortlist
         from photo_pose.inference.steps import finish
         from photo_pose.inference.verify import model_ranking
-        from photo_pose.operators.headless.result_fields import opencv
         from photo_pose.operators.library.library_renderer import library_renderer
 
-        began = time.process_time()
+        how = {"count": count, "whole": shortlist.whole_target, "known": shortlist.known_likeness(chosen)}
         with library_renderer(self.index) as render:
-            steps = model_ranking.identify(
-                crops, targets, lambda target: render(target.name), whole_target, lambda error: print(error)
-            )
-            answers = finish(steps)
-        found = [number_of[answer.candidate.model] for answer in answers]
-        line: Line = {"verified": _ranks(found, right, alike), "verify_cpu": round(time.process_time() - began, 2)}
-        best = answers[0]
-        line |= {"score": round(best.candidate.score, 3), "likeness": round(best.likeness, 3)}
-        for answer, number in zip(answers, found, strict=True):
+            drawn = lambda target: render(target.name)  # noqa: E731
+            return finish(model_ranking.identify(crops, targets, drawn, **how, failed=print))
+
+    def _rotation_error(self, query: Query, answers: list[Any], number_of: dict, right: set[int]) -> float | None:
+        """Degrees, of the right model; None where it is not among the answers."""
+        from photo_pose.operators.headless.result_fields import opencv
+
+        for answer in answers:
+            number = number_of[answer.candidate.model]
             if number in right:
                 model = self.index.models[number]
                 rotation = np.array(opencv(answer.candidate.camera, model.place, model.scale)["R"])
                 truth = query.camera.world_to_camera[:3, :3]
-                line["rotation_error"] = round(float(np.degrees(rotation_angle(rotation, truth))), 2)
-        return line
+                return round(float(np.degrees(rotation_angle(rotation, truth))), 2)
+        return None
 
 
 def _ranks(order: Sequence[int], right: set[int], alike: set[int]) -> list[int | None]:
     """Of the right model, and of the first one that is it or looks alike; None: it is not among them."""
-    places = [
-        next((place for place, number in enumerate(order) if number in wanted), None) for wanted in (right, alike)
-    ]
-    return places
+    return [next((place for place, number in enumerate(order) if number in some), None) for some in (right, alike)]
 
 
 def look_alikes(index: Any) -> np.ndarray:
@@ -191,11 +189,11 @@ def repeated(count: int) -> Path:
 
 
 def costs(photo: Path) -> list[Line]:
-    """Of the command `which` for a photo: seconds and megabytes by the number of models; of the largest library there
-    are as many descriptors as of 10,000 models with 209 views."""
+    """Of the command `which`: CPU seconds a photo and megabytes by the number of models; the largest library has as
+    many descriptors as 10,000 models with 209 views."""
     as_many_views = SIZES[-1] * FULL_VIEWS // VIEWS
     told = []
-    for count in (10, 100, 820, SIZES[-1], as_many_views):
+    for count in (10, *SIZES, as_many_views):
         folder = repeated(count)
         once, _memory = _asked(folder, [photo])
         thrice, memory = _asked(folder, [photo] * 3)
@@ -206,14 +204,13 @@ def costs(photo: Path) -> list[Line]:
 
 
 def _asked(folder: Path, photos: Sequence[Path]) -> tuple[float, float]:
-    """Seconds and megabytes, at most, of a process."""
+    """CPU seconds and megabytes, at most, of a process."""
     words = ["which", "--library", folder, "--out", FOLDER.parent / "library_out", "--stands", "upright", "--photo"]
-    began = time.perf_counter()
     process = subprocess.Popen([sys.executable, ROOT / "batch.py", *map(str, words), *map(str, photos)])
     _pid, status, used = os.wait4(process.pid, 0)
     if status:
         raise PoseError(f'The command which failed in "{folder}".')
-    return time.perf_counter() - began, used.ru_maxrss / 1024
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main(arguments: list[str] | None = None) -> None:

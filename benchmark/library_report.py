@@ -31,7 +31,7 @@ def page(lines: Sequence[Line], sizes: Sequence[int], half: str, views: int, spe
     verified = [line for line in lines if "verified" in line]
     rows = [("one: descriptors", f"{size:,}", lines, str(size)) for size in sizes]
     rows += [("two: features of the first 50", f"{sizes[1]:,}", lines, "compared")]
-    rows += [(f"three: five are rendered ({len(verified)} pictures)", f"{sizes[1]:,}", verified, "verified")]
+    rows += [(f"three: eight are rendered ({len(verified)} pictures)", f"{sizes[1]:,}", verified, "verified")]
     table = ["| stage | models | " + " | ".join(f"first {n}" for n in FIRST) + " |", "|---" * (2 + len(FIRST)) + "|"]
     for name, models, some, key in rows:
         cells = [f"{share(some, key, n, False):.1%} ({share(some, key, n, True):.1%})" for n in FIRST]
@@ -67,7 +67,7 @@ def _costs(spent: Sequence[Line]) -> list[str]:
     if not spent:
         return []
     table = [
-        "| models | training views | seconds a photo | seconds of a process for one | megabytes |",
+        "| models | training views | CPU seconds a photo | of a process for one | megabytes |",
         "|---" * 5 + "|",
     ]
     for one in spent:

@@ -553,14 +553,15 @@ def which_of_library(
 
     renderer: may raise PoseError for a target whose model is gone.
     """
-    from .library.shortlist import shortlist, shortlisted_targets, whole_target
+    from .library.shortlist import VERIFIED, known_likeness, shortlist, shortlisted_targets, whole_target
     from .verify import model_ranking
 
     crops = _crops_to_identify(photo, camera, box, look, lens, mask)
     chosen = yield from within(shortlist(crops, library), 0.0, 0.2)
     targets, left_out = shortlisted_targets(library, chosen)
     yield 0.25
-    steps = model_ranking.identify(crops, targets, renderer, whole_target, lambda why: left_out.append(str(why)))
+    how = {"count": VERIFIED, "whole": whole_target, "known": known_likeness(chosen)}
+    steps = model_ranking.identify(crops, targets, renderer, **how, failed=lambda why: left_out.append(str(why)))
     return crops.box, (yield from within(steps, 0.25, 1.0)), left_out
 
 

@@ -18,12 +18,14 @@ from ..search.start_poses import ASPECT_LIMIT, SCALES, PhotoCrops, Target
 from ..steps import Steps, shares, within
 from ..views.descriptors import DIMENSIONS, described_crops
 from ..views.retrieval import Index as ViewIndex
+from ..views.retrieval import standardised
 from ..views.templates import UNREADABLE, Templates
 from .index import Index
 from .records import LibraryModel, views_file
 
 SHORTLIST = 50  # models that stage one leaves
 TURNED = np.pi / 4  # roll from which a photo is taken for one that is turned in any way
+VERIFIED = 8  # of them that are rendered: as many as the panel shows
 VIEWS = 12  # of each of them that stage two looks at
 ASPECT_WEIGHT = 0.15  # of the difference of a view's box's aspect, of its logarithm, from that of the photo's box
 
@@ -92,6 +94,12 @@ def shortlisted_targets(index: Index, chosen: list[Shortlisted]) -> tuple[list[T
     if not targets:
         raise PoseError(damaged[0])
     return comparable(targets), damaged
+
+
+def known_likeness(chosen: list[Shortlisted]) -> dict[str, float]:
+    """That of stage one, by the targets' names, in standard deviations, as `compare` gives its own."""
+    likeness = standardised(np.array([one.likeness for one in chosen]))
+    return dict(zip((one.model.key for one in chosen), likeness.tolist(), strict=True))
 
 
 def whole_target(target: Target) -> Target:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..errors import PoseError
@@ -37,22 +38,27 @@ def identify(
     crops: PhotoCrops,
     targets: Sequence[Target],
     renderer: Renderer,
+    count: int = VERIFIED,
     whole: Callable[[Target], Target] = lambda target: target,
     failed: Callable[[PoseError], None] | None = None,
+    known: Mapping[str, float] = MappingProxyType({}),
 ) -> Steps[list[Answer]]:
     """All targets, best first: the most alike are aligned and rendered, and stand by how they look then.
 
-    whole: gives the targets with all their views, where these have only some; failed: is told of those that cannot be
+    count: of those that are rendered; known: likeness of targets, by name, that was found before, and is added. whole:
+    gives the targets with all their views, where these have only some; failed: is told of those that cannot be
     rendered, which are then left out, in place of raising that PoseError; of the last one where none is left.
     """
     compared = yield from within(compare(crops, targets), 0.0, 0.4)
-    views, tried, last = ranked(crops, compared), [], None
-    while views and len(tried) < VERIFIED:
+    views = [start._replace(score=start.score + known.get(start.target.name, 0.0)) for start in ranked(crops, compared)]
+    views.sort(key=lambda start: -start.score)
+    tried, last = [], None
+    while views and len(tried) < count:
         best, *views = views
-        began = 0.4 + 0.6 * len(tried) / VERIFIED
+        began = 0.4 + 0.6 * len(tried) / count
         try:
             best = best._replace(target=whole(best.target))
-            tried.append((yield from within(_verified(crops, best, renderer), began, began + 0.6 / VERIFIED)))
+            tried.append((yield from within(_verified(crops, best, renderer), began, began + 0.6 / count)))
         except PoseError as error:
             if not failed:
                 raise

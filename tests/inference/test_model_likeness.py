@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("PIL")
 
+from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at
 from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
@@ -83,3 +84,29 @@ def test_the_best_are_verified(targets):
     assert np.degrees(angle_between(direction(best.candidate.camera), CAMERA.position)) < 5
     scores = [answer.candidate.score for answer in answers[:VERIFIED]]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_what_was_found_before_is_added(targets):
+    crops = crops_of("twins")
+    plain = finish(identify(crops, targets, None, count=0))
+    last = plain[-1].candidate.model
+    known = {last: 1 + plain[0].likeness - plain[-1].likeness}
+    answers = finish(identify(crops, targets, None, count=0, known=known))
+    assert [answer.candidate.model for answer in answers] == [last, *(one.candidate.model for one in plain[:-1])]
+    assert answers[0].likeness == pytest.approx(1 + plain[0].likeness) and not any(one.verified for one in answers)
+
+
+def test_models_that_cannot_be_rendered_are_left_out(targets):
+    def renderer(target):
+        if target.name != "plain":
+            raise PoseError(f"{target.name} is gone.")
+        return LOOKS[target.name]
+
+    told = []
+    answers = finish(identify(crops_of("twins"), targets, renderer, failed=lambda error: told.append(str(error))))
+    assert [answer.candidate.model for answer in answers] == ["plain"] and len(told) == 3
+    some = [target for target in targets if target.name != "plain"]
+    with pytest.raises(PoseError, match="is gone"):
+        finish(identify(crops_of("twins"), some, renderer, failed=lambda error: told.append(str(error))))
+    with pytest.raises(PoseError, match="is gone"):
+        finish(identify(crops_of("twins"), targets, renderer))
