@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import resource
 import subprocess
 import sys
 import time
@@ -156,61 +156,54 @@ def measure(chosen: Sequence[Query], options: argparse.Namespace, path: Path) ->
             print(f"{number} of {len(wanted)}  {query.id:48} {line['820'][0]}  {line['compared'][0]}", flush=True)
 
 
-def repeated(count: int) -> Path:
-    """A library of so many models, for times and memory only: the records of the real ones, and more of models that are
-    not there, whose descriptors are those of real ones with noise, and whose views are theirs."""
-    import_product()
-    from photo_pose.inference.files import replacing
-    from photo_pose.inference.library import records
-    from photo_pose.inference.library.index import read_index, write_index
+def costs(query: Query) -> list[Line]:
+    """CPU seconds of both stages, and the most megabytes of the process so far, by the number of models; the last has
+    as many views as 10,000 models by default, those of the simulated ones several times."""
+    shelf = Shelf()
+    from photo_pose.inference import matching
+    from photo_pose.inference.geometry import Box
+    from photo_pose.inference.library import shortlist
+    from photo_pose.inference.photo.image import load_photo
+    from photo_pose.inference.search import start_poses
     from photo_pose.inference.steps import finish
-    from photo_pose.inference.views import descriptors
+    from photo_pose.inference.verify import model_ranking
 
-    folder = FOLDER.parent / f"library_of_{count}"
-    if (folder / "index.json").exists():
-        return folder
-    real, random = read_index(FOLDER), np.random.default_rng(SEED)
-    rows = np.concatenate([block for piece in real.pieces for block in piece.blocks()])
-    records.write_views_of(folder, records.views_of(FOLDER))
-    if not (folder / "views").exists():
-        (folder / "views").symlink_to(FOLDER / "views")
-    for number in range(count):
-        model, begin = real.models[number % len(real.models)], real.begins[number % len(real.models)]
-        is_real = number < len(real.models)
-        own = rows[begin : begin + model.count]
-        own = own if is_real else own + random.normal(0, 0.05, own.shape).astype(np.float32)
-        file = model.file if is_real else f"../simulated/{number}.obj"
-        record = records.Record(file, "", "", (), (), (model._replace(file=file),), None, descriptors.identity())
-        with replacing(records.descriptors_file(folder, record.id)) as written:
-            np.save(written, own)
-        records.write_record(folder, record)
-    finish(write_index(folder))
-    return folder
-
-
-def costs(photo: Path) -> list[Line]:
-    """Of the command `which`: CPU seconds a photo and megabytes by the number of models; the largest library has as
-    many descriptors as 10,000 models with 209 views."""
-    as_many_views = SIZES[-1] * FULL_VIEWS // VIEWS
+    many = SIZES[-1] * FULL_VIEWS // VIEWS
+    photo = load_photo(query.photo)
     told = []
-    for count in (10, *SIZES, as_many_views):
-        folder = repeated(count)
-        once, _memory = _asked(folder, [photo])
-        thrice, memory = _asked(folder, [photo] * 3)
-        told.append({"models": count, "views": count * VIEWS, "seconds": (thrice - once) / 2, "start": once})
-        told[-1]["megabytes"] = memory
-        print(told[-1], flush=True)
+    for count in (10, *SIZES, many):
+        index = _of_size(shelf, count)
+        camera = matching.photo_camera(photo, focal=query.camera.focal)
+        crops = start_poses.PhotoCrops(photo, camera, Box(*query.box), start_poses.UPRIGHT_ROLLS, shelf.extract)
+        finish(crops.compute(range(len(crops.views))))  # which costs the same whatever is searched
+        began = time.process_time()
+        chosen = finish(shortlist.shortlist(crops, index))
+        first = time.process_time()
+        targets, _damaged = shortlist.shortlisted_targets(index, chosen)
+        known = shortlist.known_likeness(chosen)
+        finish(model_ranking.identify(crops, targets, None, count=0, known=known))
+        second = time.process_time()
+        line = {"models": count, "views": sum(piece.count for piece in index.pieces)}
+        line |= {"first": first - began, "second": second - first}
+        line["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        told.append(line)
+        print(line, flush=True)
     return told
 
 
-def _asked(folder: Path, photos: Sequence[Path]) -> tuple[float, float]:
-    """CPU seconds and megabytes, at most, of a process."""
-    words = ["which", "--library", folder, "--out", FOLDER.parent / "library_out", "--stands", "upright", "--photo"]
-    process = subprocess.Popen([sys.executable, ROOT / "batch.py", *map(str, words), *map(str, photos)])
-    _pid, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise PoseError(f'The command which failed in "{folder}".')
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+def _of_size(shelf: Shelf, count: int) -> Any:
+    """The first models of the library; more of them with the simulated ones, these again and again."""
+    index, simulated = shelf.index, shelf.with_simulated
+    if count <= len(index.models):
+        first = index.pieces[0]._replace(count=count * VIEWS)
+        return index._replace(models=index.models[:count], begins=index.begins[:count], pieces=[first])
+    more = simulated.pieces[len(index.pieces) :]
+    wanted, pieces = (count - len(index.models)) * VIEWS, [*index.pieces]
+    while wanted > 0:
+        pieces.append(more[0]._replace(count=min(wanted, more[0].count)))
+        wanted -= pieces[-1].count
+    models = [index.models[number % len(index.models)]._replace(file=f"{number}") for number in range(count)]
+    return index._replace(models=models, begins=np.arange(count) * VIEWS, pieces=pieces)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -236,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
     measure(chosen, options, path)
     spent = FOLDER.parent / f"{options.run}_costs.json"
     if options.costs:
-        spent.write_text(json.dumps(costs(chosen[0].photo)))
+        spent.write_text(json.dumps(costs(chosen[0])))
     lines = report.lines(path)
     options.out.mkdir(parents=True, exist_ok=True)
     text = page(lines, SIZES, options.half, VIEWS, json.loads(spent.read_text()) if spent.exists() else [])

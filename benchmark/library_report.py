@@ -20,8 +20,9 @@ Debian's `sweethome3d-furniture`, {half} half, and how often its model is among 
 model. In brackets models that look alike count as right, too: the same outlines from all around, as of one chair in two
 colours. Of {all} models the others are simulated from the features of the real ones (stretched, cut and joined,
 recoloured), for only stage one reads them."""
-COSTS = """The command `which --library`, to the end; more models than the real ones have their descriptors, with noise.
-The last line has as many training views as 10,000 models have by default."""
+COSTS = """CPU seconds of the two stages before any model is rendered, and the most memory of the process with the
+network by PyTorch; beside that a photo costs the features of its crops and the rendering, which do not depend on the
+number of models. The last line has as many views as 10,000 models have by default, the simulated ones several times."""
 
 Line = dict[str, Any]
 
@@ -66,12 +67,10 @@ def _errors(verified: Sequence[Line]) -> list[str]:
 def _costs(spent: Sequence[Line]) -> list[str]:
     if not spent:
         return []
-    table = [
-        "| models | training views | CPU seconds a photo | of a process for one | megabytes |",
-        "|---" * 5 + "|",
-    ]
+    heads = "models", "training views", "stage one, s", "stage two, s", "megabytes"
+    table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for one in spent:
-        numbers = f"{one['models']:,} | {one['views']:,} | {one['seconds']:.1f} | {one['start']:.1f}"
+        numbers = f"{one['models']:,} | {one['views']:,} | {one['first']:.2f} | {one['second']:.2f}"
         table.append(f"| {numbers} | {one['megabytes']:.0f} |")
     return [COSTS, "\n".join(table)]
 
