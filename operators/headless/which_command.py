@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,11 +48,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rank_all(jobs: Sequence[Job], options: argparse.Namespace, progress: Progress) -> int:
-    rank = _in_library(options, progress) if options.library else _in_scene(options, progress)
-    make_folder(options.out)
     failed = 0
     path = options.out / "ranking.jsonl"
-    with writing(path), path.open("w", encoding="utf-8") as file:
+    with ExitStack() as opened:
+        rank = _in_library(options, progress) if options.library else _in_scene(options, progress, opened)
+        opened.enter_context(writing(path))
+        file = opened.enter_context(path.open("w", encoding="utf-8"))
         progress.begin("Photo", len(jobs))
         for job, stem in zip(jobs, stems_of(job["photo"] for job in jobs), strict=True):
             line = _line(job, options.out / f"{stem}_overlay.png", rank, progress)
@@ -76,23 +78,24 @@ class Asked(NamedTuple):
     mask: np.ndarray | None
 
 
-def _in_scene(options: argparse.Namespace, progress: Progress) -> Rank:
-    """Ranks the models of the scene."""
+def _in_scene(options: argparse.Namespace, progress: Progress, opened: ExitStack) -> Rank:
+    """Ranks the models of the scene, which stay set up for all photos, until what is opened ends."""
     models = models_of(options)
+    make_folder(options.out)
     check_network(options, patches=True)
     progress.begin("Training views")
     cache = options.cache or cache_folder()
     targets = finish(model_targets.prepare(models, view_options(options), cache, to_stderr), progress.told)
     by_name = {target.name: target for target in targets}
+    renderer = opened.enter_context(model_targets.target_renderer())
 
     def rank(job: Job, asked: Asked, overlay: Path) -> Line:
-        with model_targets.target_renderer() as renderer:
-            photo, camera, lens, box, mask = asked
-            of_these = wanted(targets, job["object"])
-            steps = matching.which(photo, camera, box, of_these, renderer, _look(options), lens=lens, mask=mask)
-            box, answers = finish(steps, progress.told)
-            best = by_name[answers[0].candidate.model]
-            save_overlay(photo, answers[0].candidate.camera, best.sphere, renderer(best), overlay)
+        photo, camera, lens, box, mask = asked
+        of_these = wanted(targets, job["object"])
+        steps = matching.which(photo, camera, box, of_these, renderer, _look(options), lens=lens, mask=mask)
+        box, answers = finish(steps, progress.told)
+        best = by_name[answers[0].candidate.model]
+        save_overlay(photo, answers[0].candidate.camera, best.sphere, renderer(best), overlay)
         known = not is_strange([answer.likeness for answer in answers])
         lines = [described(answer.candidate, by_name[answer.candidate.model].sphere) for answer in answers]
         return _told(photo, box, known, answers, lines)
@@ -108,6 +111,7 @@ def _in_library(options: argparse.Namespace, progress: Progress) -> Rank:
     if feature_name(options.network) != DEFAULT_NETWORK:
         raise PoseError(f"A library is searched by the network {DEFAULT_NETWORK}: leave out --network.")
     library = read_index(options.library)
+    make_folder(options.out)
     for sentence in library.damaged:
         to_stderr(sentence)
     by_key = {model.key: model for model in library.models}
