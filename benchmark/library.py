@@ -32,7 +32,7 @@ from inference.errors import PoseError
 from inference.geometry import rotation_angle
 
 FOLDER = assets.CACHE.parent / "library"
-SUBDIVISIONS, VIEWS = 2, 57  # of the view sphere, and its training views
+VIEWS = 57  # training views of a model
 SIZES = 100, 820, 10_000
 SEED = 7
 ALIKE = 0.04  # difference of the parts of patches that two models cover, root mean square, below which they look alike

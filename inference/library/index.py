@@ -54,20 +54,23 @@ class Rows(NamedTuple):
     def are_there(self) -> bool:
         """Whether the file has them."""
         try:
-            with self.path.open("rb") as file:
-                shape, offset = _header(file)
-            whole = self.path.stat().st_size >= offset + 4 * COLUMNS * (self.start + self.count)
-            return whole and len(shape) == 2 and shape[1] == COLUMNS and self.start + self.count <= shape[0]
+            return self._offset() > 0
         except (OSError, ValueError):
             return False
+
+    def _offset(self) -> int:
+        """Where the file's numbers begin. OSError or ValueError where it has no such rows."""
+        with self.path.open("rb") as file:
+            shape, offset = _header(file)
+        whole = self.path.stat().st_size >= offset + 4 * COLUMNS * (self.start + self.count)
+        if not whole or len(shape) != 2 or shape[1] != COLUMNS or self.start + self.count > shape[0]:
+            raise ValueError(self.path.name)
+        return offset
 
     def blocks(self) -> Iterator[np.ndarray]:
         """(<= BLOCK, COLUMNS) each, mapped into memory only as long as it is looked at. OSError or ValueError where
         the file is none of that."""
-        if not self.are_there():
-            raise ValueError(self.path.name)
-        with self.path.open("rb") as file:
-            _shape, offset = _header(file)
+        offset = self._offset()
         for first in range(self.start, self.start + self.count, BLOCK):
             rows = min(BLOCK, self.start + self.count - first)
             at = offset + 4 * COLUMNS * first
@@ -90,6 +93,11 @@ class Index(NamedTuple):
     begins: np.ndarray
     pieces: list[Rows]
     damaged: list[str]
+
+    @property
+    def by_key(self) -> dict[str, LibraryModel]:
+        """The models by their keys, which name their targets."""
+        return {model.key: model for model in self.models}
 
 
 class _Entry(NamedTuple):

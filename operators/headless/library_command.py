@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     PoseError when nothing can be done at all.
     """
     open_scene(options)
-    forgotten = forget(options.out, options.forget)
+    forgotten = forget(options.out, options.forget) if options.forget else 0
     found = found_in(options.out, options.model, to_stderr)
     views = begun(options.out, asked_views(options), options.model)._replace(device=options.device)
     numbers = slices.chosen(options.slice, len(found), "model files")

@@ -114,7 +114,7 @@ def _in_library(options: argparse.Namespace, progress: Progress) -> Rank:
     make_folder(options.out)
     for sentence in library.damaged:
         to_stderr(sentence)
-    by_key = {model.key: model for model in library.models}
+    by_key = library.by_key
 
     def rank(job: Job, asked: Asked, overlay: Path) -> Line:
         if job["object"]:

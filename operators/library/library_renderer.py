@@ -21,7 +21,7 @@ def library_renderer(index: Index) -> Iterator[Callable[[str], Render]]:
     Each one's file is read when it is first drawn, PoseError where that fails, or where it has changed. The scene stays
     as it is.
     """
-    models = {model.key: model for model in index.models}
+    models = index.by_key
     with ExitStack() as opened:
 
         @cache

@@ -19,7 +19,7 @@ from .library_folder import known_library, warn_of
 
 if TYPE_CHECKING:
     from ...inference.library.index import Index
-    from ...inference.library.records import LibraryModel, Licence
+    from ...inference.library.records import Licence
     from ...inference.verify.model_ranking import Answer
     from ...properties import PhotoPoseSettings
 
@@ -51,21 +51,17 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
         _list(context.scene.photo_pose, (kept(folder), kept(self.filepath)), index, answers[:BEST], pictures)
         best = answers[0].candidate
         told = rpt_("{model} of {count} models, score {score:.2f}")
-        told = told.format(model=_by_key(index)[best.model].name, count=len(index.models), score=best.score)
+        told = told.format(model=index.by_key[best.model].name, count=len(index.models), score=best.score)
         strange = best.score <= UNLIKE
         self.report({"INFO"}, told + (rpt_(", but the photo seems to show none of them") if strange else ""))
         warn_of([*index.damaged, *left_out], self.warn)
-
-
-def _by_key(index: Index) -> dict[str, LibraryModel]:
-    return {model.key: model for model in index.models}
 
 
 def _pictures(index: Index, answers: list[Answer]) -> list[str]:
     """Their models' thumbnails as text, "" where one is gone or damaged."""
     from ...inference.library.records import thumbnail_file
 
-    by_key = _by_key(index)
+    by_key = index.by_key
     return [_picture(thumbnail_file(index.folder, by_key[answer.candidate.model])) for answer in answers]
 
 
@@ -88,7 +84,7 @@ def _list(
     from ...inference.geometry import seen_from
     from ...inference.matching import UNLIKE
 
-    by_key = _by_key(index)
+    by_key = index.by_key
     settings.searched, settings.searched_photo = searched
     settings.library_answers.clear()
     for answer, picture in zip(answers, pictures, strict=True):

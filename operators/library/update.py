@@ -113,15 +113,15 @@ def _found_at(folder: Path, source: Path) -> list[Found]:
 
 def records_of(folder: Path) -> tuple[dict[str, Record], dict[str, Record | None]]:
     """The records by their model files; and by their ids those that are damaged, as far as the index knows them."""
-    records, damaged, known = {}, {}, known_sources(folder)
+    records, damaged = {}, []
     for entry in list(record_paths(folder)):
         record = read_record(Path(entry.path))
         if record:
             records[record.file] = record
         elif Path(entry.path).exists():
-            name = Path(entry.name).stem
-            damaged[name] = known.get(name)
-    return records, damaged
+            damaged.append(Path(entry.name).stem)
+    known = known_sources(folder) if damaged else {}
+    return records, {name: known.get(name) for name in damaged}
 
 
 def forget(folder: Path, sources: Sequence[Path]) -> int:
