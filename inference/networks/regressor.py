@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # By judgement; `python -m benchmark.train_chairs` measures the networks as they are
 AZIMUTHS = 12  # hypotheses of Lite0Regressor, evenly around the model
 TRUNK = "trunk."  # prefix of the names of the parameters of EfficientNet-Lite0 within it
+SCALE = ".scale"  # after a weight's name in a file: what its bytes count
 TUNED = 5  # blocks of the trunk from here on are trained; those before see edges and colours only
 
 
@@ -54,7 +55,7 @@ class PaperRegressor:
 
     Four 5 x 5 convolutions, each with ReLU and 2 x 2 max pooling, make 13 x 13 x 150 of 208 x 208 pixels; two fully
     connected layers follow, 50 % dropout between them. The paper does not tell the hidden width: 96 keeps the
-    float16 file below 6 MB. The camera is upright.
+    bundled file, which is of float16, below 6 MB. The camera is upright.
     """
 
     inputs, side = 3, 208  # channels, px
@@ -177,12 +178,32 @@ def trunk_parameters() -> dict[str, np.ndarray]:
 
 
 def save_regressor(network: TorchNetwork, path: Path, about: Mapping[str, Any]) -> None:
-    """Writes a file for `load_regressor`: float16, with words about its training. PoseError where it cannot."""
+    """Writes a file for `load_regressor`: bytes, with words about its training. PoseError where it cannot."""
     kind = next(name for name, kind in REGRESSOR_CLASSES.items() if type(network.architecture) is kind)
-    arrays = {name: value.cpu().numpy().astype("<f2") for name, value in stored(network).items()}
+    arrays = rounded({name: value.cpu().numpy() for name, value in stored(network).items()})
     words = {"kind": np.array(kind), "about": np.array(json.dumps(about))}
     with writing(path), replacing(path) as file:
         np.savez(file, **arrays, **words)
+
+
+def rounded(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As a file keeps them: weights (outputs, ...) as int8 with a scale for each output, biases as float16."""
+    arrays = {}
+    for name, values in parameters.items():
+        if values.ndim == 1:
+            arrays[name] = values.astype("<f2")
+            continue
+        largest = abs(values).max(tuple(range(1, values.ndim)), keepdims=True)
+        scale = np.maximum(largest / 127, 1e-12).astype("<f4")
+        arrays |= {name: np.rint(values / scale).astype(np.int8), f"{name}{SCALE}": scale}
+    return arrays
+
+
+def unrounded(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What `rounded` was told, float32; older files, whose weights are float16, have no scales."""
+    scales = {name.removesuffix(SCALE): values for name, values in arrays.items() if name.endswith(SCALE)}
+    values = {name: values.astype(np.float32) for name, values in arrays.items() if not name.endswith(SCALE)}
+    return {name: value * scales[name] if name in scales else value for name, value in values.items()}
 
 
 def load_regressor(network: str, device: str = "auto") -> Network:
@@ -202,7 +223,7 @@ def _loaded(path: Path, _changed: int, device: str) -> Network:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             architecture = REGRESSOR_CLASSES[str(arrays["kind"])]()
-            parameters = {name: arrays[name].astype(np.float32) for name in arrays.files if arrays[name].ndim}
+            parameters = unrounded({name: arrays[name] for name in arrays.files if arrays[name].ndim})
     except UNREADABLE as error:
         raise _damaged(path) from error
     whole = trunk_parameters() if isinstance(architecture, Lite0Regressor) else {}

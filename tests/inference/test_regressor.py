@@ -149,7 +149,7 @@ def test_moved_pictures_show_what_the_turned_camera_sees(mirror: bool):
     ("kind", "count", "epochs", "part"), [(PaperLearner, 24, 18, 0.65), (Lite0Learner, 60, 8, 0.5)]
 )
 def test_learns_a_painted_model(kind: type, count: int, epochs: int, part: float, grey: np.ndarray, tmp_path: Path):
-    """In seconds, and the answer for other views of the model, out of a float16 file too, is off by a small part of
+    """In seconds, and the answer for other views of the model, out of its file too, is off by a small part of
     what the mean direction would be."""
     views, others = rendered(count, 1, 1.5), rendered(12, 2, 1.5)
     torch.manual_seed(0)
@@ -316,6 +316,22 @@ def test_a_full_disk_ends_a_training_with_a_sentence_and_keeps_what_was_there(fe
     with full_disk(20000), pytest.raises(PoseError, match=r'a.checkpoint" cannot be written \(File too large\)\.$'):
         finish(training.train(Wide(), few, grey, epochs=1, device="cpu", checkpoint=checkpoint))
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"of before"]
+
+
+def test_files_keep_bytes_and_older_ones_float16():
+    random = np.random.default_rng(0)
+    parameters = {
+        "a.weight": random.normal(size=(4, 3, 5, 5)) * [[[[1]]], [[[9]]], [[[1e-4]]], [[[0]]]],
+        "a.bias": np.ones(4),
+    }
+    kept = regressor.rounded(parameters)
+    assert kept["a.weight"].dtype == np.int8 and sum(array.nbytes for array in kept.values()) < 2 * 300
+    read = regressor.unrounded(kept)
+    assert read.keys() == parameters.keys() and all(array.dtype == np.float32 for array in read.values())
+    largest = abs(parameters["a.weight"]).max((1, 2, 3), keepdims=True)
+    assert (abs(read["a.weight"] - parameters["a.weight"]) <= largest / 127 / 2 * 1.001).all()
+    older = {name: array.astype("<f2") for name, array in parameters.items()}
+    assert all((array == older[name]).all() for name, array in regressor.unrounded(older).items())
 
 
 def test_bad_network_files_are_refused(tmp_path: Path):
