@@ -14,10 +14,14 @@ WITHOUT_TORCH := $(addprefix tests/,extension/test_extension.py extension/test_l
 	extension/test_python_packages.py extension/test_installed_zip.py \
 	operators/test_models.py operators/test_rendering.py operators/test_cameras.py)
 
+# A process for each core, but not for all of a large machine: each has a Blender and PyTorch in memory.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+
 SECONDS := 7200
 SEED := 1
 
-.PHONY: setup demo benchmark test monkey lint build plain validate packages lock repository test-versions test-blender \
+.PHONY: setup demo benchmark test monkey lint build plain validate packages lock repository test-versions \
+	test-older-versions test-newest-version test-blender \
 	test-blender-$(NEWEST_BLENDER) blender-root test-real manual-pictures clean
 
 setup:
@@ -36,7 +40,7 @@ benchmark: setup
 	$(PYTHON) -m benchmark.paper
 
 test: lint
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(SIDE_BY_SIDE)
 
 # Random calls of all operators: make monkey SECONDS=600 SEED=7; the same seed makes the same calls.
 monkey: setup
@@ -76,17 +80,21 @@ repository: build
 		$(EXTENSION_TOOL) server-generate --html --repo-dir $$folder || exit 1; done
 
 # The extension in each supported Blender, in most without torch: it must load where torch is missing.
-test-versions: $(BLENDER_VERSIONS:%=test-blender-%) test-blender-$(NEWEST_BLENDER)
+test-versions: test-older-versions test-newest-version
+
+test-older-versions: $(BLENDER_VERSIONS:%=test-blender-%)
+
+test-newest-version: test-blender-$(NEWEST_BLENDER)
 
 test-blender-%:
-	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest)==' requirements*.txt | xargs)"
-	.venv-$*/bin/python -m pytest $(WITHOUT_TORCH)
+	@bash .ci/setup .venv-$* "bpy==$* $$(grep -hE '^(numpy|pillow|pytest|pytest-xdist)==' requirements*.txt | xargs)"
+	.venv-$*/bin/python -m pytest $(SIDE_BY_SIDE) $(WITHOUT_TORCH)
 
 # It needs Python 3.13: Debian 13's, which has PyTorch, or else python3.13 of this machine.
 test-blender-$(NEWEST_BLENDER): RUN := $(if $(wildcard $(BLENDER_ROOT)),$(IN_ROOT))
 test-blender-$(NEWEST_BLENDER):
 	@if $(RUN) python3.13 -c '' 2>/dev/null; \
-	then $(RUN) bash tests/newest_blender.sh $(NEWEST_BLENDER) $(WITHOUT_TORCH); \
+	then $(RUN) bash tests/newest_blender.sh $(NEWEST_BLENDER) $(SIDE_BY_SIDE) $(WITHOUT_TORCH); \
 	else echo "NOT RUN: Blender $(NEWEST_BLENDER), for there is no Python 3.13; 'make blender-root' brings it." >&2; fi
 
 # Debian 13 with its Blender, PyTorch and a screen without a monitor, in a folder outside the repository; needs root.
