@@ -54,6 +54,7 @@ class Shelf:
     def __init__(self) -> None:
         import_product()
         from photo_pose.inference.library.index import read_index
+        from photo_pose.inference.matching import aligner
         from photo_pose.inference.networks.loading import extract_features, feature_network
 
         self.index = read_index(FOLDER)
@@ -62,6 +63,7 @@ class Shelf:
         self.look_alikes = look_alikes(self.index)
         self.with_simulated = with_simulated(self.index, SIZES[-1])
         self.extract = partial(extract_features, feature_network(device="cpu"))
+        self.see = aligner("cpu")
 
     def answer(self, query: Query, verify: bool) -> Line:
         """Where the right model stands after each stage, 0 is the first; with look-alikes taken for it, too."""
@@ -109,7 +111,7 @@ class Shelf:
         how = {"count": count, "whole": shortlist.whole_target, "known": shortlist.known_likeness(chosen)}
         with library_renderer(self.index) as render:
             drawn = lambda target: render(target.name)  # noqa: E731
-            return finish(model_ranking.identify(crops, targets, drawn, **how, failed=print))
+            return finish(model_ranking.identify(crops, targets, drawn, self.see, **how, failed=print))
 
     def _rotation_error(self, query: Query, answers: list[Any], number_of: dict, right: set[int]) -> float | None:
         """Degrees, of the right model; None where it is not among the answers."""
@@ -181,7 +183,7 @@ def costs(query: Query) -> list[Line]:
         first = time.process_time()
         targets, _damaged = shortlist.shortlisted_targets(index, chosen)
         known = shortlist.known_likeness(chosen)
-        finish(model_ranking.identify(crops, targets, None, count=0, known=known))
+        finish(model_ranking.identify(crops, targets, None, None, count=0, known=known))
         second = time.process_time()
         line = {"models": count, "views": sum(piece.count for piece in index.pieces)}
         line |= {"first": first - began, "second": second - first}

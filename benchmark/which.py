@@ -84,7 +84,7 @@ class Shelf:
             alike = [(self.names[start.target.name], round(start.score, 3)) for start in ranked]
             return {"likeness": alike, "cpu": round(time.process_time() - began, 2)}
         with model_targets.target_renderer() as renderer:
-            answers = finish(model_ranking.identify(crops, self.targets, renderer))
+            answers = finish(model_ranking.identify(crops, self.targets, renderer, matching.aligner("cpu")))
         alike = sorted(
             ((self.names[a.candidate.model], round(a.likeness, 3)) for a in answers), key=lambda one: -one[1]
         )

@@ -533,7 +533,8 @@ def which(
     from .verify import model_ranking
 
     crops = _crops_to_identify(photo, camera, box, look, lens, mask)
-    return crops.box, (yield from model_ranking.identify(crops, targets, renderer))
+    see = yield from aside(aligner, look.device)
+    return crops.box, (yield from model_ranking.identify(crops, targets, renderer, see))
 
 
 @all_aside
@@ -560,8 +561,9 @@ def which_of_library(
     chosen = yield from within(shortlist(crops, library), 0.0, 0.2)
     targets, left_out = shortlisted_targets(library, chosen)
     yield 0.25
+    see = yield from aside(aligner, look.device)
     how = {"count": VERIFIED, "whole": whole_target, "known": known_likeness(chosen)}
-    steps = model_ranking.identify(crops, targets, renderer, **how, failed=lambda why: left_out.append(str(why)))
+    steps = model_ranking.identify(crops, targets, renderer, see, **how, failed=lambda why: left_out.append(str(why)))
     return crops.box, (yield from within(steps, 0.25, 1.0)), left_out
 
 

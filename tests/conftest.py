@@ -105,7 +105,7 @@ def scene() -> bpy.types.Scene:
 def run(*command: str | Path, **environment: str) -> str:
     """What a command prints; a failure shows its output."""
     done = subprocess.run(
-        command, env=os.environ | environment, stdout=PIPE, stderr=STDOUT, text=True, timeout=120, check=False
+        command, env=os.environ | environment, stdout=PIPE, stderr=STDOUT, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

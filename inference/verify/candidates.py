@@ -117,7 +117,7 @@ def find_candidates(
     if stages.silhouette and crops.mask is not None:
         verified = yield from within(_follow_mask(crops, verified, renderer, see), 0.9, 0.95)
     alike = yield from within(_alike(crops, verified, renderer), 0.95, 1.0)
-    found = [_verified_candidate(crops, one) for one in verified]
+    found = [verified_candidate(crops, one) for one in verified]
     return [one._replace(alike=same) for one, same in zip(found, alike, strict=True)]
 
 
@@ -228,7 +228,7 @@ def improve(
         tried.append((yield from within(_settled(crops, before, renderer, see, way), *part)))
     yield 1.0
     after = max(tried, key=lambda one: one.score)
-    first, last = (_verified_candidate(crops, one) for one in (before, after))
+    first, last = (verified_candidate(crops, one) for one in (before, after))
     if not after.score > before.score:
         return first._replace(camera=camera), first._replace(camera=camera)
     if last.camera.focal != camera.focal:
@@ -243,7 +243,7 @@ def with_lens(
     with it, the others of found's model seen from the same sides."""
     target, best = found.closeup.start.target, ranked[0]
     known = {"lens_deviation": lens.deviation, "lens_by": lens.by, "distortion": distortion}
-    first = _verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, lens=lens)
+    first = verified_candidate(crops, found)._replace(score=max(found.score, best.score), alike=best.alike, lens=lens)
     others = []
     for one in ranked[1:]:
         if one.model == target.name:
@@ -257,7 +257,7 @@ def as_they_are(crops: PhotoCrops, starts: Sequence[Start], renderer: Renderer) 
     """Starts taken for the answer, in their order, with the scores of their renderings."""
     closeups = look_closely(crops, starts, [start.pose for start in starts])
     verified = yield from verify(crops, closeups, renderer)
-    return [_verified_candidate(crops, one) for one in verified]
+    return [verified_candidate(crops, one) for one in verified]
 
 
 def _ranked(verified: Sequence[Verified]) -> list[Verified]:
@@ -281,7 +281,8 @@ def _follow_mask(crops: PhotoCrops, ranked: Sequence[Verified], renderer: Render
     return _ranked(followed)
 
 
-def _verified_candidate(crops: PhotoCrops, one: Verified) -> Candidate:
+def verified_candidate(crops: PhotoCrops, one: Verified) -> Candidate:
+    """A verified pose as an answer."""
     return _candidate(crops, one.closeup, one.agreement)._replace(score=one.score)
 
 

@@ -1,4 +1,5 @@
-"""Which model a photo shows: the most alike are aligned and rendered, and stand by how they look then."""
+"""Which model a photo shows: the most alike are aligned, rendered and moved onto the photo, and stand by how they look
+there."""
 
 from __future__ import annotations
 
@@ -10,13 +11,20 @@ from ..errors import PoseError
 from ..search.model_likeness import compare, ranked
 from ..search.start_poses import PhotoCrops, Start, Target, find_starts
 from ..steps import Steps, within
-from .candidates import Candidate, candidate_of
-from .refinement import Renderer, approach, verify
+from .candidates import FIRST_ROUNDS, Candidate, candidate_of, verified_candidate
+from .flow_alignment import follow_flow, judged
+from .refinement import Renderer, See, approach, verify
 
 # By judgement where nothing is said. `python -m benchmark.which --half test --subdivisions 2 --limit 51` measures what
 # VERIFIED gives: the right model is among the first five for 94 %.
 VERIFIED = 5  # models that are rendered to be identified
 STARTS_PER_MODEL = 3  # views of each of them
+# Of likeness beside the score: on the tuning half of `benchmark.library` 0.2 is better still, but there likeness has
+# learnt from the very models
+LIKENESS_WEIGHT = 0.1
+LIKELY = (
+    0.65  # score from which a model may be the one: on that half 85 % of the right ones, 25 % of the best wrong ones
+)
 STRANGE, FEWEST_MODELS = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
@@ -33,32 +41,44 @@ class Answer(NamedTuple):
     likeness: float
     verified: bool
 
+    @property
+    def likely(self) -> bool:
+        """Whether it looks there as the photo does; where no model does, the photo seems to show none of them."""
+        return self.verified and self.candidate.score > LIKELY
+
+    @property
+    def standing(self) -> float:
+        """Comparable with that of other verified ones of the photo."""
+        return self.candidate.score + LIKENESS_WEIGHT * self.likeness
+
 
 def identify(
     crops: PhotoCrops,
     targets: Sequence[Target],
     renderer: Renderer,
+    see: See,
     count: int = VERIFIED,
     whole: Callable[[Target], Target] = lambda target: target,
     failed: Callable[[PoseError], None] | None = None,
     known: Mapping[str, float] = MappingProxyType({}),
 ) -> Steps[list[Answer]]:
-    """All targets, best first: the most alike are aligned and rendered, and stand by how they look then.
+    """All targets, best first: the most alike are aligned, rendered, moved onto the photo, and stand by how they look
+    there, and by their likeness.
 
     count: of those that are rendered; known: likeness of targets, by name, that was found before, and is added. whole:
     gives the targets with all their views, where these have only some; failed: is told of those that cannot be
     rendered, which are then left out, in place of raising that PoseError; of the last one where none is left.
     """
-    compared = yield from within(compare(crops, targets), 0.0, 0.4)
+    compared = yield from within(compare(crops, targets), 0.0, 0.3)
     views = [start._replace(score=start.score + known.get(start.target.name, 0.0)) for start in ranked(crops, compared)]
     views.sort(key=lambda start: -start.score)
     tried, last = [], None
     while views and len(tried) < count:
         best, *views = views
-        began = 0.4 + 0.6 * len(tried) / count
+        began = 0.3 + 0.7 * len(tried) / count
         try:
             best = best._replace(target=whole(best.target))
-            tried.append((yield from within(_verified(crops, best, renderer), began, began + 0.6 / count)))
+            tried.append((yield from within(_verified(crops, best, renderer, see), began, began + 0.7 / count)))
         except PoseError as error:
             if not failed:
                 raise
@@ -66,13 +86,15 @@ def identify(
             last = error
     if last and not tried:
         raise last
-    tried.sort(key=lambda answer: -answer.candidate.score)
+    tried.sort(key=lambda answer: -answer.standing)
     return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views]
 
 
-def _verified(crops: PhotoCrops, best: Start, renderer: Renderer) -> Steps[Answer]:
+def _verified(crops: PhotoCrops, best: Start, renderer: Renderer, see: See) -> Steps[Answer]:
     starts = yield from within(find_starts(crops, best.target, STARTS_PER_MODEL), 0.0, 0.2)
     starts = [start._replace(score=start.score + best.score - starts[0].score) for start in starts]
-    closeups = yield from within(approach(crops, starts, STARTS_PER_MODEL), 0.2, 0.7)
-    found = max((yield from within(verify(crops, closeups, renderer), 0.7, 1.0)), key=lambda one: one.score)
-    return Answer(candidate_of(crops, best, found.closeup.pose, found.score), best.score, True)
+    closeups = yield from within(approach(crops, starts, STARTS_PER_MODEL), 0.2, 0.5)
+    verified = yield from within(verify(crops, closeups, renderer), 0.5, 0.6)
+    likeliest = max((judged(one, see) for one in verified), key=lambda one: one.score)
+    found = yield from within(follow_flow(crops, likeliest, renderer, see, rounds=FIRST_ROUNDS), 0.6, 1.0)
+    return Answer(verified_candidate(crops, found), best.score, True)

@@ -131,9 +131,8 @@ def _in_library(options: argparse.Namespace, progress: Progress) -> Rank:
             best = answers[0].candidate
             if answers[0].verified:
                 save_overlay(photo, best.camera, by_key[best.model].sphere, render(best.model), overlay)
-        known = answers[0].verified and best.score > matching.UNLIKE
         lines = [_of_model(answer.candidate, by_key[answer.candidate.model]) for answer in answers]
-        return _told(photo, box, known, answers, lines)
+        return _told(photo, box, answers[0].likely, answers, lines)
 
     return rank
 

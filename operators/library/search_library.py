@@ -36,7 +36,7 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.library.index import read_index
-        from ...inference.matching import UNLIKE, which_of_library
+        from ...inference.matching import which_of_library
         from .library_renderer import library_renderer
 
         folder = known_library(self.library)
@@ -52,8 +52,8 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
         best = answers[0].candidate
         told = rpt_("{model} of {count} models, score {score:.2f}")
         told = told.format(model=index.by_key[best.model].name, count=len(index.models), score=best.score)
-        strange = best.score <= UNLIKE
-        self.report({"INFO"}, told + (rpt_(", but the photo seems to show none of them") if strange else ""))
+        none = "" if answers[0].likely else rpt_(", but the photo seems to show none of them")
+        self.report({"INFO"}, told + none)
         warn_of([*index.damaged, *left_out], self.warn)
 
 
@@ -82,7 +82,6 @@ def _list(
 ) -> None:
     """Shows the answers in the panel."""
     from ...inference.geometry import seen_from
-    from ...inference.matching import UNLIKE
 
     by_key = index.by_key
     settings.searched, settings.searched_photo = searched
@@ -93,7 +92,7 @@ def _list(
         item.name, item.file, item.number, item.up = model.name, model.file, model.number, model.up
         item.licence = _in_words(model.licence)
         item.likeness, item.score, item.verified = answer.likeness, answer.candidate.score, answer.verified
-        item.likely = answer.verified and item.score > UNLIKE
+        item.likely = answer.likely
         angles = seen_from(answer.candidate.camera, model.sphere)
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
         item.picture = picture

@@ -54,7 +54,6 @@ class PHOTOPOSE_OT_which_model(PhotoProperties, StepsOperator, bpy.types.Operato
 def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[Target], strange: bool) -> None:
     """Shows the answers in the panel; strange: the photo seems to show none of them."""
     from ...inference.geometry import seen_from
-    from ...inference.matching import UNLIKE
 
     spheres = {target.name: target.sphere for target in targets}
     settings = scene.photo_pose
@@ -65,7 +64,7 @@ def _list(scene: bpy.types.Scene, answers: Sequence[Answer], targets: Sequence[T
         item = settings.answers.add()
         item.object = with_key(bpy.data.objects, answer.candidate.model)
         item.score, item.verified = answer.candidate.score, answer.verified
-        item.likely = answer.verified and item.score > UNLIKE and not strange
+        item.likely = answer.likely and not strange
         item.azimuth, item.elevation = np.radians([angles.azimuth, angles.elevation])
 
 

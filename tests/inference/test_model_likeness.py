@@ -8,6 +8,7 @@ pytest.importorskip("PIL")
 
 from photo_pose.inference.errors import PoseError
 from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at
+from photo_pose.inference.matching import aligner
 from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
@@ -18,6 +19,7 @@ CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
 )
 LOOKS = {"painted": made_up.render, "twins": made_up.twins, "symmetric": made_up.symmetric, "plain": made_up.plain}
+SEE = aligner("cpu")
 SPHERE = Sphere(np.array([5.0, -2, 1]), 3.0)
 
 
@@ -76,7 +78,7 @@ def test_only_a_photo_of_none_of_many_models_is_strange():
 
 def test_the_best_are_verified(targets):
     many = [target._replace(name=f"{target.name} {number}") for number in range(2) for target in targets]
-    answers = finish(identify(crops_of("twins"), many, lambda target: LOOKS[target.name.split()[0]]))
+    answers = finish(identify(crops_of("twins"), many, lambda target: LOOKS[target.name.split()[0]], SEE))
     assert len(answers) == len(many) > VERIFIED
     assert [answer.verified for answer in answers] == [True] * VERIFIED + [False] * (len(many) - VERIFIED)
     best = answers[0]
@@ -88,10 +90,10 @@ def test_the_best_are_verified(targets):
 
 def test_what_was_found_before_is_added(targets):
     crops = crops_of("twins")
-    plain = finish(identify(crops, targets, None, count=0))
+    plain = finish(identify(crops, targets, None, None, count=0))
     last = plain[-1].candidate.model
     known = {last: 1 + plain[0].likeness - plain[-1].likeness}
-    answers = finish(identify(crops, targets, None, count=0, known=known))
+    answers = finish(identify(crops, targets, None, None, count=0, known=known))
     assert [answer.candidate.model for answer in answers] == [last, *(one.candidate.model for one in plain[:-1])]
     assert answers[0].likeness == pytest.approx(1 + plain[0].likeness) and not any(one.verified for one in answers)
 
@@ -103,10 +105,10 @@ def test_models_that_cannot_be_rendered_are_left_out(targets):
         return LOOKS[target.name]
 
     told = []
-    answers = finish(identify(crops_of("twins"), targets, renderer, failed=lambda error: told.append(str(error))))
+    answers = finish(identify(crops_of("twins"), targets, renderer, SEE, failed=lambda error: told.append(str(error))))
     assert [answer.candidate.model for answer in answers] == ["plain"] and len(told) == 3
     some = [target for target in targets if target.name != "plain"]
     with pytest.raises(PoseError, match="is gone"):
-        finish(identify(crops_of("twins"), some, renderer, failed=lambda error: told.append(str(error))))
+        finish(identify(crops_of("twins"), some, renderer, SEE, failed=lambda error: told.append(str(error))))
     with pytest.raises(PoseError, match="is gone"):
-        finish(identify(crops_of("twins"), targets, renderer))
+        finish(identify(crops_of("twins"), targets, renderer, SEE))
