@@ -1,5 +1,7 @@
 """Which model a photo shows: the right one comes first, from the right side, whatever stands beside it."""
 
+from functools import partial
+
 import made_up
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 pytest.importorskip("PIL")
 
 from photo_pose.inference.errors import PoseError
-from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at
+from photo_pose.inference.geometry import Camera, Sphere, angle_between, intrinsics, look_at, rotation_angle
 from photo_pose.inference.matching import aligner
 from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
@@ -84,8 +86,24 @@ def test_the_best_are_verified(targets):
     best = answers[0]
     assert best.candidate.model.startswith("twins") and best.candidate.score > 1.5
     assert np.degrees(angle_between(direction(best.candidate.camera), CAMERA.position)) < 5
-    scores = [answer.candidate.score for answer in answers[:VERIFIED]]
-    assert scores == sorted(scores, reverse=True)
+    standing = [answer.standing for answer in answers[:VERIFIED]]
+    assert standing == sorted(standing, reverse=True)
+    assert best.likely and not any(answer.likely for answer in answers[VERIFIED:])
+
+
+def test_the_best_lies_on_the_photo(targets):
+    """Not only as well as the nearest training view: the aligner has moved it."""
+    best = finish(identify(crops_of("painted"), targets, lambda target: LOOKS[target.name], SEE))[0]
+    assert best.candidate.model == "painted"
+    turn = best.candidate.camera.world_to_camera[:3, :3] @ CAMERA.camera_to_world[:3, :3]
+    assert np.degrees(rotation_angle(turn, np.eye(3))) < 1
+
+
+def test_a_photo_of_another_model_is_like_none(targets):
+    other = partial(made_up.render, blocks=made_up.BLOCKS[..., [1, 2, 0]])  # lies on another side
+    crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, other))
+    answers = finish(identify(crops, targets, lambda target: LOOKS[target.name], SEE))
+    assert not any(answer.likely for answer in answers), [answer.candidate.score for answer in answers]
 
 
 def test_what_was_found_before_is_added(targets):
