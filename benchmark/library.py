@@ -211,6 +211,7 @@ def _of_size(shelf: Shelf, count: int) -> Any:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=HALVES, default="test")
+    parser.add_argument("--number", type=int, default=0, help="which picture of each model; default 0")
     parser.add_argument("--limit", type=int, help="only the first pictures")
     parser.add_argument("--verify", type=int, default=60, metavar="N", help="so many of them to the end; default 60")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many; the next run goes on")
@@ -226,15 +227,21 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.make:
         make(options.threads)
-    chosen = library_pictures.pictures(options.half, options.limit or library_pictures.MODELS)
-    path = FOLDER.parent / f"{options.run}_{options.half}.jsonl"
+    chosen = library_pictures.pictures(options.half, options.limit or library_pictures.MODELS, options.number)
+    path = FOLDER.parent / f"{options.run}_{options.half}_{options.number}.jsonl"
     measure(chosen, options, path)
     spent = FOLDER.parent / f"{options.run}_costs.json"
     if options.costs:
         spent.write_text(json.dumps(costs(chosen[0])))
     lines = report.lines(path)
     options.out.mkdir(parents=True, exist_ok=True)
-    text = page(lines, SIZES, options.half, VIEWS, json.loads(spent.read_text()) if spent.exists() else [])
+    text = page(
+        lines,
+        SIZES,
+        f"{options.half} half, picture {options.number}",
+        VIEWS,
+        json.loads(spent.read_text()) if spent.exists() else [],
+    )
     (options.out / "library.md").write_text(text, encoding="utf-8")
     plot(lines, SIZES).save(options.out / "library.png")
     print(text)

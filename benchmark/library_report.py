@@ -16,7 +16,7 @@ SIDE = 420  # px of the plot
 LOWEST = 0.5  # share at its bottom
 
 HEAD = """`python -m benchmark.library`: {pictures} rendered pictures, each of another one of the {models} models of
-Debian's `sweethome3d-furniture`, {half} half, and how often its model is among the first ones; {views} training views a
+Debian's `sweethome3d-furniture`, {which}, and how often its model is among the first ones; {views} training views a
 model. In brackets models that look alike count as right, too: the same outlines from all around, as of one chair in two
 colours. Of {all} models the others are simulated from the features of the real ones (stretched, cut and joined,
 recoloured), for only stage one reads them."""
@@ -27,19 +27,19 @@ number of models. The last line has as many views as 10,000 models have by defau
 Line = dict[str, Any]
 
 
-def page(lines: Sequence[Line], sizes: Sequence[int], half: str, views: int, spent: Sequence[Line]) -> str:
-    """Markdown; spent: seconds and megabytes by the number of models."""
+def page(lines: Sequence[Line], sizes: Sequence[int], which: str, views: int, spent: Sequence[Line]) -> str:
+    """Markdown; which: pictures these are; spent: seconds and megabytes by the number of models."""
     verified = [line for line in lines if "verified" in line]
     rows = [("one: descriptors", f"{size:,}", lines, str(size)) for size in sizes]
     rows += [("two: features of the first 50", f"{sizes[1]:,}", lines, "compared")]
-    rows += [(f"three: eight are rendered ({len(verified)} pictures)", f"{sizes[1]:,}", verified, "verified")]
+    rows += [(f"three: eight or more are rendered ({len(verified)} pictures)", f"{sizes[1]:,}", verified, "verified")]
     table = ["| stage | models | " + " | ".join(f"first {n}" for n in FIRST) + " |", "|---" * (2 + len(FIRST)) + "|"]
     for name, models, some, key in rows:
         cells = [f"{share(some, key, n, False):.1%} ({share(some, key, n, True):.1%})" for n in FIRST]
         table.append(f"| {name} | {models} | " + " | ".join(cells) + " |")
     told = [
         "# Searching a library",
-        HEAD.format(pictures=len(lines), models=sizes[1], half=half, views=views, all=f"{sizes[-1]:,}"),
+        HEAD.format(pictures=len(lines), models=sizes[1], which=which, views=views, all=f"{sizes[-1]:,}"),
         "\n".join(table),
         *_errors(verified),
         "![How often the right model is among the first ones of stage one](library.png)",

@@ -18,6 +18,7 @@ from .refinement import Renderer, See, approach, verify
 # By judgement where nothing is said. `python -m benchmark.which --half test --subdivisions 2 --limit 51` measures what
 # VERIFIED gives: the right model is among the first five for 94 %.
 VERIFIED = 5  # models that are rendered to be identified
+PATIENCE = 3  # so many times as many at most, while none of them is likely
 STARTS_PER_MODEL = 3  # views of each of them
 # Of likeness beside the score: on the tuning half of `benchmark.library` 0.2 is better still, but there likeness has
 # learnt from the very models
@@ -65,20 +66,21 @@ def identify(
     """All targets, best first: the most alike are aligned, rendered, moved onto the photo, and stand by how they look
     there, and by their likeness.
 
-    count: of those that are rendered; known: likeness of targets, by name, that was found before, and is added. whole:
-    gives the targets with all their views, where these have only some; failed: is told of those that cannot be
-    rendered, which are then left out, in place of raising that PoseError; of the last one where none is left.
+    count: of those that are rendered, PATIENCE times as many while none of them is likely; known: likeness of targets,
+    by name, that was found before, and is added. whole: gives the targets with all their views, where these have only
+    some; failed: is told of those that cannot be rendered, which are then left out, in place of raising that PoseError;
+    of the last one where none is left.
     """
     compared = yield from within(compare(crops, targets), 0.0, 0.3)
     views = [start._replace(score=start.score + known.get(start.target.name, 0.0)) for start in ranked(crops, compared)]
     views.sort(key=lambda start: -start.score)
     tried, last = [], None
-    while views and len(tried) < count:
+    while views and (len(tried) < count or _doubtful(tried, count)):
         best, *views = views
-        began = 0.3 + 0.7 * len(tried) / count
         try:
             best = best._replace(target=whole(best.target))
-            tried.append((yield from within(_verified(crops, best, renderer, see), began, began + 0.7 / count)))
+            shares = _progress(len(tried), count), _progress(len(tried) + 1, count)
+            tried.append((yield from within(_verified(crops, best, renderer, see), *shares)))
         except PoseError as error:
             if not failed:
                 raise
@@ -88,6 +90,16 @@ def identify(
         raise last
     tried.sort(key=lambda answer: -answer.standing)
     return tried + [Answer(candidate_of(crops, best, best.pose, 0.0), best.score, False) for best in views]
+
+
+def _doubtful(tried: Sequence[Answer], count: int) -> bool:
+    """Whether it is worth while to try more than count models."""
+    return len(tried) < PATIENCE * count and not any(answer.likely for answer in tried)
+
+
+def _progress(tried: int, count: int) -> float:
+    """0..1, after so many models; most often count is the end."""
+    return 0.3 + 0.5 * min(tried, count) / count + 0.2 * max(tried - count, 0) / ((PATIENCE - 1) * count)
 
 
 def _verified(crops: PhotoCrops, best: Start, renderer: Renderer, see: See) -> Steps[Answer]:

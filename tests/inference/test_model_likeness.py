@@ -14,7 +14,7 @@ from photo_pose.inference.matching import aligner
 from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.inference.verify.model_ranking import VERIFIED, identify, is_strange
+from photo_pose.inference.verify.model_ranking import PATIENCE, VERIFIED, identify, is_strange
 from photo_pose.inference.views.retrieval import Index, Whitening, common_patches  # noqa: E402
 
 CAMERA = Camera(
@@ -104,6 +104,15 @@ def test_a_photo_of_another_model_is_like_none(targets):
     crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, other))
     answers = finish(identify(crops, targets, lambda target: LOOKS[target.name], SEE))
     assert not any(answer.likely for answer in answers), [answer.candidate.score for answer in answers]
+
+
+def test_more_are_tried_where_none_is_likely(targets):
+    other = partial(made_up.render, blocks=made_up.BLOCKS[..., [1, 2, 0]])
+    for look, tried in ((other, PATIENCE), (made_up.twins, 1)):
+        crops, progress = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, look)), []
+        answers = finish(identify(crops, targets, lambda target: LOOKS[target.name], SEE, count=1), progress.append)
+        assert [answer.verified for answer in answers] == [True] * tried + [False] * (len(targets) - tried)
+        assert progress == sorted(progress) and progress[-1] <= 1
 
 
 def test_what_was_found_before_is_added(targets):
