@@ -76,12 +76,18 @@ if not IN_BLENDER:
     os.environ["BLENDER_USER_RESOURCES"] = user_folders.name  # read when bpy is imported
 
 
+def only_shares_out(config: pytest.Config) -> bool:
+    """Whether other processes run the tests. They would inherit what Blender sets in the environment here."""
+    return config.getoption("dist", "no") != "no"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    enable_extension() if HAS_BLENDER else load_root()
+    if not only_shares_out(config):
+        enable_extension() if HAS_BLENDER else load_root()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if HAS_BLENDER:
+    if HAS_BLENDER and not only_shares_out(config):
         sys.modules["bpy"].ops.preferences.addon_disable(module=f"{REPOSITORY}.photo_pose")
     if not IN_BLENDER:
         user_folders.cleanup()
@@ -89,7 +95,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """The bpy package 4.x can hang or crash when Python ends: leave before that."""
-    if HAS_BLENDER and not IN_BLENDER:
+    if HAS_BLENDER and not IN_BLENDER and not only_shares_out(session.config):
         atexit.register(os._exit, int(exitstatus))
         atexit.register(sys.stdout.flush)
 
