@@ -23,9 +23,8 @@ STARTS_PER_MODEL = 3  # views of each of them
 # Of likeness beside the score: on the tuning half of `benchmark.library` 0.2 is better still, but there likeness has
 # learnt from the very models
 LIKENESS_WEIGHT = 0.1
-LIKELY = (
-    0.65  # score from which a model may be the one: on that half 85 % of the right ones, 25 % of the best wrong ones
-)
+# Score from which a model may be the one: on that half 85 % of the right ones have more, 25 % of the best wrong ones
+LIKELY = 0.65
 STRANGE, FEWEST_MODELS = 8.0, 8  # likeness, and models, below and from which the photo shows none of them (tuning half)
 
 
@@ -44,13 +43,18 @@ class Answer(NamedTuple):
 
     @property
     def likely(self) -> bool:
-        """Whether it looks there as the photo does; where no model does, the photo seems to show none of them."""
+        """Whether it looks there as the photo does."""
         return self.verified and self.candidate.score > LIKELY
 
     @property
     def standing(self) -> float:
         """Comparable with that of other verified ones of the photo."""
         return self.candidate.score + LIKENESS_WEIGHT * self.likeness
+
+
+def any_likely(answers: Sequence[Answer]) -> bool:
+    """Else the photo seems to show none of these models. The first one may stand there by its likeness alone."""
+    return any(answer.likely for answer in answers)
 
 
 def identify(
@@ -94,7 +98,7 @@ def identify(
 
 def _doubtful(tried: Sequence[Answer], count: int) -> bool:
     """Whether it is worth while to try more than count models."""
-    return len(tried) < PATIENCE * count and not any(answer.likely for answer in tried)
+    return len(tried) < PATIENCE * count and not any_likely(tried)
 
 
 def _progress(tried: int, count: int) -> float:

@@ -24,7 +24,7 @@ from ...inference.photo.focal_length import Focal
 from ...inference.photo.image import Photo, load_photo
 from ...inference.steps import finish
 from ...inference.verify.candidates import Candidate
-from ...inference.verify.model_ranking import Answer, is_strange
+from ...inference.verify.model_ranking import Answer, any_likely, is_strange
 from ..library.library_renderer import library_renderer
 from ..pictures import model_targets
 from ..pictures.saving import make_folder
@@ -132,7 +132,7 @@ def _in_library(options: argparse.Namespace, progress: Progress) -> Rank:
             if answers[0].verified:
                 save_overlay(photo, best.camera, by_key[best.model].sphere, render(best.model), overlay)
         lines = [_of_model(answer.candidate, by_key[answer.candidate.model]) for answer in answers]
-        return _told(photo, box, answers[0].likely, answers, lines)
+        return _told(photo, box, any_likely(answers), answers, lines)
 
     return rank
 

@@ -37,6 +37,7 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         from ...inference.library.index import read_index
         from ...inference.matching import which_of_library
+        from ...inference.verify.model_ranking import any_likely
         from .library_renderer import library_renderer
 
         folder = known_library(self.library)
@@ -52,7 +53,7 @@ class PHOTOPOSE_OT_search_library(PhotoProperties, StepsOperator, bpy.types.Oper
         best = answers[0].candidate
         told = rpt_("{model} of {count} models, score {score:.2f}")
         told = told.format(model=index.by_key[best.model].name, count=len(index.models), score=best.score)
-        none = "" if answers[0].likely else rpt_(", but the photo seems to show none of them")
+        none = "" if any_likely(answers) else rpt_(", but the photo seems to show none of them")
         self.report({"INFO"}, told + none)
         warn_of([*index.damaged, *left_out], self.warn)
 

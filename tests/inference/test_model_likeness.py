@@ -14,13 +14,14 @@ from photo_pose.inference.matching import aligner
 from photo_pose.inference.search.model_likeness import compare, find_starts_among, ranked
 from photo_pose.inference.search.start_poses import Target, find_starts  # noqa: E402
 from photo_pose.inference.steps import finish  # noqa: E402
-from photo_pose.inference.verify.model_ranking import PATIENCE, VERIFIED, identify, is_strange
+from photo_pose.inference.verify.model_ranking import PATIENCE, VERIFIED, any_likely, identify, is_strange
 from photo_pose.inference.views.retrieval import Index, Whitening, common_patches  # noqa: E402
 
 CAMERA = Camera(
     intrinsics(420, (400, 300)), look_at(np.array([1.3, -2.6, 1.2]), np.array([0.1, 0.05, -0.05]), 0.1), (400, 300)
 )
 LOOKS = {"painted": made_up.render, "twins": made_up.twins, "symmetric": made_up.symmetric, "plain": made_up.plain}
+OTHER = partial(made_up.render, blocks=made_up.BLOCKS[..., [1, 2, 0]])  # lies on another side
 SEE = aligner("cpu")
 SPHERE = Sphere(np.array([5.0, -2, 1]), 3.0)
 
@@ -95,20 +96,21 @@ def test_the_best_lies_on_the_photo(targets):
     """Not only as well as the nearest training view: the aligner has moved it."""
     best = finish(identify(crops_of("painted"), targets, lambda target: LOOKS[target.name], SEE))[0]
     assert best.candidate.model == "painted"
-    turn = best.candidate.camera.world_to_camera[:3, :3] @ CAMERA.camera_to_world[:3, :3]
-    assert np.degrees(rotation_angle(turn, np.eye(3))) < 1
+    rotations = (camera.camera_to_world[:3, :3] for camera in (best.candidate.camera, CAMERA))
+    assert np.degrees(rotation_angle(*rotations)) < 1
 
 
 def test_a_photo_of_another_model_is_like_none(targets):
-    other = partial(made_up.render, blocks=made_up.BLOCKS[..., [1, 2, 0]])  # lies on another side
-    crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, other))
+    crops = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, OTHER))
     answers = finish(identify(crops, targets, lambda target: LOOKS[target.name], SEE))
     assert not any(answer.likely for answer in answers), [answer.candidate.score for answer in answers]
+    first, second, *others = answers
+    assert not any_likely(answers)
+    assert any_likely([first, second._replace(candidate=second.candidate._replace(score=2.0)), *others])
 
 
 def test_more_are_tried_where_none_is_likely(targets):
-    other = partial(made_up.render, blocks=made_up.BLOCKS[..., [1, 2, 0]])
-    for look, tried in ((other, PATIENCE), (made_up.twins, 1)):
+    for look, tried in ((OTHER, PATIENCE), (made_up.twins, 1)):
         crops, progress = made_up.crops_of(CAMERA, made_up.photo_of(CAMERA, look)), []
         answers = finish(identify(crops, targets, lambda target: LOOKS[target.name], SEE, count=1), progress.append)
         assert [answer.verified for answer in answers] == [True] * tried + [False] * (len(targets) - tried)
